@@ -1,0 +1,2 @@
+//! Criterion groups that measure callseal.
+#![forbid(unsafe_code)]

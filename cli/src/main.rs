@@ -1,0 +1,4 @@
+//! The `callseal` command.
+#![forbid(unsafe_code)]
+
+fn main() {}
