@@ -1,0 +1,91 @@
+//! AES in segmented integer counter mode, RFC 3711 §4.1.1 and RFC 6188.
+
+use core::fmt;
+
+use crate::backends::soft::AesSchedule;
+
+/// The most octets one IV's keystream has: 2^16 blocks of 16 octets, since the
+/// block counter is 16 bits (RFC 3711 §4.1.1).
+pub const MAX_KEYSTREAM_LEN: usize = 1 << 20;
+
+/// An expanded AES key for counter mode; wiped on drop.
+pub struct AesCmKey {
+    pub(crate) schedule: AesSchedule,
+}
+
+impl AesCmKey {
+    /// Expands a key of 16, 24 or 32 octets.
+    ///
+    /// ```
+    /// use callseal_srtp_crypto::AesCmKey;
+    ///
+    /// assert!(AesCmKey::new(&[0; 16]).is_ok());
+    /// assert!(AesCmKey::new(&[0; 30]).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`KeyLengthError`] at any other length.
+    pub fn new(key: &[u8]) -> Result<Self, KeyLengthError> {
+        let schedule = AesSchedule::expand(key).ok_or(KeyLengthError { len: key.len() })?;
+        Ok(Self { schedule })
+    }
+}
+
+impl fmt::Debug for AesCmKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AesCmKey { .. }")
+    }
+}
+
+/// One packet's share of [`Backend::aes_cm`](crate::Backend::aes_cm).
+pub struct AesCmJob<'a> {
+    pub(crate) key: &'a AesCmKey,
+    pub(crate) iv: [u8; 14],
+    pub(crate) data: &'a mut [u8],
+}
+
+impl<'a> AesCmJob<'a> {
+    /// A job that puts the keystream of `key` and `iv` on `data`, in place.
+    ///
+    /// `iv` is the upper 112 bits of RFC 3711's IV; its lower 16 bits are the
+    /// block counter and start at zero, which is why they cannot be given.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystreamTooLong`] where `data` is longer than [`MAX_KEYSTREAM_LEN`].
+    pub fn new(
+        key: &'a AesCmKey,
+        iv: [u8; 14],
+        data: &'a mut [u8],
+    ) -> Result<Self, KeystreamTooLong> {
+        if data.len() > MAX_KEYSTREAM_LEN {
+            return Err(KeystreamTooLong { len: data.len() });
+        }
+        Ok(Self { key, iv, data })
+    }
+}
+
+impl fmt::Debug for AesCmJob<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AesCmJob")
+            .field("data_len", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An AES key is 16, 24 or 32 octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an AES key is 16, 24 or 32 octets long, not {len}")]
+pub struct KeyLengthError {
+    /// The length given, in octets.
+    pub len: usize,
+}
+
+/// Data longer than one IV's keystream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{len} octets are more than the {MAX_KEYSTREAM_LEN} that one IV's keystream has")]
+pub struct KeystreamTooLong {
+    /// The length given, in octets.
+    pub len: usize,
+}

@@ -1,0 +1,3 @@
+//! One instruction set and technique a file.
+
+pub(crate) mod soft;
