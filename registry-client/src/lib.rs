@@ -1,2 +1,72 @@
 //! Verified reads of the subscriber registry on Ethereum: nothing is believed without a Merkle proof.
+//!
+//! A look-up starts from one block hash that the caller trusts and from the registry's address and code
+//! hash in the caller's own configuration. Everything else comes from a node and is checked on the way down:
+//!
+//! | step | what is checked | file |
+//! |---|---|---|
+//! | block hash → state root | the header hashes to the trusted hash | `header.rs` |
+//! | state root → account | Merkle proof for *our* address; the code hash is ours | `account.rs` |
+//! | storage root → words | a Merkle proof for each of *our* slots; an empty slot is proven too | `slots.rs` |
+//! | words → record | only what the registry's code can have written | `record.rs` |
+//!
+//! Each step is a pure function. [`Registry`] runs them over a [`Transport`]; the core owns no socket.
+//! With the feature `http` there is a JSON-RPC transport.
+//!
+//! ```
+//! use alloy_consensus::Header;
+//! use alloy_primitives::{Address, B256};
+//! use callseal_registry_client::{
+//!     LookUpError, RawProof, Registry, RegistryConfig, Transport, TransportError, layout,
+//! };
+//!
+//! /// A node that makes up its answers.
+//! struct Liar;
+//!
+//! impl Transport for Liar {
+//!     fn header(&mut self, _: B256) -> Result<Header, TransportError> {
+//!         Ok(Header::default())
+//!     }
+//!     fn proof(&mut self, _: Address, _: &[B256], _: B256) -> Result<RawProof, TransportError> {
+//!         Ok(RawProof::default())
+//!     }
+//! }
+//!
+//! let config = RegistryConfig {
+//!     contract: Address::repeat_byte(0x42),
+//!     code_hash: layout::CODE_HASH,
+//!     chain_id: 1,
+//! };
+//! let mut registry = Registry::new(config, B256::repeat_byte(0x17), Liar);
+//! let refusal = registry.look_up("+8613800000001");
+//! assert!(matches!(refusal, Err(LookUpError::Header(_))));
+//! ```
 #![forbid(unsafe_code)]
+
+pub mod layout;
+
+mod account;
+mod claim;
+mod header;
+#[cfg(feature = "http")]
+pub mod http;
+mod number;
+mod proof;
+mod record;
+mod registry;
+mod slots;
+mod transport;
+mod verified;
+
+pub use account::{VerifiedAccount, verify_account};
+pub use claim::{proof_of_possession_digest, record_hash};
+pub use header::{HeaderError, VerifiedHeader, verify_header};
+pub use number::{NumberError, number_hash};
+pub use proof::{ProofError, TriePath};
+pub use record::{
+    OperatorKeys, Record, RecordError, Status, operator_from_slots, record_from_slots,
+};
+pub use registry::{Answer, LookUpError, Registry, RegistryConfig};
+pub use slots::{SlotsError, verify_slots};
+pub use transport::{RawProof, Transport, TransportError};
+pub use verified::Verified;

@@ -1,0 +1,48 @@
+//! What the contract hashes when a number is claimed.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+
+/// What an identity key signs to claim a number for a wallet: bound to one chain and one contract.
+///
+/// The signature is ECDSA on secp256k1 over this digest itself, with the low s.
+///
+/// ```
+/// use alloy_primitives::{Address, B256};
+/// use callseal_registry_client::proof_of_possession_digest;
+///
+/// let here = proof_of_possession_digest(1, Address::ZERO, B256::ZERO, Address::ZERO);
+/// let elsewhere = proof_of_possession_digest(2, Address::ZERO, B256::ZERO, Address::ZERO);
+/// assert_ne!(here, elsewhere);
+/// ```
+#[must_use]
+pub fn proof_of_possession_digest(
+    chain_id: u64,
+    contract: Address,
+    number_hash: B256,
+    sender: Address,
+) -> B256 {
+    let words = [
+        keccak256("callseal registry: proof of possession, version 1"),
+        B256::from(U256::from(chain_id)),
+        contract.into_word(),
+        number_hash,
+        sender.into_word(),
+    ];
+    keccak256(words.concat())
+}
+
+/// Names a claim's whole content: what an approval has to say it approves.
+///
+/// `key` is SEC 1 compressed.
+#[must_use]
+pub fn record_hash(number_hash: B256, sender: Address, key: &[u8; 33], token_hash: B256) -> B256 {
+    let [prefix, x @ ..] = *key;
+    let words = [
+        number_hash,
+        sender.into_word(),
+        B256::from(x),
+        B256::with_last_byte(prefix),
+        token_hash,
+    ];
+    keccak256(words.concat())
+}

@@ -1,0 +1,55 @@
+//! Where the registry contract keeps what we prove.
+//!
+//! | slot | holds |
+//! |---|---|
+//! | 0, 1, 2 | the operator: signing key's x; account, times and prefix packed; sealing key |
+//! | keccak(n . 3) + 0, 1, 2 | the approved record of number hash `n`: key's x; holder, times, prefix and status packed; token hash |
+//! | keccak(s . keccak(n . 4)) + 0, 1, 2 | the claim of sender `s` on `n`, packed like a record |
+//!
+//! The second word of each is, from its most significant octet: status (1, unused for the operator),
+//! SEC 1 prefix of the key (1), revision (4), valid since (6), account (20).
+
+use alloy_primitives::{Address, B256, U256, b256, keccak256};
+
+/// keccak256 of the registry's deployed code; the same for every registry, since none has immutables.
+pub const CODE_HASH: B256 =
+    b256!("46b59a05837a0e84045162def7f46184d074c5acbaffcab87ea974ae1d0c1445");
+
+/// The two words that make a record readable: the key's x, and the packed word.
+pub const RECORD_SLOTS: usize = 2;
+
+/// Slots of the mapping from number hash to approved record.
+const CLIENTS: u64 = 3;
+/// Slot of the mapping from number hash and sender to pending claim.
+const PENDING: u64 = 4;
+
+/// The slots that hold the approved record of a number.
+#[must_use]
+pub fn client_slots(number_hash: B256) -> [B256; RECORD_SLOTS] {
+    let base = mapping_entry(number_hash, B256::from(U256::from(CLIENTS)));
+    [base, offset(base, 1)]
+}
+
+/// The slots that hold what `sender` claims for a number.
+#[must_use]
+pub fn pending_slots(number_hash: B256, sender: Address) -> [B256; RECORD_SLOTS] {
+    let of_number = mapping_entry(number_hash, B256::from(U256::from(PENDING)));
+    let base = mapping_entry(sender.into_word(), of_number);
+    [base, offset(base, 1)]
+}
+
+/// The slots that hold the operator's keys.
+#[must_use]
+pub fn operator_slots() -> [B256; 3] {
+    [0_u64, 1, 2].map(|slot| B256::from(U256::from(slot)))
+}
+
+/// The first slot of a mapping's entry: Solidity hashes the key before the mapping's own slot.
+fn mapping_entry(key: B256, mapping: B256) -> B256 {
+    keccak256([key, mapping].concat())
+}
+
+/// The slot `by` further on; slots are numbers modulo 2^256.
+fn offset(slot: B256, by: u64) -> B256 {
+    B256::from(U256::from_be_bytes(slot.0).wrapping_add(U256::from(by)))
+}

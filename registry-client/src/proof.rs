@@ -1,0 +1,302 @@
+//! One walk down a Merkle-Patricia trie along a proof.
+//!
+//! The trie is Ethereum's "secure" one: every key is a keccak256, so every path has 64 nibbles and no
+//! branch holds a value. The nodes are `alloy-trie`'s; the walk is ours, because it has to hand out the
+//! value it found, to refuse nodes that the answer does not need, and to say where it was refused.
+
+use core::fmt;
+
+use alloy_primitives::{B256, keccak256};
+use alloy_rlp::{Decodable, EMPTY_STRING_CODE};
+use alloy_trie::nodes::{RlpNode, TrieNode};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+
+/// The nibbles of a key.
+const KEY_NIBBLES: usize = 64;
+/// A branch for each nibble and a leaf.
+const MAX_NODES: usize = KEY_NIBBLES + 1;
+/// A branch of sixteen hashes is 532 octets, an account's leaf about 150.
+const MAX_NODE_LEN: usize = 1024;
+
+/// Walks from `root` towards `key` and returns the value there, or `None` where the trie ends before.
+///
+/// `key` is the path itself: the keccak256 of an address or slot.
+pub(crate) fn walk(
+    root: B256,
+    key: B256,
+    nodes: &[Vec<u8>],
+) -> Result<Option<Vec<u8>>, ProofError> {
+    if root == EMPTY_ROOT_HASH {
+        // Nodes say "empty" in two ways: with no proof, and with the empty string that hashes to this root.
+        return match nodes {
+            [] => Ok(None),
+            [only] if only[..] == [EMPTY_STRING_CODE] => Ok(None),
+            _ => Err(ProofError::Surplus {
+                needed: 0,
+                got: nodes.len(),
+            }),
+        };
+    }
+    if nodes.len() > MAX_NODES {
+        return Err(ProofError::TooManyNodes {
+            limit: MAX_NODES,
+            got: nodes.len(),
+        });
+    }
+    let mut way = Way {
+        key: Nibbles::unpack(key),
+        walked: 0,
+    };
+    let mut expected = root;
+    for (index, node) in nodes.iter().enumerate() {
+        if node.len() > MAX_NODE_LEN {
+            let (limit, got) = (MAX_NODE_LEN, node.len());
+            return Err(ProofError::NodeTooLong {
+                path: way.path(),
+                limit,
+                got,
+            });
+        }
+        let got = keccak256(node);
+        if got != expected {
+            return Err(ProofError::NodeHash {
+                path: way.path(),
+                expected,
+                got,
+            });
+        }
+        let end = match way.step(node)? {
+            Step::Down(child) => {
+                expected = child;
+                continue;
+            }
+            Step::Value(value) => Some(value),
+            Step::Nothing => None,
+        };
+        let needed = index + 1;
+        if nodes.len() != needed {
+            return Err(ProofError::Surplus {
+                needed,
+                got: nodes.len(),
+            });
+        }
+        return Ok(end);
+    }
+    Err(ProofError::Truncated {
+        path: way.path(),
+        expected,
+    })
+}
+
+/// Where a walk stands.
+struct Way {
+    key: Nibbles,
+    /// Nibbles of the key that lie behind.
+    walked: usize,
+}
+
+/// What a node says about the key.
+enum Step {
+    /// The child with this hash knows more.
+    Down(B256),
+    /// The key has this value.
+    Value(Vec<u8>),
+    /// Nothing in the trie has the key.
+    Nothing,
+}
+
+impl Way {
+    /// Follows one node of the proof, and the children that it holds in place.
+    fn step(&mut self, node: &[u8]) -> Result<Step, ProofError> {
+        let mut decoded = self.decode(node)?;
+        loop {
+            let child = match decoded {
+                TrieNode::Branch(branch) => {
+                    let Some(nibble) = self.key.get(self.walked) else {
+                        return Err(self.malformed("a branch below the end of the key"));
+                    };
+                    if !branch.state_mask.is_bit_set(nibble) {
+                        return Ok(Step::Nothing);
+                    }
+                    // Absent children take no place on the stack.
+                    let before = (0..nibble)
+                        .filter(|n| branch.state_mask.is_bit_set(*n))
+                        .count();
+                    self.walked += 1;
+                    branch.stack.into_iter().nth(before)
+                }
+                TrieNode::Extension(extension) => {
+                    if extension.key.is_empty() {
+                        return Err(self.malformed("an extension over no nibble"));
+                    }
+                    if !self.ahead().starts_with(&extension.key) {
+                        return Ok(Step::Nothing);
+                    }
+                    self.walked += extension.key.len();
+                    Some(extension.child)
+                }
+                TrieNode::Leaf(leaf) => {
+                    let ahead = self.ahead();
+                    if leaf.key.len() != ahead.len() {
+                        return Err(self.malformed("a leaf that does not end where the key does"));
+                    }
+                    if leaf.value.is_empty() {
+                        return Err(self.malformed("a leaf without a value"));
+                    }
+                    let found = leaf.key == ahead;
+                    return Ok(if found {
+                        Step::Value(leaf.value)
+                    } else {
+                        Step::Nothing
+                    });
+                }
+                TrieNode::EmptyRoot => return Err(self.malformed("an empty node")),
+            };
+            let Some(child) = child else {
+                return Err(self.malformed("a branch without the child it announces"));
+            };
+            if let Some(hash) = hash_of(&child) {
+                return Ok(Step::Down(hash));
+            }
+            decoded = self.decode(&child)?;
+        }
+    }
+
+    /// One node, and not an octet beside it.
+    fn decode(&self, node: &[u8]) -> Result<TrieNode, ProofError> {
+        let mut rest = node;
+        let decoded = TrieNode::decode(&mut rest).map_err(|source| ProofError::Rlp {
+            path: self.path(),
+            source,
+        })?;
+        if !rest.is_empty() {
+            return Err(self.malformed("octets after the node"));
+        }
+        Ok(decoded)
+    }
+
+    fn ahead(&self) -> Nibbles {
+        self.key.slice(self.walked..)
+    }
+
+    fn path(&self) -> TriePath {
+        TriePath(self.key.slice(..self.walked))
+    }
+
+    fn malformed(&self, why: &'static str) -> ProofError {
+        ProofError::Malformed {
+            path: self.path(),
+            why,
+        }
+    }
+}
+
+/// The hash in a child's place, unless the child itself is there: then its list is shorter than a hash.
+fn hash_of(child: &RlpNode) -> Option<B256> {
+    match child[..] {
+        [marker, ref hash @ ..] if marker == EMPTY_STRING_CODE + 32 => B256::try_from(hash).ok(),
+        _ => None,
+    }
+}
+
+/// The nibbles from the root of a trie to one of its nodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TriePath(Nibbles);
+
+impl TriePath {
+    /// How many nibbles below the root.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Display for TriePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the root");
+        }
+        f.write_str("path ")?;
+        self.0.iter().try_for_each(|nibble| write!(f, "{nibble:x}"))
+    }
+}
+
+impl fmt::Debug for TriePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TriePath({self})")
+    }
+}
+
+/// Why a proof proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// A node is not the one that its parent names.
+    #[error("the node at {path} hashes to {got}, not to {expected}")]
+    NodeHash {
+        /// Where in the trie.
+        path: TriePath,
+        /// What the parent, or the root we trust, says.
+        expected: B256,
+        /// The hash of the node we got.
+        got: B256,
+    },
+    /// The proof ends before the answer.
+    #[error("the proof ends at {path}, where a node with hash {expected} has to follow")]
+    Truncated {
+        /// Where in the trie.
+        path: TriePath,
+        /// The hash of the missing node.
+        expected: B256,
+    },
+    /// The proof goes on after the answer.
+    #[error("the proof has {got} nodes where {needed} answer the question")]
+    Surplus {
+        /// Nodes up to the answer.
+        needed: usize,
+        /// Nodes we got.
+        got: usize,
+    },
+    /// More nodes than a path can have.
+    #[error("the proof has {got} nodes, no path has more than {limit}")]
+    TooManyNodes {
+        /// The most that a path can have.
+        limit: usize,
+        /// Nodes we got.
+        got: usize,
+    },
+    /// A node is longer than any node can be.
+    #[error("the node at {path} has {got} octets, no node has more than {limit}")]
+    NodeTooLong {
+        /// Where in the trie.
+        path: TriePath,
+        /// The most that a node can have, in octets.
+        limit: usize,
+        /// The node's octets.
+        got: usize,
+    },
+    /// A node is not RLP, or not of a node's shape.
+    #[error("the node at {path} cannot be decoded: {source}")]
+    Rlp {
+        /// Where in the trie.
+        path: TriePath,
+        /// What the decoder says.
+        source: alloy_rlp::Error,
+    },
+    /// A node that no trie of hashed keys has.
+    #[error("the node at {path} is malformed: {why}")]
+    Malformed {
+        /// Where in the trie.
+        path: TriePath,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The value is proven, but is not what belongs there.
+    #[error("the proven value is not {wanted}: {source}")]
+    Value {
+        /// What belongs there.
+        wanted: &'static str,
+        /// What the decoder says.
+        source: alloy_rlp::Error,
+    },
+}

@@ -1,0 +1,242 @@
+//! Questions to the registry, and answers that need no trust in whoever gave them.
+
+use alloy_primitives::{Address, B256};
+
+use crate::account::{VerifiedAccount, verify_account};
+use crate::header::{HeaderError, VerifiedHeader, verify_header};
+use crate::layout;
+use crate::number::{NumberError, number_hash};
+use crate::proof::ProofError;
+use crate::record::{OperatorKeys, Record, RecordError, operator_from_slots, record_from_slots};
+use crate::slots::{SlotsError, verify_slots};
+use crate::transport::{Transport, TransportError};
+use crate::verified::Verified;
+
+/// Which registry is ours. All of it comes from our own configuration, none of it from a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RegistryConfig {
+    /// The contract's address.
+    pub contract: Address,
+    /// keccak256 of the contract's code, usually [`layout::CODE_HASH`].
+    pub code_hash: B256,
+    /// The chain's id (EIP-155).
+    pub chain_id: u64,
+}
+
+/// A reader of one operator's registry, as it stood after one trusted block.
+pub struct Registry<T> {
+    config: RegistryConfig,
+    trusted_block: B256,
+    header: Option<VerifiedHeader>,
+    chain_checked: bool,
+    transport: T,
+}
+
+/// What the registry has for a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// An entry. Whether the operator vouches for it: [`Record::is_in_force`].
+    Record(Record),
+    /// Nothing, and that is proven too.
+    Absent,
+}
+
+impl<T: Transport> Registry<T> {
+    /// A reader that trusts `trusted_block` and whatever can be proven down from it. Asks nothing yet.
+    pub fn new(config: RegistryConfig, trusted_block: B256, transport: T) -> Self {
+        Self {
+            config,
+            trusted_block,
+            header: None,
+            chain_checked: false,
+            transport,
+        }
+    }
+
+    /// Trusts another block from now on.
+    pub fn trust(&mut self, block_hash: B256) {
+        if block_hash != self.trusted_block {
+            self.trusted_block = block_hash;
+            self.header = None;
+        }
+    }
+
+    /// Which registry this reads.
+    pub fn config(&self) -> &RegistryConfig {
+        &self.config
+    }
+
+    /// The block that everything is proven for.
+    pub fn trusted_block(&self) -> B256 {
+        self.trusted_block
+    }
+
+    /// The approved record of a number (E.164, as `+8613800000001`), or the proof that there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`LookUpError`] says what failed. An error is not an absence: it means that nothing is known.
+    pub fn look_up(&mut self, number: &str) -> Result<Verified<Answer>, LookUpError> {
+        let number_hash = number_hash(number)?;
+        self.entry(layout::client_slots(number_hash))
+    }
+
+    /// What `sender` claims for a number and the operator has not approved, or the proof that it claims nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`LookUpError`] says what failed.
+    pub fn look_up_claim(
+        &mut self,
+        number: &str,
+        sender: Address,
+    ) -> Result<Verified<Answer>, LookUpError> {
+        let number_hash = number_hash(number)?;
+        self.entry(layout::pending_slots(number_hash, sender))
+    }
+
+    /// The operator's keys.
+    ///
+    /// # Errors
+    ///
+    /// [`LookUpError`] says what failed.
+    pub fn operator_keys(&mut self) -> Result<Verified<OperatorKeys>, LookUpError> {
+        let (words, header) = self.words(layout::operator_slots())?;
+        Ok(Verified::new(operator_from_slots(words)?, header))
+    }
+
+    fn entry(
+        &mut self,
+        slots: [B256; layout::RECORD_SLOTS],
+    ) -> Result<Verified<Answer>, LookUpError> {
+        let (words, header) = self.words(slots)?;
+        let answer = record_from_slots(words)?.map_or(Answer::Absent, Answer::Record);
+        Ok(Verified::new(answer, header))
+    }
+
+    /// The words in slots of our contract, proven from the trusted block down.
+    fn words<const N: usize>(
+        &mut self,
+        slots: [B256; N],
+    ) -> Result<([B256; N], VerifiedHeader), LookUpError> {
+        let header = self.trusted_header()?;
+        let contract = self.config.contract;
+        let raw = self
+            .transport
+            .proof(contract, &slots, header.block_hash())?;
+        let account = self.our_account(&header, &raw.account)?;
+        let words = verify_slots(&account, &slots, &raw.slots)?;
+        let words = <[B256; N]>::try_from(words).map_err(|words| SlotsError::Count {
+            asked: N,
+            got: words.len(),
+        })?;
+        Ok((words, header))
+    }
+
+    fn trusted_header(&mut self) -> Result<VerifiedHeader, LookUpError> {
+        if let Some(header) = self.header {
+            return Ok(header);
+        }
+        if !self.chain_checked {
+            let expected = self.config.chain_id;
+            match self.transport.chain_id()? {
+                Some(got) if got != expected => {
+                    return Err(LookUpError::WrongChain { expected, got });
+                }
+                Some(_) | None => self.chain_checked = true,
+            }
+        }
+        let header = self.transport.header(self.trusted_block)?;
+        let header = verify_header(self.trusted_block, &header)?;
+        self.header = Some(header);
+        Ok(header)
+    }
+
+    fn our_account(
+        &self,
+        header: &VerifiedHeader,
+        proof: &[Vec<u8>],
+    ) -> Result<VerifiedAccount, LookUpError> {
+        let RegistryConfig {
+            contract,
+            code_hash: expected,
+            ..
+        } = self.config;
+        let account = verify_account(header.state_root(), contract, proof)
+            .map_err(|source| LookUpError::Account {
+                contract,
+                source: Box::new(source),
+            })?
+            .ok_or(LookUpError::NoContract {
+                contract,
+                block_number: header.number(),
+            })?;
+        let got = account.code_hash();
+        if got != expected {
+            return Err(LookUpError::CodeHash {
+                contract,
+                expected,
+                got,
+            });
+        }
+        Ok(account)
+    }
+}
+
+/// Why nothing is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookUpError {
+    /// The caller's: this is no telephone number.
+    #[error(transparent)]
+    Number(#[from] NumberError),
+
+    /// The configuration's: the node serves another chain.
+    #[error("the node serves chain {got}, our registry is on chain {expected}")]
+    WrongChain {
+        /// Our chain's id.
+        expected: u64,
+        /// The node's.
+        got: u64,
+    },
+    /// The configuration's: it is proven that the trusted block's state has no such account.
+    #[error("there is no contract at {contract} in block {block_number}")]
+    NoContract {
+        /// Our registry's address.
+        contract: Address,
+        /// The trusted block's number.
+        block_number: u64,
+    },
+    /// The configuration's: what is proven to be at our address is not our registry.
+    #[error("the code at {contract} hashes to {got}, our registry's to {expected}")]
+    CodeHash {
+        /// Our registry's address.
+        contract: Address,
+        /// Our registry's code hash.
+        expected: B256,
+        /// The proven one.
+        got: B256,
+    },
+
+    /// The node's: it gave no answer.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The node's: the header is not the trusted block's.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The node's: the contract's account is not proven.
+    #[error("the account of {contract} is not proven: {source}")]
+    Account {
+        /// Our registry's address.
+        contract: Address,
+        /// Where and why.
+        source: Box<ProofError>,
+    },
+    /// The node's: the storage is not proven.
+    #[error("the registry's storage is not proven: {0}")]
+    Slots(#[from] SlotsError),
+
+    /// The registry's: it holds words that its code cannot have written.
+    #[error("the registry's storage is proven, but unreadable: {0}")]
+    Record(#[from] RecordError),
+}

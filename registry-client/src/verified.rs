@@ -1,0 +1,70 @@
+//! The mark of what has been proven.
+
+use alloy_primitives::B256;
+
+use crate::header::VerifiedHeader;
+use crate::record::Record;
+use crate::registry::Answer;
+
+/// Something that was proven to hold in a block; only this crate makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    header: VerifiedHeader,
+}
+
+impl<T> Verified<T> {
+    /// For whoever has just proven `value` down to this header's state root.
+    pub(crate) fn new(value: T, header: VerifiedHeader) -> Self {
+        Self { value, header }
+    }
+
+    /// What was proven.
+    #[must_use]
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// What was proven, without the mark.
+    #[must_use]
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// The hash of the block that it was proven for.
+    #[must_use]
+    pub fn block_hash(&self) -> B256 {
+        self.header.block_hash()
+    }
+
+    /// The number of that block.
+    #[must_use]
+    pub fn block_number(&self) -> u64 {
+        self.header.number()
+    }
+
+    /// When that block was made; Unix time in seconds.
+    #[must_use]
+    pub fn timestamp(&self) -> u64 {
+        self.header.timestamp()
+    }
+}
+
+impl Verified<Answer> {
+    /// The proven record, or `None` when its absence was proven.
+    #[must_use]
+    pub fn into_record(self) -> Option<Verified<Record>> {
+        match self.value {
+            Answer::Record(record) => Some(Verified::new(record, self.header)),
+            Answer::Absent => None,
+        }
+    }
+}
+
+impl Verified<Record> {
+    /// Whether the operator vouched for the key when the block was made.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.value.is_in_force(self.header.timestamp())
+    }
+}
