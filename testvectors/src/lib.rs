@@ -12,6 +12,7 @@
 pub mod libsrtp;
 pub mod rfc3711;
 pub mod srtp_reference;
+pub mod trie;
 
 mod hex_octets;
 
