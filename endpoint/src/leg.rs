@@ -1,0 +1,771 @@
+//! One call leg, from the first handshake message to the BYE.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use callseal_registry_client::{Answer, LookUpError, Verified};
+use callseal_rtcp_ext::{
+    Fragment, Limits, MAX_DATAGRAM_LEN, Packet, Reassembler, SizeRule, handshake_datagrams,
+    is_payload_type_reserved, is_rtcp, parse, random_cname,
+};
+use callseal_srtp::UnprotectError;
+use callseal_sts::{
+    Admission, Established, FragmentHead, Handshaker, Identity, Number, Random, Refusal, Running,
+    SessionHandle, VerifiedPeerKey,
+};
+
+use crate::control::Control;
+use crate::media::{ExportedKeys, Media, profile_of};
+use crate::rtp::RtpHeader;
+use crate::verdict::{Verdict, judge};
+use crate::{
+    Answering, Config, EndReason, Event, Known, Pins, Port, Remote, Secured, Statistics, Step,
+};
+
+/// Registry look-ups that may be under way at once. Each presented identity
+/// costs its owner a finished key exchange and a signature, and still must
+/// not turn the leg into a way to flood the registry.
+const MAX_LOOK_UPS: usize = 4;
+
+/// One call leg.
+///
+/// A leg does no I/O. Its methods are of four kinds, on the model of
+/// quinn-proto's `Connection`:
+///
+/// - *input*: [`handle_datagram`](Self::handle_datagram),
+///   [`handle_timeout`](Self::handle_timeout),
+///   [`look_up_done`](Self::look_up_done);
+/// - *output*: [`poll_transmit`](Self::poll_transmit),
+///   [`poll_timeout`](Self::poll_timeout), [`poll_event`](Self::poll_event);
+/// - *actions*: [`call`](Self::call), [`send_rtp`](Self::send_rtp),
+///   [`hang_up`](Self::hang_up), and the answers to events;
+/// - *views*: [`is_secured`](Self::is_secured),
+///   [`statistics`](Self::statistics), [`export_keys`](Self::export_keys).
+///
+/// After every input or action, poll transmits until there are none, then
+/// events until there are none, then the timeout. Time is a [`Duration`]
+/// since any moment of the application's choosing, and never goes back.
+///
+/// Nothing is sent unprotected but the handshake, and nothing is delivered
+/// that was not authenticated, whatever arrives and whatever fails.
+pub struct Leg {
+    config: Settings,
+    handshaker: Handshaker,
+    reassembler: Reassembler,
+    handshake_ssrc: u32,
+    cname: String,
+    remote: Option<Remote>,
+    look_ups: BTreeMap<Number, LookUp>,
+    presented: Vec<Presented>,
+    media: Media,
+    /// Whom the first handshake is with, where signalling has said so.
+    expected: Option<Number>,
+    control: Control,
+    last_heard: Duration,
+    ended: bool,
+    media_seen: MediaSeen,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+/// A datagram to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// The local socket to send it from.
+    pub port: Port,
+    /// Where to.
+    pub to: SocketAddr,
+    /// The datagram.
+    pub bytes: Vec<u8>,
+}
+
+/// What a datagram turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<'d> {
+    /// Nothing for the application: a handshake message, RTCP, or something
+    /// that was not authenticated.
+    Nothing,
+    /// An authenticated, decrypted RTP packet, header included.
+    Rtp(&'d [u8]),
+}
+
+/// What of the configuration the leg needs after its start.
+struct Settings {
+    mux: bool,
+    pins: Pins,
+    silence_limit: Duration,
+}
+
+/// The registry's part in a handshake.
+enum LookUp {
+    Pending,
+    Answered(Result<Verified<Answer>, LookUpError>),
+}
+
+/// An identity that waits for its verdict.
+struct Presented {
+    session: SessionHandle,
+    identity: Identity,
+    /// Set while the user is asked about a changed key.
+    changed: Option<VerifiedPeerKey>,
+    known: Known,
+    accepted: bool,
+}
+
+#[derive(Default)]
+struct MediaSeen {
+    sent: bool,
+    received: bool,
+}
+
+impl Leg {
+    /// A leg that has not called anybody yet, and answers as `config` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the configuration contradicts itself.
+    pub fn new(
+        now: Duration,
+        config: Config,
+        mut random: Box<dyn Random + Send>,
+    ) -> Result<Self, ConfigError> {
+        let suites: Vec<_> = config
+            .suites
+            .iter()
+            .copied()
+            .filter(|suite| profile_of(*suite).is_some())
+            .collect();
+        if suites.is_empty() {
+            return Err(ConfigError::NoSuite);
+        }
+        let mut ssrcs = [0; 8];
+        random.fill(&mut ssrcs);
+        let [a, b, c, d, e, f, g, h] = ssrcs;
+        let mut cname = [0; 12];
+        random.fill(&mut cname);
+        let cname = random_cname(cname);
+        let mut seed = [0; 8];
+        random.fill(&mut seed);
+        let expected = match &config.answering {
+            Answering::Only(number) => Some(number.clone()),
+            Answering::Anyone | Answering::Nobody => None,
+        };
+        let mut handshake = callseal_sts::Config::new(config.number, config.key)
+            .with_suites(suites)
+            .with_answering(config.answering != Answering::Nobody);
+        if let Some(number) = expected.clone() {
+            handshake = handshake.with_expected(number);
+        }
+        let mut leg = Self {
+            config: Settings {
+                mux: config.mux,
+                pins: config.pins,
+                silence_limit: config.silence_limit,
+            },
+            handshaker: Handshaker::new(handshake, random),
+            reassembler: Reassembler::new(Limits::default()),
+            handshake_ssrc: u32::from_be_bytes([a, b, c, d]),
+            control: Control::new(
+                now,
+                u32::from_be_bytes([e, f, g, h]),
+                cname.clone(),
+                config.session_bandwidth,
+                u64::from_be_bytes(seed),
+                config.clock_rates,
+            ),
+            cname,
+            remote: None,
+            look_ups: BTreeMap::new(),
+            presented: Vec::new(),
+            media: Media::default(),
+            expected: expected.clone(),
+            last_heard: now,
+            ended: false,
+            media_seen: MediaSeen::default(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        if let Some(number) = expected {
+            leg.look_up(now, number);
+        }
+        Ok(leg)
+    }
+
+    /// Calls `callee` at `remote`. Its look-up starts at once, beside the
+    /// first flight.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Ended`] after the end of a call, [`CallError::InCall`]
+    /// while one is secured or being made, [`CallError::Handshake`] where
+    /// the handshake refuses to begin (a call to oneself, for example).
+    pub fn call(&mut self, now: Duration, remote: Remote, callee: Number) -> Result<(), CallError> {
+        if self.ended {
+            return Err(CallError::Ended);
+        }
+        if self.remote.is_some() {
+            return Err(CallError::InCall);
+        }
+        self.handshaker
+            .call(now, remote.rtcp, callee.clone())
+            .map_err(CallError::Handshake)?;
+        self.remote = Some(remote);
+        self.expected = Some(callee.clone());
+        self.look_up(now, callee);
+        self.drain_handshaker(now);
+        Ok(())
+    }
+
+    /// A datagram has arrived on a local socket. What is delivered lies in
+    /// `datagram` itself, decrypted in place; what fails its tag leaves
+    /// `datagram` as it was.
+    pub fn handle_datagram<'d>(
+        &mut self,
+        now: Duration,
+        port: Port,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Received<'d> {
+        if self.ended {
+            return Received::Nothing;
+        }
+        let rtcp = match (self.config.mux, port) {
+            (true, _) => is_rtcp(datagram),
+            (false, port) => port == Port::Rtcp,
+        };
+        if rtcp {
+            self.handle_rtcp(now, from, datagram);
+            return Received::Nothing;
+        }
+        self.handle_rtp(now, port, from, datagram)
+    }
+
+    /// The next datagram to send, if there is one.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// What happened, if anything did.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// Changes with every other call.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.ended {
+            return None;
+        }
+        let secured = self.media.is_secured();
+        [
+            self.handshaker.poll_timeout(),
+            self.reassembler.poll_timeout(),
+            self.media.poll_timeout(),
+            secured.then(|| self.control.poll_timeout()).flatten(),
+            secured.then(|| self.silence_ends()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come. Calling it
+    /// early does no harm.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.ended {
+            return;
+        }
+        self.reassembler.handle_timeout(now);
+        self.media.handle_timeout(now);
+        self.handshaker.handle_timeout(now);
+        self.drain_handshaker(now);
+        if !self.media.is_secured() {
+            return;
+        }
+        if now >= self.silence_ends() {
+            self.end(EndReason::Silence);
+            return;
+        }
+        for report in self.control.handle_timeout(now) {
+            self.send_rtcp(report);
+        }
+    }
+
+    /// The registry's answer to [`Event::LookUp`].
+    ///
+    /// An answer to a question that was not asked is ignored.
+    pub fn look_up_done(
+        &mut self,
+        now: Duration,
+        number: &Number,
+        answer: Result<Verified<Answer>, LookUpError>,
+    ) {
+        let Some(look_up @ LookUp::Pending) = self.look_ups.get_mut(number) else {
+            return;
+        };
+        *look_up = LookUp::Answered(answer);
+        self.step(now, Step::LookUpAnswered);
+        self.judge_presented(now);
+        self.drain_handshaker(now);
+    }
+
+    /// Accepts the key of [`Event::KeyChanged`] as the peer's new one.
+    pub fn accept_changed_key(&mut self, now: Duration) {
+        for presented in &mut self.presented {
+            if let Some(vouched) = presented.changed.take() {
+                presented.accepted = self
+                    .handshaker
+                    .accept(now, presented.session, vouched)
+                    .is_ok();
+            }
+        }
+        self.drain_handshaker(now);
+    }
+
+    /// Refuses the key of [`Event::KeyChanged`]; the handshake fails.
+    pub fn refuse_changed_key(&mut self, now: Duration) {
+        let refused: Vec<_> = self
+            .presented
+            .extract_if(.., |presented| presented.changed.is_some())
+            .collect();
+        for presented in refused {
+            self.handshaker
+                .refuse(now, presented.session, Refusal::KeyChanged);
+        }
+        self.drain_handshaker(now);
+    }
+
+    /// Protects a whole RTP packet and queues it. The vector's spare
+    /// capacity is used for the tag where it suffices.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] says what is wrong; nothing is ever sent unprotected.
+    pub fn send_rtp(&mut self, now: Duration, mut packet: Vec<u8>) -> Result<(), SendError> {
+        if self.ended {
+            return Err(SendError::Ended);
+        }
+        let remote = self
+            .remote
+            .filter(|_| self.media.is_secured())
+            .ok_or(SendError::NotSecured)?;
+        let header = RtpHeader::read(&packet).ok_or(SendError::NotRtp)?;
+        if self.config.mux && is_payload_type_reserved(header.payload_type) {
+            return Err(SendError::PayloadType(header.payload_type));
+        }
+        let len = packet.len();
+        packet.resize(len.saturating_add(self.media.max_trailer_len()), 0);
+        let protected = self
+            .media
+            .protect_rtp(&mut packet, len)
+            .ok_or(SendError::NotSecured)??;
+        packet.truncate(protected);
+        self.control.rtp_sent(now, &header);
+        if !core::mem::replace(&mut self.media_seen.sent, true) {
+            self.step(now, Step::FirstProtectedSent);
+        }
+        self.transmits.push_back(Transmit {
+            port: Port::Rtp,
+            to: remote.rtp,
+            bytes: packet,
+        });
+        Ok(())
+    }
+
+    /// Ends the call: a BYE if it was secured, silence otherwise.
+    pub fn hang_up(&mut self, now: Duration, reason: &str) {
+        if self.ended {
+            return;
+        }
+        if self.media.is_secured() {
+            for bye in self.control.bye(now, reason) {
+                self.send_rtcp(bye);
+            }
+        }
+        self.end(EndReason::HungUp);
+    }
+
+    /// Whether media keys are in use.
+    pub fn is_secured(&self) -> bool {
+        self.media.is_secured()
+    }
+
+    /// Where the peer receives, as far as is known.
+    pub fn remote(&self) -> Option<Remote> {
+        self.remote
+    }
+
+    /// The keys seen so far, this call's included once it is secured.
+    pub fn pins(&self) -> &Pins {
+        &self.config.pins
+    }
+
+    /// What was sent and received.
+    pub fn statistics(&self) -> Statistics {
+        self.control.statistics()
+    }
+
+    /// The keys in use, for a recorder. Whoever holds them hears the call.
+    pub fn export_keys(&self) -> Option<ExportedKeys> {
+        self.media.exported()
+    }
+
+    fn handle_rtp<'d>(
+        &mut self,
+        now: Duration,
+        port: Port,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Received<'d> {
+        let opened = match self.media.unprotect_rtp(now, datagram) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.count_refused(&error);
+                return Received::Nothing;
+            }
+        };
+        let Some(header) = RtpHeader::read(&datagram[..opened.len]) else {
+            return Received::Nothing;
+        };
+        let newest = self.control.rtp_received(now, &header, opened.index);
+        self.heard(now, port, from, newest);
+        if !core::mem::replace(&mut self.media_seen.received, true) {
+            self.step(now, Step::FirstProtectedReceived);
+        }
+        Received::Rtp(&datagram[..opened.len])
+    }
+
+    /// A handshake datagram is recognised by its shape, since it is the only
+    /// RTCP in clear that is looked at; everything else must be SRTCP.
+    fn handle_rtcp(&mut self, now: Duration, from: SocketAddr, datagram: &mut [u8]) {
+        let datagram_len = datagram.len();
+        if let Ok(compound) = parse(datagram, SizeRule::Compound)
+            && let Some(fragment) = Fragment::find(&compound)
+        {
+            if let Ok(fragment) = fragment {
+                self.handle_fragment(now, from, &fragment, datagram.len());
+            }
+            return;
+        }
+        let opened = match self.media.unprotect_rtcp(now, datagram) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.count_refused(&error);
+                return;
+            }
+        };
+        let Ok(compound) = parse(&datagram[..opened.len], SizeRule::Compound) else {
+            return;
+        };
+        let newest = self.control.rtcp_received(opened.index, datagram_len);
+        self.heard(now, Port::Rtcp, from, newest);
+        for packet in &compound {
+            if let Packet::Bye(bye) = &packet {
+                let reason = bye
+                    .reason
+                    .map(|reason| String::from_utf8_lossy(reason).into_owned());
+                self.end(EndReason::ByeReceived { reason });
+                return;
+            }
+            for report in self.control.report_received(now, &packet) {
+                self.events.push_back(Event::Report(report));
+            }
+        }
+    }
+
+    fn handle_fragment(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        fragment: &Fragment<'_>,
+        datagram_len: usize,
+    ) {
+        let head = FragmentHead {
+            index: fragment.index,
+            count: fragment.count,
+            cookie: fragment.cookie,
+            first_octets: fragment.bytes,
+        };
+        let collected = match self.handshaker.admit(now, from, head, datagram_len) {
+            Admission::Proven => self.reassembler.push_proven(now, from, fragment),
+            Admission::Unproven => self.reassembler.push(now, from, fragment),
+            Admission::Drop => Ok(None),
+        };
+        if let Ok(Some(message)) = collected {
+            self.handshaker.handle_message(now, from, &message);
+        }
+        self.drain_handshaker(now);
+    }
+
+    /// Takes over all that the handshaker has to say.
+    fn drain_handshaker(&mut self, now: Duration) {
+        while let Some(event) = self.handshaker.poll_event() {
+            self.handshake_event(now, event);
+        }
+        while let Some(transmit) = self.handshaker.poll_transmit() {
+            let datagrams = handshake_datagrams(
+                &transmit.message,
+                transmit.message_tag,
+                transmit.cookie,
+                self.handshake_ssrc,
+                &self.cname,
+                MAX_DATAGRAM_LEN,
+            );
+            for bytes in datagrams.into_iter().flatten() {
+                self.transmits.push_back(Transmit {
+                    port: self.control_port(),
+                    to: transmit.to,
+                    bytes,
+                });
+            }
+        }
+    }
+
+    fn handshake_event(&mut self, now: Duration, event: callseal_sts::Event) {
+        use callseal_sts::Event as Handshake;
+        match event {
+            Handshake::MessageSent { kind, .. } => self.step(now, Step::Sent(kind)),
+            Handshake::MessageAccepted { kind, .. } => self.step(now, Step::Accepted(kind)),
+            Handshake::PeerPresented {
+                session, identity, ..
+            } => {
+                let number = identity.number.clone();
+                self.presented.push(Presented {
+                    session,
+                    identity,
+                    changed: None,
+                    known: Known::FirstContact,
+                    accepted: false,
+                });
+                self.look_up(now, number);
+                self.judge_presented(now);
+            }
+            Handshake::Established {
+                session,
+                established,
+            } => self.secured(now, session, &established),
+            Handshake::Failed {
+                session, reason, ..
+            } => {
+                self.presented
+                    .retain(|presented| presented.session != session);
+                let call_goes_on = self.media.is_secured();
+                self.events.push_back(Event::HandshakeFailed {
+                    reason,
+                    call_goes_on,
+                });
+                if self.remote.is_some() && !call_goes_on && !self.handshaker.is_calling() {
+                    self.end(EndReason::NotSecured);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Judges every presented identity whose answer is there.
+    fn judge_presented(&mut self, now: Duration) {
+        let mut waiting = Vec::new();
+        for mut presented in core::mem::take(&mut self.presented) {
+            let answer = match self.look_ups.get(&presented.identity.number) {
+                Some(LookUp::Answered(answer)) if presented.is_unjudged() => answer,
+                _ => {
+                    waiting.push(presented);
+                    continue;
+                }
+            };
+            let refusal = match judge(&presented.identity, answer, &self.config.pins) {
+                Verdict::Vouched(vouched, known) => {
+                    presented.known = known;
+                    presented.accepted = self
+                        .handshaker
+                        .accept(now, presented.session, vouched)
+                        .is_ok();
+                    if presented.accepted {
+                        waiting.push(presented);
+                    }
+                    continue;
+                }
+                Verdict::Changed {
+                    vouched,
+                    remembered,
+                } => {
+                    self.events.push_back(Event::KeyChanged {
+                        number: presented.identity.number.clone(),
+                        remembered,
+                        presented: presented.identity.key,
+                    });
+                    presented.known = Known::ChangedKey;
+                    presented.changed = Some(vouched);
+                    waiting.push(presented);
+                    continue;
+                }
+                Verdict::AnotherKey => Refusal::AnotherKey,
+                Verdict::NoKey => Refusal::NotVouched,
+                Verdict::NotAsked => Refusal::RegistryUnavailable,
+            };
+            self.handshaker.refuse(now, presented.session, refusal);
+        }
+        self.presented = waiting;
+        // An answer serves the handshakes that waited for it; the next one
+        // asks again, so that a revocation counts.
+        let wanted: Vec<Number> = self
+            .presented
+            .iter()
+            .filter(|presented| presented.is_unjudged())
+            .map(|presented| presented.identity.number.clone())
+            .collect();
+        let expected = self.expected.clone();
+        self.look_ups.retain(|number, look_up| {
+            matches!(look_up, LookUp::Pending)
+                || wanted.contains(number)
+                || expected.as_ref() == Some(number)
+        });
+    }
+
+    fn secured(&mut self, now: Duration, session: SessionHandle, established: &Established) {
+        let peer = established.peer().clone();
+        let known = self
+            .presented
+            .iter()
+            .find(|presented| presented.session == session)
+            .map_or(Known::FirstContact, |presented| presented.known);
+        self.presented
+            .retain(|presented| presented.session != session);
+        let renewal = self.media.is_secured();
+        if self.media.install(now, established).is_err() {
+            // The suites were filtered at the start, so a key that does not
+            // fit its profile is a flaw of ours: no call is better than one
+            // in the clear.
+            self.end(EndReason::NotSecured);
+            return;
+        }
+        self.step(now, Step::KeysDerived);
+        if renewal {
+            self.control.start_over();
+        }
+        self.control.start(now);
+        self.last_heard = now;
+        let control = self.handshaker.remote_of(session);
+        if let Some(rtcp) = control
+            && self.remote.is_none_or(|remote| remote.rtcp != rtcp)
+        {
+            self.remote = Some(self.remote_from(rtcp));
+        }
+        self.config.pins.remember(peer.number.clone(), peer.key);
+        self.handshaker.set_running(Some(Running::of(established)));
+        self.expected = None;
+        self.events.push_back(Event::Secured(Box::new(Secured {
+            role: established.role(),
+            peer,
+            sas: established.sas(),
+            suite: established.suite(),
+            epoch: established.epoch(),
+            known,
+            renewal,
+        })));
+    }
+
+    /// The peer's addresses where only its RTCP address is known.
+    fn remote_from(&self, rtcp: SocketAddr) -> Remote {
+        if self.config.mux {
+            return Remote::muxed(rtcp);
+        }
+        let mut rtp = rtcp;
+        rtp.set_port(rtcp.port().saturating_sub(1));
+        Remote { rtp, rtcp }
+    }
+
+    fn look_up(&mut self, now: Duration, number: Number) {
+        if self.look_ups.contains_key(&number) {
+            return;
+        }
+        if self.look_ups.len() >= MAX_LOOK_UPS {
+            return;
+        }
+        self.look_ups.insert(number.clone(), LookUp::Pending);
+        self.step(now, Step::LookUpStarted);
+        self.events.push_back(Event::LookUp { number });
+    }
+
+    /// An authenticated packet has come. Only the newest of its kind moves
+    /// the peer's address, so that a delayed or replayed one does not.
+    fn heard(&mut self, now: Duration, port: Port, from: SocketAddr, newest: bool) {
+        self.last_heard = now;
+        let Some(remote) = self.remote.as_mut().filter(|_| newest) else {
+            return;
+        };
+        let before = *remote;
+        match (self.config.mux, port) {
+            (true, _) => *remote = Remote::muxed(from),
+            (false, Port::Rtp) => remote.rtp = from,
+            (false, Port::Rtcp) => remote.rtcp = from,
+        }
+        if *remote != before {
+            self.events.push_back(Event::RemoteMoved { port, to: from });
+        }
+    }
+
+    fn count_refused(&mut self, error: &UnprotectError) {
+        match error {
+            UnprotectError::AuthenticationFailed => self.control.rejected(),
+            UnprotectError::Replayed | UnprotectError::TooOld => self.control.replayed(),
+            _ => self.control.ignored(),
+        }
+    }
+
+    fn send_rtcp(&mut self, mut packet: Vec<u8>) {
+        let Some(remote) = self.remote else {
+            return;
+        };
+        let len = packet.len();
+        packet.resize(len.saturating_add(self.media.max_trailer_len()), 0);
+        if let Some(Ok(protected)) = self.media.protect_rtcp(&mut packet, len) {
+            packet.truncate(protected);
+            self.transmits.push_back(Transmit {
+                port: self.control_port(),
+                to: remote.rtcp,
+                bytes: packet,
+            });
+        }
+    }
+
+    /// The socket that RTCP and the handshake use.
+    fn control_port(&self) -> Port {
+        if self.config.mux {
+            Port::Rtp
+        } else {
+            Port::Rtcp
+        }
+    }
+
+    fn silence_ends(&self) -> Duration {
+        self.last_heard.saturating_add(self.config.silence_limit)
+    }
+
+    fn step(&mut self, at: Duration, step: Step) {
+        self.events.push_back(Event::Step { step, at });
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.ended = true;
+        self.events.push_back(Event::Ended(reason));
+    }
+}
+
+impl Presented {
+    fn is_unjudged(&self) -> bool {
+        !self.accepted && self.changed.is_none()
+    }
+}
+
+impl fmt::Debug for Leg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leg")
+            .field("remote", &self.remote)
+            .field("secured", &self.media.is_secured())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

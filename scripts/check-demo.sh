@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Runs the main job as the README says, and reads its capture again.
+set -eu -o pipefail
+out=${1:?usage: check-demo.sh FOLDER}
+cd "$(dirname "$0")/.."
+rm -rf "$out"
+cargo build --release --quiet
+cargo run --release --quiet -- demo --fast --out "$out"
+cargo run --release --quiet -- replay "$out/call.pcapng" --keys "$out/keys.json" --write "$out/plain.pcap"
