@@ -4,3 +4,10 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod g711;
+pub mod keys_file;
+pub mod output_file;
+pub mod rtp;
+pub mod secret;
+pub mod speech;
+pub mod wav;

@@ -1,0 +1,27 @@
+//! Randomness from the operating system.
+
+use callseal_sts::Random;
+
+/// The operating system's generator.
+///
+/// ```
+/// use callseal::random::SystemRandom;
+/// use callseal_sts::Random;
+///
+/// let mut octets = [0; 32];
+/// SystemRandom.fill(&mut octets);
+/// assert_ne!(octets, [0; 32]);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    /// # Panics
+    /// If the operating system has no random octets to give: nothing secret
+    /// can be made then, and nothing must go on.
+    fn fill(&mut self, out: &mut [u8]) {
+        if let Err(error) = getrandom::fill(out) {
+            panic!("the operating system gives no random octets: {error}");
+        }
+    }
+}
