@@ -153,6 +153,7 @@ impl<'a> GcmPacketJob<'a> {
         self.authentic
     }
 
+    #[inline]
     pub(crate) fn associated(&self) -> Associated<'_> {
         Associated {
             octets: &self.packet[self.portions.associated.clone()],
@@ -160,17 +161,27 @@ impl<'a> GcmPacketJob<'a> {
         }
     }
 
+    /// The last block of GHASH: the bit lengths of both parts (SP 800-38D §7.1,
+    /// step 5), each of which is 64 bits.
+    #[inline]
+    pub(crate) fn bit_lengths(&self) -> (u64, u64) {
+        let associated_len = self.associated().len() as u64;
+        (associated_len * 8, self.encrypted().len() as u64 * 8)
+    }
+
+    #[inline]
     pub(crate) fn encrypted(&self) -> &[u8] {
         &self.packet[self.portions.encrypted.clone()]
     }
 
+    #[inline]
     pub(crate) fn encrypted_mut(&mut self) -> &mut [u8] {
         &mut self.packet[self.portions.encrypted.clone()]
     }
 
+    #[inline]
     pub(crate) fn put_tag(&mut self, computed: &[u8; GCM_TAG_LEN]) {
-        let carried = &mut self.packet[self.portions.tag.clone()];
-        carried.copy_from_slice(&computed[..carried.len()]);
+        tag::put(&mut self.packet[self.portions.tag.clone()], computed);
     }
 
     /// Compares the tag and keeps the verdict.
@@ -199,12 +210,39 @@ pub(crate) struct Associated<'a> {
 }
 
 impl Associated<'_> {
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.octets.len() + if self.suffix.is_some() { 4 } else { 0 }
     }
 
+    /// All of it as one block, padded, its first octet lowest; `None` where
+    /// there are more.
+    ///
+    /// The block is put together in registers: a vector load of octets that
+    /// were just stored in parts would wait for all stores before them.
+    #[inline]
+    pub(crate) fn only_block(&self) -> Option<u128> {
+        if self.len() > 16 {
+            return None;
+        }
+        let octets = self.octets;
+        let at = 8 * octets.len();
+        let block = if let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk()) {
+            let last = u128::from(u64::from_le_bytes(*last));
+            u128::from(u64::from_le_bytes(*first)) | (last << (at - 64))
+        } else {
+            let fold = |block, octet: &u8| (block << 8) | u128::from(*octet);
+            octets.iter().rev().fold(0, fold)
+        };
+        match self.suffix {
+            Some(suffix) => Some(block | (u128::from(u32::from_le_bytes(suffix)) << at)),
+            None => Some(block),
+        }
+    }
+
     /// The whole blocks of the octets, and the one or two padded blocks that
     /// the rest and the suffix make; the second part says how many count.
+    #[inline]
     pub(crate) fn blocks(&self) -> (&[[u8; 16]], [[u8; 16]; 2], usize) {
         let (whole, rest) = self.octets.as_chunks::<16>();
         let mut last = [[0; 16]; 2];
@@ -216,14 +254,5 @@ impl Associated<'_> {
             len += 4;
         }
         (whole, last, len.div_ceil(16))
-    }
-
-    /// The last block of GHASH: the bit lengths of both parts (SP 800-38D §7.1,
-    /// step 5).
-    pub(crate) fn length_block(&self, encrypted_len: usize) -> [u8; 16] {
-        let mut block = [0; 16];
-        block[..8].copy_from_slice(&(self.len() as u64 * 8).to_be_bytes());
-        block[8..].copy_from_slice(&(encrypted_len as u64 * 8).to_be_bytes());
-        block
     }
 }

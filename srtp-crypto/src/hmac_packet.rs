@@ -106,9 +106,9 @@ impl<'a> HmacPacketJob<'a> {
         )
     }
 
+    #[inline]
     pub(crate) fn put_tag(&mut self, computed: &[u8; HMAC_SHA1_LEN]) {
-        let carried = &mut self.packet[self.portions.tag.clone()];
-        carried.copy_from_slice(&computed[..carried.len()]);
+        tag::put(&mut self.packet[self.portions.tag.clone()], computed);
     }
 
     /// Compares the tag and keeps the verdict.

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use super::soft::SoftAes;
 use crate::aes_key::RawKey;
-use crate::gcm_packet::{AesGcmKey, Associated, GCM_TAG_LEN, GcmKeyForm, GcmPacketJob};
+use crate::gcm_packet::{AesGcmKey, GCM_TAG_LEN, GcmKeyForm, GcmPacketJob};
 
 /// An AES key and the GHASH key H that it gives.
 pub(crate) struct SoftGcm {
@@ -23,17 +23,20 @@ impl SoftGcm {
         Self { aes, ghash }
     }
 
-    fn tag(&self, iv: [u8; 12], associated: Associated<'_>, ciphertext: &[u8]) -> [u8; 16] {
+    fn tag(&self, job: &GcmPacketJob<'_>) -> [u8; GCM_TAG_LEN] {
         let mut ghash = self.ghash.clone();
+        let associated = job.associated();
         let (whole, last, last_count) = associated.blocks();
         for block in whole.iter().chain(&last[..last_count]) {
             ghash.update(&[(*block).into()]);
         }
-        ghash.update_padded(ciphertext);
-        ghash.update(&[associated.length_block(ciphertext.len()).into()]);
+        ghash.update_padded(job.encrypted());
+        let (associated_bits, encrypted_bits) = job.bit_lengths();
+        let lengths = (u128::from(associated_bits) << 64) | u128::from(encrypted_bits);
+        ghash.update(&[lengths.to_be_bytes().into()]);
 
         let mut tag: [u8; GCM_TAG_LEN] = ghash.finalize().into();
-        self.aes.xor_keystream(counter_block(iv), 1, &mut tag);
+        self.aes.xor_keystream(counter_block(job.iv), 1, &mut tag);
         tag
     }
 
@@ -46,7 +49,7 @@ pub(crate) fn seal_gcm(jobs: &mut [GcmPacketJob<'_>]) {
     for job in jobs {
         with_soft(job.key, |key| {
             key.xor_keystream(job.iv, job.encrypted_mut());
-            let tag = key.tag(job.iv, job.associated(), job.encrypted());
+            let tag = key.tag(job);
             job.put_tag(&tag);
         });
     }
@@ -55,7 +58,7 @@ pub(crate) fn seal_gcm(jobs: &mut [GcmPacketJob<'_>]) {
 pub(crate) fn open_gcm(jobs: &mut [GcmPacketJob<'_>]) {
     for job in jobs {
         with_soft(job.key, |key| {
-            let tag = key.tag(job.iv, job.associated(), job.encrypted());
+            let tag = key.tag(job);
             if job.judge(&tag) {
                 key.xor_keystream(job.iv, job.encrypted_mut());
             }

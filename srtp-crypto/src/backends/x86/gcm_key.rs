@@ -15,12 +15,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::aes_ni;
 use super::round_keys::RoundKeys;
 use crate::aes_key::RawKey;
-use crate::gcm_packet::{AesGcmKey, GcmKeyForm};
+use crate::gcm_packet::{AesGcmKey, Associated, GcmKeyForm};
 
-/// How many blocks are hashed between two reductions, at most.
-pub(super) const POWERS: usize = 16;
+/// How many blocks are hashed between two reductions, at most: sixteen blocks
+/// of ciphertext and the block of lengths.
+pub(super) const POWERS: usize = 17;
 
-/// An expanded AES key with H^16 to H^1; wiped on drop.
+/// An expanded AES key with H^17 to H^1; wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct PowersKey {
     pub(crate) rounds: RoundKeys,
@@ -50,11 +51,33 @@ impl PowersKey {
         Self { rounds, powers }
     }
 
-    /// H^n, for n of 1 to 16.
+    /// H^n, for n of 1 to 17.
     #[inline]
     #[target_feature(enable = "sse2")]
     pub(super) fn power(&self, n: usize) -> __m128i {
         load(&self.powers[POWERS - n])
+    }
+}
+
+impl PowersKey {
+    /// GHASH of `associated`, which other blocks may follow.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq,ssse3")]
+    pub(super) fn hash_associated(&self, associated: Associated<'_>) -> __m128i {
+        if let Some(block) = associated.only_block() {
+            let block = _mm_set_epi64x((block >> 64) as i64, block as i64);
+            let mut product = Product::zero();
+            product.add(reversed(block), self.power(1));
+            return product.reduce();
+        }
+        let (whole, last, last_count) = associated.blocks();
+        let mut sum = _mm_setzero_si128();
+        for block in whole.iter().chain(&last[..last_count]) {
+            let mut product = Product::zero();
+            product.add(_mm_xor_si128(sum, reversed(load(block))), self.power(1));
+            sum = product.reduce();
+        }
+        sum
     }
 }
 

@@ -1,4 +1,7 @@
 //! The x86-64 backends and the techniques they are made of.
+//!
+//! Vectors in arrays are taken through plain loops: a closure that is given to
+//! `map` is not inlined into it, since `map` lacks the closure's instructions.
 #![allow(
     unsafe_code,
     reason = "vector loads and stores, and the one call into each instruction set"

@@ -43,8 +43,11 @@ pub(super) fn hmac_in_pairs<M: HmacMessage, const W: usize>(
         let (first, second) = (2 * pair, (2 * pair + 1).min(2 * pair + messages.len() - 1));
         let keys = [&messages[0], &messages[messages.len() - 1]];
         [tags[first], tags[second]] = outer_hashes(
-            keys.map(|message| &message.key().outer),
-            [first, second].map(|position| State::load(&digests.get(position))),
+            [&keys[0].key().outer, &keys[1].key().outer],
+            [
+                State::load(&digests.get(first)),
+                State::load(&digests.get(second)),
+            ],
         );
     }
 }
@@ -57,18 +60,22 @@ fn outer_hashes<const N: usize>(
     inner: [State; N],
 ) -> [[u8; HMAC_SHA1_LEN]; N] {
     // The inner hashes are words already, and stay in registers.
-    let w = inner.map(|inner| {
-        let last = const { bit_len(HMAC_SHA1_LEN) as i32 };
-        [
-            inner.abcd,
-            _mm_or_si128(inner.e, _mm_set_epi32(0, i32::MIN, 0, 0)),
-            _mm_setzero_si128(),
-            _mm_set_epi32(0, 0, 0, last),
-        ]
-    });
-    let mut states = keys.map(|key| State::load(key));
+    let last = const { bit_len(HMAC_SHA1_LEN) as i32 };
+    let last = _mm_set_epi32(0, 0, 0, last);
+    let mut w = [[last; 4]; N];
+    let mut states = inner;
+    for n in 0..N {
+        w[n][0] = inner[n].abcd;
+        w[n][1] = _mm_or_si128(inner[n].e, _mm_set_epi32(0, i32::MIN, 0, 0));
+        w[n][2] = _mm_setzero_si128();
+        states[n] = State::load(keys[n]);
+    }
     compress_words(&mut states, w);
-    states.map(|state| state.octets())
+    let mut tags = [[0; HMAC_SHA1_LEN]; N];
+    for (tag, state) in tags.iter_mut().zip(states) {
+        *tag = state.octets();
+    }
+    tags
 }
 
 /// Runs two lanes to their end.
@@ -81,7 +88,7 @@ pub(super) fn finish_pair<M: HmacMessage, const W: usize>(
     while let Some(run) = lanes.run() {
         let segments = lanes.segments();
         if lanes.active() == 2 {
-            let mut states = [0, 1].map(|lane| State::load(&lanes.state(lane)));
+            let mut states = [State::load(&lanes.state(0)), State::load(&lanes.state(1))];
             compress(&mut states, segments, run);
             lanes.set_state(0, states[0].words());
             lanes.set_state(1, states[1].words());
@@ -150,8 +157,11 @@ pub(super) fn compress<const N: usize>(
 ) {
     let messages = messages.map(|blocks| &blocks[..run]);
     for index in 0..run {
-        let blocks = messages.map(|blocks| &blocks[index]);
-        compress_words(states, blocks.map(|block| load_words(block)));
+        let mut w = [[_mm_setzero_si128(); 4]; N];
+        for (w, blocks) in w.iter_mut().zip(messages) {
+            *w = load_words(&blocks[index]);
+        }
+        compress_words(states, w);
     }
 }
 
@@ -162,7 +172,7 @@ pub(super) fn compress<const N: usize>(
 fn compress_words<const N: usize>(states: &mut [State; N], mut w: [[__m128i; 4]; N]) {
     let before = *states;
     // abcd of the group before: a of it, rotated, is the next group's e.
-    let mut last = before.map(|state| state.abcd);
+    let mut last = [_mm_setzero_si128(); N];
 
     // Rounds 4 * group to 4 * group + 3, which all have one f and one K.
     macro_rules! group {
@@ -171,9 +181,9 @@ fn compress_words<const N: usize>(states: &mut [State; N], mut w: [[__m128i; 4];
                 let words = if $group < 4 {
                     w[n][$group % 4]
                 } else {
-                    let [w16, w12, w8, w4] = [0, 1, 2, 3].map(|k| w[n][($group + k) % 4]);
-                    let xored = _mm_xor_si128(_mm_sha1msg1_epu32(w16, w12), w8);
-                    _mm_sha1msg2_epu32(xored, w4)
+                    let w16_12 = _mm_sha1msg1_epu32(w[n][$group % 4], w[n][($group + 1) % 4]);
+                    let xored = _mm_xor_si128(w16_12, w[n][($group + 2) % 4]);
+                    _mm_sha1msg2_epu32(xored, w[n][($group + 3) % 4])
                 };
                 w[n][$group % 4] = words;
                 let e = if $group == 0 {

@@ -191,7 +191,8 @@ fn transpose(rows: &mut [__m512i; 16]) {
         quads[4 * n + 3] = _mm512_unpackhi_epi64(pairs[4 * n + 1], pairs[4 * n + 3]);
     }
     for k in 0..4 {
-        let [first, second, third, fourth] = [0, 4, 8, 12].map(|n| quads[n + k]);
+        let (first, second) = (quads[k], quads[4 + k]);
+        let (third, fourth) = (quads[8 + k], quads[12 + k]);
         let low_even = _mm512_shuffle_i32x4::<0x88>(first, second);
         let low_odd = _mm512_shuffle_i32x4::<0xdd>(first, second);
         let high_even = _mm512_shuffle_i32x4::<0x88>(third, fourth);
