@@ -36,7 +36,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
             active: 0,
             messages,
             tails,
-            order: longest_first(messages, tails),
+            order: longest_first(messages),
             next: 0,
         };
         for lane in 0..L.min(messages.len()) {

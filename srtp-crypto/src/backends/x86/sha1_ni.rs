@@ -7,7 +7,7 @@ use core::arch::x86_64::{
 };
 
 use super::lanes::Lanes;
-use super::window::{Digests, Tails};
+use super::window::{Digests, longest_first};
 use crate::backends::message::{Block, HmacMessage, Tail, bit_len};
 use crate::hmac_sha1::HMAC_SHA1_LEN;
 
@@ -30,26 +30,43 @@ pub(super) fn hmac_in_pairs<M: HmacMessage, const W: usize>(
     messages: &[M],
     tags: &mut [[u8; HMAC_SHA1_LEN]; W],
 ) {
-    if let [message] = messages {
-        tags[0] = hmac(message);
-        return;
+    let order: [u8; W] = longest_first(messages);
+    for pair in order[..messages.len()].chunks(2) {
+        match *pair {
+            [first, second] => {
+                let (first, second) = (usize::from(first), usize::from(second));
+                [tags[first], tags[second]] = hmac_pair([&messages[first], &messages[second]]);
+            }
+            [single] => tags[usize::from(single)] = hmac(&messages[usize::from(single)]),
+            _ => {}
+        }
     }
-    let tails = Tails::<W>::of(messages);
-    let mut digests = Digests::<W>::ZERO;
-    let mut lanes = Lanes::<M, W, 2>::start(messages, &tails);
-    finish_pair(&mut lanes, &mut digests);
+}
 
-    for (pair, messages) in messages.chunks(2).enumerate() {
-        let (first, second) = (2 * pair, (2 * pair + 1).min(2 * pair + messages.len() - 1));
-        let keys = [&messages[0], &messages[messages.len() - 1]];
-        [tags[first], tags[second]] = outer_hashes(
-            [&keys[0].key().outer, &keys[1].key().outer],
-            [
-                State::load(&digests.get(first)),
-                State::load(&digests.get(second)),
-            ],
-        );
+/// Two messages' tags; the longer one's last blocks go alone.
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn hmac_pair<M: HmacMessage>(messages: [&M; 2]) -> [[u8; HMAC_SHA1_LEN]; 2] {
+    let keys = [messages[0].key(), messages[1].key()];
+    let bodies = [messages[0].body(), messages[1].body()];
+    let tails = [Tail::of(messages[0]), Tail::of(messages[1])];
+    let tails = [tails[0].blocks(), tails[1].blocks()];
+    let mut states = [State::load(&keys[0].inner), State::load(&keys[1].inner)];
+
+    let common = bodies[0].len().min(bodies[1].len());
+    compress(&mut states, bodies, common);
+    if bodies[0].len() == bodies[1].len() && tails[0].len() == tails[1].len() {
+        compress(&mut states, tails, tails[0].len());
+    } else {
+        for n in 0..2 {
+            let mut state = [states[n]];
+            let rest = &bodies[n][common..];
+            compress(&mut state, [rest], rest.len());
+            compress(&mut state, [tails[n]], tails[n].len());
+            [states[n]] = state;
+        }
     }
+    outer_hashes([&keys[0].outer, &keys[1].outer], states)
 }
 
 /// The outer hashes over the inner ones, as tags.

@@ -16,7 +16,7 @@ use crate::hmac_sha1::HMAC_SHA1_LEN;
 pub(super) const LANES: usize = 16;
 
 /// Below this many messages two streams of the SHA instructions are quicker.
-const WORTH_IT: usize = 7;
+const WORTH_IT: usize = 8;
 
 /// The tags of at most `W` messages.
 #[inline]

@@ -47,15 +47,12 @@ impl<const W: usize> Tails<W> {
 }
 
 /// The positions of a window's messages, those of the most blocks first.
-pub(super) fn longest_first<const W: usize>(
-    messages: &[impl HmacMessage],
-    tails: &Tails<W>,
-) -> [u8; W] {
+pub(super) fn longest_first<const W: usize>(messages: &[impl HmacMessage]) -> [u8; W] {
     const CLASSES: usize = 32;
     let mut class = [0u8; W];
     let mut starts = [0u8; CLASSES + 1];
-    for (position, (class, message)) in class.iter_mut().zip(messages).enumerate() {
-        let blocks = message.body().len() + tails.get(position).len();
+    for (class, message) in class.iter_mut().zip(messages) {
+        let blocks = message.body().len() + 1;
         *class = (CLASSES - blocks.min(CLASSES)) as u8;
         starts[usize::from(*class) + 1] += 1;
     }
@@ -83,11 +80,6 @@ pub(super) struct Digests<const W: usize>([[u32; W]; 5]);
 
 impl<const W: usize> Digests<W> {
     pub(super) const ZERO: Self = Self([[0; W]; 5]);
-
-    #[inline]
-    pub(super) fn get(&self, position: usize) -> [u32; 5] {
-        self.0.map(|words| words[position])
-    }
 
     #[inline]
     pub(super) fn set(&mut self, position: usize, digest: [u32; 5]) {
