@@ -501,6 +501,15 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_report_has_half_the_minimum() {
+        let mut schedule = joined(2);
+        let first = schedule.poll_timeout().unwrap();
+        schedule.sent(first, 100, MIDDLE);
+        let second = schedule.poll_timeout().unwrap() - first;
+        assert!(second.abs_diff(2 * first) < MS);
+    }
+
+    #[test]
     fn when_half_leave_the_next_report_comes_in_half_the_time() {
         let mut schedule = joined(1_000);
         let first = schedule.poll_timeout().unwrap();
@@ -510,7 +519,8 @@ mod tests {
         schedule.set_population(now, population(500, 1, false));
         let sooner = schedule.poll_timeout().unwrap();
         assert!((sooner - now).abs_diff((next - now) / 2) < MS);
-        // Once reconsidered, it goes out: `last` has moved as well.
+        // The interval as a whole has halved, its beginning moved as well.
+        assert!(schedule.sender_timeout().abs_diff(next) < MS);
         assert_eq!(schedule.due(sooner, MIDDLE), Due::Report);
     }
 

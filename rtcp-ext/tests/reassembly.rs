@@ -171,7 +171,8 @@ fn a_source_displaces_only_itself_and_only_after_the_hold() {
         reassembler.push(now, from, &first_fragment(&octets, tag))
     };
     begin(&mut reassembler, START, source(9), 1).unwrap();
-    begin(&mut reassembler, START, source(1), 1).unwrap();
+    // The older one has the greater tag.
+    begin(&mut reassembler, START, source(1), 7).unwrap();
     begin(&mut reassembler, START + MS, source(1), 2).unwrap();
     let held = START + limits.hold;
     assert_eq!(
@@ -185,7 +186,7 @@ fn a_source_displaces_only_itself_and_only_after_the_hold() {
         (source(9), 1, true),
         (source(1), 2, true),
         (source(1), 3, true),
-        (source(1), 1, false),
+        (source(1), 7, false),
     ] {
         let result = reassembler.push(held, from, &second(tag)).unwrap();
         assert_eq!(result.is_some(), complete, "{from} {tag}");
