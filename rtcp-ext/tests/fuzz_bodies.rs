@@ -1,6 +1,9 @@
 //! The fuzz targets' bodies over their seeds and over mutations of these,
 //! the same in every run.
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,8 @@
 //! What is built reads back as it was, and what is read does not panic.
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
 
 use callseal_rtcp_ext::{
     App, Builder, Compound, NtpShort, NtpTime, Packet, ReportBlock, ReportBlocks, SdesItem,

@@ -1,7 +1,10 @@
 //! RTCP that other stacks have sent: decrypted SRTCP of calls made by
 //! GStreamer 1.22, baresip 1.0, ffmpeg 5.1 and rtpengine 10.5. The datagrams
 //! are seeds of the fuzz target as well.
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
 
 use callseal_rtcp_ext::{NtpShort, Packet, SdesItem, SizeRule, is_rtcp, parse};
 

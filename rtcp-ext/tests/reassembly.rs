@@ -1,7 +1,10 @@
 //! What a reassembler promises: messages come out whole whatever order their
 //! fragments take, and a flood neither grows it nor throws out who is under
 //! way.
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
