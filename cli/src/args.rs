@@ -1,0 +1,53 @@
+//! The command line's grammar.
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::commands::{demo, keygen, phone, replay};
+
+/// Calls that are private end to end.
+///
+/// Each side proves who it is with a public key that a registry on Ethereum
+/// vouches for; the two agree on keys with the Station-to-Station protocol,
+/// carried in RTCP; the media runs over SRTP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "callseal",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  callseal demo                              a whole call on this machine, nothing else needed
+  callseal replay call.pcapng --keys keys.json
+  callseal keygen alice.key --number +8613800000001
+  callseal call +8613800000002@192.0.2.2:40000 --help
+
+Exit codes:
+  0  all went well
+  1  it ran, and the answer is no: a packet failed, a call was not secured
+  2  the input is unusable: an argument, a file, a URL"
+)]
+pub struct Arguments {
+    /// Logs to standard error what happens; -vv and -vvv: also why
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A secure call on this machine: registry, two phones, real sockets, real speech
+    Demo(demo::Arguments),
+    /// Calls a number as one phone
+    Call(phone::CallArguments),
+    /// Waits for a call as one phone
+    Listen(phone::ListenArguments),
+    /// Authenticates and decrypts a capture again
+    Replay(replay::Arguments),
+    /// Makes an identity key
+    Keygen(keygen::Arguments),
+}
