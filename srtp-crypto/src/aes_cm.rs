@@ -27,8 +27,39 @@ impl AesCmKey {
     ///
     /// [`KeyLengthError`] at any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLengthError> {
-        let schedule = AesSchedule::expand(key).ok_or(KeyLengthError { len: key.len() })?;
-        Ok(Self { schedule })
+        if let Ok(key) = <&[u8; 16]>::try_from(key) {
+            Ok(Self::from(key))
+        } else if let Ok(key) = <&[u8; 24]>::try_from(key) {
+            Ok(Self::from(key))
+        } else if let Ok(key) = <&[u8; 32]>::try_from(key) {
+            Ok(Self::from(key))
+        } else {
+            Err(KeyLengthError { len: key.len() })
+        }
+    }
+}
+
+impl From<&[u8; 16]> for AesCmKey {
+    /// Expands an AES-128 key.
+    fn from(key: &[u8; 16]) -> Self {
+        let schedule = AesSchedule::aes128(key);
+        Self { schedule }
+    }
+}
+
+impl From<&[u8; 24]> for AesCmKey {
+    /// Expands an AES-192 key.
+    fn from(key: &[u8; 24]) -> Self {
+        let schedule = AesSchedule::aes192(key);
+        Self { schedule }
+    }
+}
+
+impl From<&[u8; 32]> for AesCmKey {
+    /// Expands an AES-256 key.
+    fn from(key: &[u8; 32]) -> Self {
+        let schedule = AesSchedule::aes256(key);
+        Self { schedule }
     }
 }
 
@@ -63,6 +94,17 @@ impl<'a> AesCmJob<'a> {
             return Err(KeystreamTooLong { len: data.len() });
         }
         Ok(Self { key, iv, data })
+    }
+
+    /// The same over an array, whose length the compiler checks.
+    #[must_use]
+    pub fn over_array<const LEN: usize>(
+        key: &'a AesCmKey,
+        iv: [u8; 14],
+        data: &'a mut [u8; LEN],
+    ) -> Self {
+        const { assert!(LEN <= MAX_KEYSTREAM_LEN) };
+        Self { key, iv, data }
     }
 }
 

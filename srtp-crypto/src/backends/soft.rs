@@ -18,14 +18,16 @@ pub(crate) enum AesSchedule {
 }
 
 impl AesSchedule {
-    /// Expands `key`; `None` where it is not 16, 24 or 32 octets.
-    pub(crate) fn expand(key: &[u8]) -> Option<Self> {
-        match key.len() {
-            16 => Aes128Enc::new_from_slice(key).ok().map(Self::Aes128),
-            24 => Aes192Enc::new_from_slice(key).ok().map(Self::Aes192),
-            32 => Aes256Enc::new_from_slice(key).ok().map(Self::Aes256),
-            _ => None,
-        }
+    pub(crate) fn aes128(key: &[u8; 16]) -> Self {
+        Self::Aes128(Aes128Enc::new(key.into()))
+    }
+
+    pub(crate) fn aes192(key: &[u8; 24]) -> Self {
+        Self::Aes192(Aes192Enc::new(key.into()))
+    }
+
+    pub(crate) fn aes256(key: &[u8; 32]) -> Self {
+        Self::Aes256(Aes256Enc::new(key.into()))
     }
 }
 
