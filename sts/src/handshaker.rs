@@ -406,6 +406,14 @@ impl Handshaker {
         });
     }
 
+    /// Whether a verdict would do anything.
+    #[cfg(test)]
+    fn waits_for_verdict(&self, session: SessionHandle) -> bool {
+        let own = self.outgoing.as_ref();
+        own.is_some_and(|own| own.handle == session && own.presented().is_some())
+            || self.incomings.presents(session)
+    }
+
     /// What waits for a verdict in this session.
     fn presented(&mut self, session: SessionHandle) -> Option<Identity> {
         match &self.outgoing {

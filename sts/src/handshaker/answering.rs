@@ -75,7 +75,7 @@ impl Handshaker {
         if self.is_calling_as(caller) {
             return Err(Ignored::OwnM1);
         }
-        if let Some(session) = self.incomings.of_m1(caller, m1) {
+        if let Some(session) = self.incomings.of_m1(caller, from, m1) {
             session.handle_m1_again(arrival, &mut self.queue);
             return Ok(());
         }

@@ -83,15 +83,18 @@ impl Handshaker {
             .as_mut()
             .filter(|outgoing| outgoing.session == caller)
             .ok_or(Ignored::NoSuchSession(kind))?;
+        if outgoing.remote != from {
+            return Err(Ignored::OtherAddress(kind));
+        }
         match kind {
             MessageKind::Challenge => {
                 let challenge = Challenge::parse(message).map_err(Ignored::Unreadable)?;
                 outgoing.handle_challenge(now, challenge, &mut self.queue);
                 Ok(())
             }
-            MessageKind::M2 => outgoing.handle_m2(now, from, message, &mut self.queue),
+            MessageKind::M2 => outgoing.handle_m2(now, message, &mut self.queue),
             _ => {
-                let outcome = outgoing.handle_m4(from, message, &mut self.queue)?;
+                let outcome = outgoing.handle_m4(message, &mut self.queue)?;
                 self.conclude(now, outcome);
                 Ok(())
             }

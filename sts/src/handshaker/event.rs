@@ -58,7 +58,8 @@ pub enum Event {
     Established {
         /// The handshake that is finished.
         session: SessionHandle,
-        /// Where the peer's last message came from.
+        /// Where the peer is: the address that was called, or the one that
+        /// its M3 came from.
         remote: SocketAddr,
         /// The keys and with whom they are shared.
         established: Box<Established>,
@@ -131,6 +132,9 @@ pub enum Ignored {
     /// It is part of no handshake that we know, or not of its present step.
     #[error("{0} does not belong to any handshake under way")]
     NoSuchSession(MessageKind),
+    /// It answers a call of ours from another address than the one called.
+    #[error("{0} comes from another address than the one called")]
+    OtherAddress(MessageKind),
     /// Calls are not answered here.
     #[error("calls are not answered here")]
     NotAnswering,

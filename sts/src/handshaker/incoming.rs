@@ -20,6 +20,8 @@ pub(super) struct Incoming {
     pub(super) caller: SessionId,
     pub(super) callee: SessionId,
     pub(super) m1_digest: [u8; 32],
+    /// Where M1 came from.
+    pub(super) began_at: SocketAddr,
     pub(super) showed_cookie: bool,
     path: Path,
     state: State,
@@ -79,6 +81,7 @@ impl Incoming {
             caller,
             callee,
             m1_digest: digest(m1),
+            began_at: arrival.from,
             showed_cookie,
             path: Path::new(arrival.from, arrival.received_len, showed_cookie),
             state: State::Answered {
@@ -100,7 +103,7 @@ impl Incoming {
     /// Step 2: the same M1 has come again.
     pub(super) fn handle_m1_again(&mut self, arrival: Arrival, queue: &mut Queue) {
         if self.is_half_open() {
-            self.path.note_received(arrival.from, arrival.received_len);
+            self.path.note_received(arrival.received_len);
             self.send_m2(arrival.now, queue);
         }
     }

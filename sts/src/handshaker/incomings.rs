@@ -36,12 +36,17 @@ impl Incomings {
             .find(|session| (session.caller, session.callee) == (caller, callee))
     }
 
-    /// The session that this very M1 has made.
-    pub(super) fn of_m1(&mut self, caller: SessionId, m1: &[u8]) -> Option<&mut Incoming> {
+    /// The session that this very M1 from this address has made.
+    pub(super) fn of_m1(
+        &mut self,
+        caller: SessionId,
+        from: SocketAddr,
+        m1: &[u8],
+    ) -> Option<&mut Incoming> {
         let mut same_caller = self
             .all
             .iter_mut()
-            .filter(|session| session.caller == caller)
+            .filter(|session| session.caller == caller && session.began_at == from)
             .peekable();
         same_caller.peek()?;
         let m1_digest = digest(m1);
@@ -151,6 +156,23 @@ impl Incomings {
         while self.count(Incoming::is_closed) > MAX_CLOSED {
             self.evict_first(Incoming::is_closed);
         }
+    }
+
+    /// Whether a session waits for a verdict.
+    #[cfg(test)]
+    pub(super) fn presents(&self, handle: SessionHandle) -> bool {
+        let session = self.all.iter().find(|session| session.handle == handle);
+        session.is_some_and(|session| session.presented().is_some())
+    }
+
+    /// Each session: the first octet of its caller's id, and its state.
+    #[cfg(test)]
+    pub(super) fn summary(&self) -> Vec<(u8, bool, bool)> {
+        let summary = |session: &Incoming| {
+            let first = session.caller.as_bytes()[0];
+            (first, session.is_half_open(), session.is_closed())
+        };
+        self.all.iter().map(summary).collect()
     }
 
     /// How many sessions of any kind are kept.

@@ -57,7 +57,8 @@ struct Presented {
 }
 
 const M2_PATIENCE: Duration = Duration::from_secs(10);
-const M4_PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than the callee's verdict may take.
+const M4_PATIENCE: Duration = Duration::from_secs(45);
 
 impl Outgoing {
     /// Step 1.
@@ -113,7 +114,6 @@ impl Outgoing {
         }
         self.challenged_at = Some(now);
         self.cookie = Some(challenge.cookie);
-        self.m1_schedule.repeated(now);
         queue.tell(Event::MessageAccepted {
             session: self.handle,
             kind: MessageKind::Challenge,
@@ -125,7 +125,6 @@ impl Outgoing {
     pub(super) fn handle_m2(
         &mut self,
         now: Duration,
-        from: SocketAddr,
         m2: &[u8],
         queue: &mut Queue,
     ) -> Result<(), Ignored> {
@@ -140,7 +139,6 @@ impl Outgoing {
             Ok(callee) => callee,
             Err(why) => return Err(note(&mut self.last_ignored, why.into())),
         };
-        self.remote = from;
         queue.tell(Event::MessageAccepted {
             session: self.handle,
             kind: MessageKind::M2,
@@ -219,12 +217,7 @@ impl Outgoing {
     }
 
     /// Steps 9 and 10.
-    pub(super) fn handle_m4(
-        &mut self,
-        from: SocketAddr,
-        m4: &[u8],
-        queue: &mut Queue,
-    ) -> Result<Outcome, Ignored> {
+    pub(super) fn handle_m4(&mut self, m4: &[u8], queue: &mut Queue) -> Result<Outcome, Ignored> {
         let State::M3Sent { await_m4, .. } = &self.state else {
             return Err(Ignored::NoSuchSession(MessageKind::M4));
         };
@@ -232,7 +225,6 @@ impl Outgoing {
             Ok(answer) => answer,
             Err(why) => return Err(note(&mut self.last_ignored, why.into())),
         };
-        self.remote = from;
         queue.tell(Event::MessageAccepted {
             session: self.handle,
             kind: MessageKind::M4,

@@ -26,10 +26,7 @@ impl Path {
     }
 
     /// A datagram that anybody can have sent came from here.
-    pub(super) fn note_received(&mut self, from: SocketAddr, received_len: usize) {
-        if from != self.address {
-            *self = Self::new(from, 0, false);
-        }
+    pub(super) fn note_received(&mut self, received_len: usize) {
         self.received_len = self.received_len.saturating_add(received_len);
     }
 
@@ -84,19 +81,11 @@ mod tests {
         assert!(path.spend(276));
         assert!(!path.spend(25));
         assert!(path.spend(24));
-        path.note_received(address("192.0.2.1:1"), 100);
+        path.note_received(100);
         assert!(path.spend(300));
         assert!(!path.spend(1));
         path.note_proven(address("192.0.2.1:1"));
         assert!(path.spend(1_000_000));
-    }
-
-    #[test]
-    fn another_address_inherits_neither_proof_nor_budget() {
-        let mut path = Path::new(address("192.0.2.1:1"), 1_000, true);
-        path.note_received(address("192.0.2.1:2"), 100);
-        assert!(!path.spend(301));
-        assert!(path.spend(300));
     }
 
     #[test]
