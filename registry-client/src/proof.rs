@@ -11,6 +11,8 @@ use alloy_rlp::{Decodable, EMPTY_STRING_CODE};
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
+/// A node that is not shorter than its hash is named by it.
+const HASH_LEN: usize = 32;
 /// The nibbles of a key.
 const KEY_NIBBLES: usize = 64;
 /// A branch for each nibble and a leaf.
@@ -158,19 +160,22 @@ impl Way {
             if let Some(hash) = hash_of(&child) {
                 return Ok(Step::Down(hash));
             }
+            if child.len() >= HASH_LEN {
+                return Err(self.malformed("a child in place that is not shorter than a hash"));
+            }
             decoded = self.decode(&child)?;
         }
     }
 
-    /// One node, and not an octet beside it.
+    /// One node, in the one form that a trie has it in.
     fn decode(&self, node: &[u8]) -> Result<TrieNode, ProofError> {
-        let mut rest = node;
-        let decoded = TrieNode::decode(&mut rest).map_err(|source| ProofError::Rlp {
+        let decoded = TrieNode::decode(&mut &node[..]).map_err(|source| ProofError::Rlp {
             path: self.path(),
             source,
         })?;
-        if !rest.is_empty() {
-            return Err(self.malformed("octets after the node"));
+        // The decoder lets pass what no encoder writes: stray nibbles, octets after the list.
+        if alloy_rlp::encode(&decoded) != node {
+            return Err(self.malformed("not in canonical form"));
         }
         Ok(decoded)
     }
