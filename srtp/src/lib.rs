@@ -45,6 +45,7 @@
 
 extern crate alloc;
 
+mod buffer;
 mod index;
 mod keys;
 mod packet;

@@ -52,7 +52,8 @@ impl Policy {
 
     /// Sets SRTP's replay window: how many of the newest indexes are told
     /// apart, from [`MIN_WINDOW`](Self::MIN_WINDOW) to
-    /// [`MAX_WINDOW`](Self::MAX_WINDOW). What is older is refused.
+    /// [`MAX_WINDOW`](Self::MAX_WINDOW). What is older is refused. A number out
+    /// of bounds is [`SetUpError::Window`] where the policy is put to use.
     #[must_use]
     pub fn with_rtp_window(self, packets: usize) -> Self {
         Self {

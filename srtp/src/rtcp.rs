@@ -1,10 +1,10 @@
 //! The walk of an SRTCP packet (RFC 3711 §3.4), step by step.
 
+use crate::buffer;
 use crate::index::{Estimate, RtcpIndex};
 use crate::packet::RtcpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::replay::Candidate;
-use crate::rtp::{room, said_packet};
 use crate::sender::{ProtectError, Sender};
 use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::Place;
@@ -15,14 +15,14 @@ impl Sender {
     /// Protects the RTCP packet, compound as a rule, in the first `len` octets
     /// of `buf`, in place, and returns the length of the SRTCP packet: at most
     /// [`max_trailer_len`](Self::max_trailer_len) more, for which `buf` must
-    /// have room.
+    /// have room. [`unprotect_rtcp`](Receiver::unprotect_rtcp) has an example.
     ///
     /// # Errors
     ///
     /// [`ProtectError`]; the packet is then as it was, and so is the stream.
     pub fn protect_rtcp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
         // 1. Bytes in: room for the trailer is checked here once.
-        let (packet, layout) = room(buf, self.rtcp_trailer.behind(len))?;
+        let (packet, layout) = buffer::room_of(buf, self.rtcp_trailer.behind(len))?;
 
         // 2. Parse.
         let header = RtcpHeader::parse(&packet[..layout.payload_end])?;
@@ -64,6 +64,25 @@ impl Receiver {
     /// Authenticates the SRTCP packet in the first `len` octets of `buf` and
     /// opens it in place.
     ///
+    /// ```
+    /// use callseal_srtp::{MasterKey, Policy, Profile, Receiver, Sender};
+    ///
+    /// let profile = Profile::AesCm128HmacSha1_80;
+    /// let key = || MasterKey::new(profile, &[0x11; 16], &[0x22; 14]);
+    /// let mut sender = Sender::new(Policy::new(profile), key()?)?;
+    /// let mut receiver = Receiver::new(Policy::new(profile), key()?)?;
+    ///
+    /// // An empty receiver report, and room for index and tag.
+    /// let report = [0x80, 201, 0, 1, 0xca, 0xfe, 0xba, 0xbe];
+    /// let mut buf = [0; 8 + 4 + 10];
+    /// buf[..8].copy_from_slice(&report);
+    /// let len = sender.protect_rtcp(&mut buf, 8)?;
+    /// let opened = receiver.unprotect_rtcp(&mut buf, len)?;
+    /// assert_eq!(buf[..opened.len], report);
+    /// assert_eq!((opened.ssrc, opened.index.get()), (0xcafe_babe, 0));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`UnprotectError`]; the buffer is then as it was.
@@ -73,7 +92,7 @@ impl Receiver {
         len: usize,
     ) -> Result<Unprotected<RtcpIndex>, UnprotectError> {
         // 1. Bytes in.
-        let packet = said_packet(buf, len)?;
+        let packet = buffer::packet_of(buf, len)?;
         let layout = self.rtcp_trailer.within(len)?;
 
         // 2. Parse, with the trailer out of reach.
@@ -179,4 +198,47 @@ fn portions(header: &RtcpHeader, carried: CarriedIndex, layout: &Layout) -> (Non
         tag: layout.tag(),
     };
     (nonce, portions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::MasterKey;
+    use crate::policy::Policy;
+    use crate::profile::Profile;
+
+    const PACKET: [u8; 12] = [0x80, 201, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8];
+
+    fn pair() -> (Sender, Receiver) {
+        let profile = Profile::AesCm128HmacSha1_80;
+        let key = || MasterKey::new(profile, &[1; 16], &[2; 14]).unwrap();
+        let sender = Sender::new(Policy::new(profile), key()).unwrap();
+        let receiver = Receiver::new(Policy::new(profile), key()).unwrap();
+        (sender, receiver)
+    }
+
+    #[test]
+    fn srtcp_index_0x7fffffff_is_the_last() {
+        let (mut sender, mut receiver) = pair();
+        let mut buf = [0; 40];
+        buf[..12].copy_from_slice(&PACKET);
+        sender.protect_rtcp(&mut buf, 12).unwrap();
+        let place = sender.streams.place(0x0102_0304).unwrap();
+        let stream = sender.streams.at_mut(place).unwrap();
+        stream.next_rtcp = RtcpIndex::new(0x7fff_fffe);
+
+        for index in [0x7fff_fffe, 0x7fff_ffff] {
+            buf[..12].copy_from_slice(&PACKET);
+            let len = sender.protect_rtcp(&mut buf, 12).unwrap();
+            let opened = receiver.unprotect_rtcp(&mut buf, len).unwrap();
+            assert_eq!(opened.index.get(), index);
+            assert_eq!(buf[..12], PACKET);
+        }
+        for _ in 0..2 {
+            let refused = sender.protect_rtcp(&mut buf, 12);
+            assert_eq!(refused, Err(ProtectError::IndexExhausted));
+            assert_eq!(buf[..12], PACKET);
+        }
+        assert_eq!(sender.next_rtcp_index(0x0102_0304), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! The walk of an SRTP packet (RFC 3711 §3.3), step by step.
 
+use crate::buffer;
 use crate::index::PacketIndex;
 use crate::packet::RtpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
@@ -16,12 +17,27 @@ impl Sender {
     /// [`max_trailer_len`](Self::max_trailer_len) more, for which `buf` must
     /// have room.
     ///
+    /// ```
+    /// use callseal_srtp::{MasterKey, Policy, Profile, ProtectError, Sender};
+    ///
+    /// let profile = Profile::AesCm128HmacSha1_80;
+    /// let key = MasterKey::new(profile, &[0x11; 16], &[0x22; 14])?;
+    /// let mut sender = Sender::new(Policy::new(profile), key)?;
+    ///
+    /// let mut buf = [0x80; 32 + 10];
+    /// assert_eq!(sender.protect_rtp(&mut buf, 32)?, 42);
+    /// // Another payload under the same sequence number would share keystream.
+    /// let mut buf = [0x80; 32 + 10];
+    /// assert_eq!(sender.protect_rtp(&mut buf, 32), Err(ProtectError::Replayed));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ProtectError`]; the packet is then as it was, and so is the stream.
     pub fn protect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
         // 1. Bytes in: room for the trailer is checked here once.
-        let (packet, layout) = room(buf, self.rtp_trailer.behind(len))?;
+        let (packet, layout) = buffer::room_of(buf, self.rtp_trailer.behind(len))?;
 
         // 2. Parse.
         let header = RtpHeader::parse(&packet[..layout.payload_end])?;
@@ -66,6 +82,23 @@ impl Receiver {
     /// Authenticates the SRTP packet in the first `len` octets of `buf` and
     /// opens it in place.
     ///
+    /// ```
+    /// use callseal_srtp::{MasterKey, Policy, Profile, Receiver, Sender, UnprotectError};
+    ///
+    /// let profile = Profile::AesCm128HmacSha1_80;
+    /// let key = || MasterKey::new(profile, &[0x11; 16], &[0x22; 14]);
+    /// let mut sender = Sender::new(Policy::new(profile), key()?)?;
+    /// let mut receiver = Receiver::new(Policy::new(profile), key()?)?;
+    ///
+    /// let mut buf = [0x80; 32 + 10];
+    /// let len = sender.protect_rtp(&mut buf, 32)?;
+    /// let mut replayed = buf;
+    /// assert_eq!(receiver.unprotect_rtp(&mut buf, len)?.len, 32);
+    /// let refused = receiver.unprotect_rtp(&mut replayed, len);
+    /// assert_eq!(refused, Err(UnprotectError::Replayed));
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`UnprotectError`]; the buffer is then as it was.
@@ -75,7 +108,7 @@ impl Receiver {
         len: usize,
     ) -> Result<Unprotected, UnprotectError> {
         // 1. Bytes in.
-        let packet = said_packet(buf, len)?;
+        let packet = buffer::packet_of(buf, len)?;
         let layout = self.rtp_trailer.within(len)?;
 
         // 2. Parse, with the trailer out of reach.
@@ -130,25 +163,6 @@ impl Receiver {
         let authenticated = key.session.rtp.open(backend, packet, nonce, &portions)?;
         Ok((index, candidate, authenticated))
     }
-}
-
-/// The packet of a received datagram, as long as its receiver says it is.
-pub(crate) fn said_packet(buf: &mut [u8], len: usize) -> Result<&mut [u8], UnprotectError> {
-    let buffer_len = buf.len();
-    buf.get_mut(..len)
-        .ok_or(UnprotectError::BeyondBuffer { len, buffer_len })
-}
-
-/// The octets that a protected packet of this layout takes up.
-pub(crate) fn room(
-    buf: &mut [u8],
-    layout: Option<Layout>,
-) -> Result<(&mut [u8], Layout), ProtectError> {
-    let buffer_len = buf.len();
-    let needed = layout.map_or(usize::MAX, |layout| layout.len);
-    let packet = buf.get_mut(..needed);
-    let no_room = ProtectError::NoRoom { buffer_len, needed };
-    packet.zip(layout).ok_or(no_room)
 }
 
 /// Which octets of an SRTP packet are encrypted and authenticated, and how.
