@@ -3,7 +3,7 @@
 
 mod packets;
 
-use callseal_srtp::{MasterKey, Policy, Profile, Receiver, Sender};
+use callseal_srtp::{MasterKey, Profile, Receiver, Sender};
 use callseal_testvectors::libsrtp::{ReferencePackets, reference_packets};
 use packets::*;
 
@@ -59,7 +59,7 @@ fn the_short_tag_is_the_beginning_of_the_long_one_in_rtp_alone() {
     let (key, salt) = key_octets(PROFILE, 1);
     let sender = |profile| {
         let key = MasterKey::new(profile, &key, &salt).unwrap();
-        Sender::new(Policy::new(profile), key).unwrap()
+        Sender::new(policy(profile), key).unwrap()
     };
     let (mut long, mut short) = (sender(PROFILE), sender(short));
     let packet = rtp(SSRC, 1, 20);
