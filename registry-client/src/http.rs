@@ -89,18 +89,7 @@ impl HttpTransport {
         let uri: Uri = url
             .parse()
             .map_err(|error: ureq::http::uri::InvalidUri| wrong(error.to_string()))?;
-        let scheme = uri.scheme_str().unwrap_or_default().to_owned();
-        if scheme != "http" && scheme != "https" {
-            return Err(wrong("it does not begin with http:// or https://".into()));
-        }
-        let host = match uri.host() {
-            Some(host) if !host.is_empty() => host.to_owned(),
-            _ => return Err(wrong("it names no host".into())),
-        };
-        let port = uri
-            .port_u16()
-            .map(|port| format!(":{port}"))
-            .unwrap_or_default();
+        let node = name_of(&uri).map_err(|why| wrong(why.into()))?;
         let mut config = ureq::Agent::config_builder()
             .timeout_connect(Some(limits.connect))
             .timeout_global(Some(limits.answer))
@@ -108,13 +97,13 @@ impl HttpTransport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent("callseal");
-        if is_this_host(&host) {
+        if uri.host().is_some_and(is_this_host) {
             config = config.proxy(None);
         }
         Ok(Self {
             agent: config.build().into(),
             url: uri,
-            node: format!("{scheme}://{host}{port}"),
+            node,
             limits,
             next_id: 1,
             takes_hashes: true,
@@ -152,11 +141,11 @@ impl HttpTransport {
             .header("content-type", "application/json")
             .send(question)?;
         let status = response.status().as_u16();
-        // One octet more than the limit, so that a longer answer shows.
+        // One octet more than the limit: the reader is refused the end, too, once its limit is used up.
         let mut body = response
             .into_body()
             .into_with_config()
-            .limit(self.limits.answer_len)
+            .limit(self.limits.answer_len.saturating_add(1))
             .reader();
         let mut octets = Vec::new();
         std::io::Read::read_to_end(&mut body, &mut octets).map_err(|error| {
@@ -175,7 +164,10 @@ impl HttpTransport {
                 node,
                 limit: self.limits.answer,
             },
-            ureq::Error::BodyExceedsLimit(limit) => TransportError::TooLong { node, limit },
+            ureq::Error::BodyExceedsLimit(_) => TransportError::TooLong {
+                node,
+                limit: self.limits.answer_len,
+            },
             ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
                 self.nonsense(error.to_string())
             }
@@ -276,6 +268,22 @@ impl fmt::Debug for HttpTransport {
 pub struct UrlError {
     url: String,
     why: String,
+}
+
+/// Scheme, host and port: as much of a URL as is nobody's secret.
+fn name_of(url: &Uri) -> Result<String, &'static str> {
+    let scheme = url.scheme_str().unwrap_or_default();
+    if scheme != "http" && scheme != "https" {
+        return Err("it does not begin with http:// or https://");
+    }
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    match (url.host().unwrap_or_default(), url.port()) {
+        ("", _) => Err("it names no host"),
+        (host, Some(port)) => Ok(format!("{scheme}://{host}:{port}")),
+        (host, None) if authority.ends_with(host) => Ok(format!("{scheme}://{host}")),
+        // Something follows the host that the parser does not call a port.
+        (_, None) => Err("its port is no number below 65536"),
+    }
 }
 
 fn is_this_host(host: &str) -> bool {
