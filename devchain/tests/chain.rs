@@ -1,5 +1,8 @@
 //! Blocks, receipts and time of the embedded chain.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test may")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
 
 use alloy_consensus::{EMPTY_ROOT_HASH, Header};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};

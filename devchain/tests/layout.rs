@@ -1,5 +1,8 @@
 //! The artifact's storage layout is the one that readers prove slots by.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as the test may")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use callseal_registry_client::layout::{client_slots, operator_slots, pending_slots};
