@@ -22,6 +22,9 @@ pub enum CallError {
     /// A call is in progress or being made.
     #[error("the leg is already in a call")]
     InCall,
+    /// There is no secured call to renew.
+    #[error("there is no secured call to renew")]
+    NotInCall,
     /// The handshake refuses to begin.
     #[error("the handshake cannot begin: {0}")]
     Handshake(#[from] callseal_sts::CallError),

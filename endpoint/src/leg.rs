@@ -211,6 +211,27 @@ impl Leg {
         Ok(())
     }
 
+    /// Renews the keys of the call in progress; media goes on meanwhile, and
+    /// under the old keys if the handshake fails.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Ended`] after the end of a call, [`CallError::NotInCall`]
+    /// before it is secured, [`CallError::Handshake`] where the last
+    /// handshake is less than ten seconds old.
+    pub fn renew(&mut self, now: Duration) -> Result<(), CallError> {
+        if self.ended {
+            return Err(CallError::Ended);
+        }
+        let remote = self
+            .remote
+            .filter(|_| self.media.is_secured())
+            .ok_or(CallError::NotInCall)?;
+        self.calling = Some(self.handshaker.call_again(now, remote.rtcp)?);
+        self.drain_handshaker(now);
+        Ok(())
+    }
+
     /// A datagram has arrived on a local socket. What is delivered lies in
     /// `datagram` itself, decrypted in place; what fails its tag leaves
     /// `datagram` as it was.

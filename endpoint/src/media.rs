@@ -113,9 +113,9 @@ impl Media {
     /// Takes over the keys of a finished handshake.
     ///
     /// A caller sends under them at once, since the callee had them first.
-    /// A callee that already has a call goes on sending under the old ones
-    /// until a packet under the new ones shows that the caller has them
-    /// (PROTOCOL.md §8).
+    /// In a renewal a callee goes on sending under the old ones until a
+    /// packet under the new ones shows that the caller has them (PROTOCOL.md
+    /// §8); a caller that starts over has no old ones.
     pub(crate) fn install(
         &mut self,
         now: Duration,
@@ -165,7 +165,7 @@ impl Media {
             },
             expires: None,
         });
-        if first || established.role() == Role::Caller {
+        if first || established.role() == Role::Caller || continuity == Continuity::StartsOver {
             self.switch_to(now, number);
         }
         Ok(continuity)

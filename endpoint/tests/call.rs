@@ -324,3 +324,81 @@ fn several_streams_are_counted_apart() {
         .collect();
     assert!(reported.contains(&1) && reported.contains(&2));
 }
+
+/// Carries datagrams between two legs at once until nothing is left to carry.
+fn carry(
+    now: core::time::Duration,
+    a: &mut Phone,
+    b: &mut Phone,
+    ports: [[&str; 2]; 2],
+) -> Vec<Vec<u8>> {
+    use callseal_endpoint::{Port, Received};
+    let mut heard = Vec::new();
+    loop {
+        let mut carried = false;
+        for side in [0, 1] {
+            let (from, to) = if side == 0 {
+                (&mut *a, &mut *b)
+            } else {
+                (&mut *b, &mut *a)
+            };
+            while let Some(mut transmit) = from.leg.poll_transmit() {
+                carried = true;
+                let source = ports[side][usize::from(transmit.port == Port::Rtcp)];
+                let port = if transmit.to == ports[1 - side][0].parse().unwrap() {
+                    Port::Rtp
+                } else {
+                    assert_eq!(transmit.to, ports[1 - side][1].parse().unwrap());
+                    Port::Rtcp
+                };
+                let source = source.parse().unwrap();
+                if let Received::Rtp(packet) =
+                    to.leg
+                        .handle_datagram(now, port, source, &mut transmit.bytes)
+                {
+                    heard.push(packet.to_vec());
+                }
+            }
+            callseal_testkit::Peer::handle_timeout(from, now);
+            from.poll_events(now);
+        }
+        if !carried {
+            return heard;
+        }
+    }
+}
+
+#[test]
+fn rtp_and_rtcp_use_two_ports_where_configured() {
+    let world = World::new();
+    let phone = |number: &str, address, answering| {
+        let config = config(number, answering).mux(false);
+        Phone::new(config, address, world.reader(), number)
+    };
+    let mut a = phone(ALICE, "192.0.2.1:4000", Answering::Nobody);
+    let mut b = phone(BOB, "192.0.2.2:5000", Answering::Anyone);
+    a.node_latency = core::time::Duration::ZERO;
+    b.node_latency = core::time::Duration::ZERO;
+    let ports = [
+        ["192.0.2.1:4000", "192.0.2.1:4001"],
+        ["192.0.2.2:5000", "192.0.2.2:5001"],
+    ];
+    let remote = callseal_endpoint::Remote::pair(ports[1][0].parse().unwrap()).unwrap();
+    a.leg.call(MS, remote, number(BOB)).unwrap();
+    a.poll_events(MS);
+    for round in 1..20 {
+        carry(round * 200 * MS, &mut a, &mut b, ports);
+    }
+    assert!(a.leg.is_secured() && b.leg.is_secured());
+    assert_eq!(b.leg.remote().unwrap().rtp, ports[0][0].parse().unwrap());
+    let now = 5 * SECOND;
+    a.leg.send_rtp(now, rtp(1, 1, 1)).unwrap();
+    b.leg.send_rtp(now, rtp(2, 1, 1)).unwrap();
+    let heard = carry(now, &mut a, &mut b, ports);
+    assert_eq!(heard, [rtp(1, 1, 1), rtp(2, 1, 1)]);
+    // On two ports payload types above 63 are nobody's business.
+    let mut packet = rtp(1, 1, 2);
+    packet[1] = 72;
+    a.leg.send_rtp(now, packet.clone()).unwrap();
+    assert_eq!(carry(now, &mut a, &mut b, ports), [packet]);
+}

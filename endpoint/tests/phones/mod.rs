@@ -236,6 +236,16 @@ impl Phone {
         self.events.iter().filter_map(failure).collect()
     }
 
+    /// A datagram from anywhere.
+    pub(crate) fn handle(&mut self, now: Duration, from: SocketAddr, bytes: Vec<u8>) {
+        self.handle_datagram(now, from, bytes);
+    }
+
+    /// Takes what the leg tells.
+    pub(crate) fn poll_events(&mut self, now: Duration) {
+        self.take_events(now);
+    }
+
     fn take_events(&mut self, now: Duration) {
         while let Some(event) = self.leg.poll_event() {
             if let Event::LookUp { number } = event {
