@@ -87,3 +87,6 @@ pub enum MessageError {
     #[error("the key in the message is no key")]
     Key(#[from] KeyError),
 }
+
+#[cfg(test)]
+mod tests;
