@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{demo, keygen, phone, replay};
+use crate::commands::{demo, keygen, replay};
 
 /// Calls that are private end to end.
 ///
@@ -42,10 +42,6 @@ pub struct Arguments {
 pub enum Command {
     /// A secure call on this machine: registry, two phones, real sockets, real speech
     Demo(demo::Arguments),
-    /// Calls a number as one phone
-    Call(phone::CallArguments),
-    /// Waits for a call as one phone
-    Listen(phone::ListenArguments),
     /// Authenticates and decrypts a capture again
     Replay(replay::Arguments),
     /// Makes an identity key

@@ -130,7 +130,9 @@ impl IdentityFile {
             return Err("\"public_key\" does not belong to \"secret_key\"".to_owned());
         }
         let number = match contents.number {
-            Some(text) => Some(Number::parse(&text).map_err(|error| format!("\"number\": {error}"))?),
+            Some(text) => {
+                Some(Number::parse(&text).map_err(|error| format!("\"number\": {error}"))?)
+            }
             None => None,
         };
         Ok(Self { key, number })

@@ -173,8 +173,10 @@ mod tests {
         let error = read(&path).unwrap_err();
         assert!(error.to_string().contains("peers.json"), "{error}");
         assert!(path.exists());
-        assert!(parse(r#"{"format":"callseal known peers","version":1,"peers":{"+86138":"02"}}"#)
-            .unwrap_err()
-            .contains("+86138"));
+        assert!(
+            parse(r#"{"format":"callseal known peers","version":1,"peers":{"+86138":"02"}}"#)
+                .unwrap_err()
+                .contains("+86138")
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Logs on standard error; standard output belongs to results.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Begins logging: warnings only, with `-v` what happens, with `-vv` and
@@ -19,6 +21,7 @@ pub fn start(verbosity: u8) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
 }

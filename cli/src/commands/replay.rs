@@ -95,8 +95,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         let accepted = replay.frame(&frame);
         if let (Some(output), Some(accepted)) = (&mut output, accepted) {
-            let plain =
-                with_udp_payload(frame.link_type, frame.bytes, &accepted.datagram, accepted.plain)?;
+            let plain = with_udp_payload(
+                frame.link_type,
+                frame.bytes,
+                &accepted.datagram,
+                accepted.plain,
+            )?;
             output
                 .writer
                 .write(frame.link_type, frame.at, &plain)

@@ -227,7 +227,15 @@ impl Replay {
 
 /// Whether a datagram has the shape of SRTP or SRTCP (RFC 5761 §4), and the
 /// SSRC in its header.
-fn protocol_of(datagram: &[u8]) -> Option<(Protocol, u32)> {
+///
+/// ```
+/// use callseal::replay::{Protocol, protocol_of};
+///
+/// let rtp = [0x80, 0, 0, 7, 0, 0, 0, 160, 0xab, 0xcd, 0x12, 0x34];
+/// assert_eq!(protocol_of(&rtp), Some((Protocol::Rtp, 0xabcd_1234)));
+/// assert_eq!(protocol_of(b"SIP/2.0 200 OK"), None);
+/// ```
+pub fn protocol_of(datagram: &[u8]) -> Option<(Protocol, u32)> {
     const RTCP_HEADER_LEN: usize = 8;
     let ssrc_at = |at: usize| {
         let octets = datagram.get(at..)?.first_chunk::<4>()?;
@@ -242,7 +250,8 @@ fn protocol_of(datagram: &[u8]) -> Option<(Protocol, u32)> {
     }
 }
 
-fn is_handshake(datagram: &[u8]) -> bool {
+/// Whether a datagram is RTCP in clear that carries the handshake.
+pub fn is_handshake(datagram: &[u8]) -> bool {
     parse(datagram, SizeRule::Compound).is_ok_and(|compound| Fragment::find(&compound).is_some())
 }
 
