@@ -129,7 +129,8 @@ proptest! {
             signature: [signature, signature].concat().try_into().unwrap(),
             extensions: read_extensions(&extensions),
         };
-        prop_assert_eq!(M2Sealed::parse(&sealed.to_bytes()), Ok(sealed));
+        let octets = sealed.to_bytes();
+        prop_assert_eq!(M2Sealed::parse(&octets), Ok(sealed));
     }
 
     #[test]
@@ -146,7 +147,8 @@ proptest! {
             signature: [nonce, nonce].concat().try_into().unwrap(),
             extensions: read_extensions(&extensions),
         };
-        prop_assert_eq!(M3Sealed::parse(&sealed.to_bytes()), Ok(sealed));
+        let octets = sealed.to_bytes();
+        prop_assert_eq!(M3Sealed::parse(&octets), Ok(sealed));
     }
 
     #[test]
