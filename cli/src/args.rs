@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{demo, keygen, replay};
+use crate::commands::{demo, keygen, phone, replay};
 
 /// Calls that are private end to end.
 ///
@@ -27,23 +27,22 @@ Exit codes:
   1  it ran, and the answer is no: a packet failed, a call was not secured
   2  the input is unusable: an argument, a file, a URL"
 )]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Logs to standard error what happens; -vv and -vvv: also why
-    #[arg(short, long, action = ArgAction::Count, global = true)]
-    pub verbose: u8,
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = 900)]
+    pub(crate) verbose: u8,
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
-/// What can be done.
+/// What can be done; each command says of itself what it does.
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// A secure call on this machine: registry, two phones, real sockets, real speech
+pub(crate) enum Command {
     Demo(demo::Arguments),
-    /// Authenticates and decrypts a capture again
+    Call(phone::CallArguments),
+    Listen(phone::ListenArguments),
     Replay(replay::Arguments),
-    /// Makes an identity key
     Keygen(keygen::Arguments),
 }

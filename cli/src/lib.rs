@@ -3,7 +3,6 @@
 //! The other crates are given time, randomness, files and sockets from here.
 #![forbid(unsafe_code)]
 
-pub mod args;
 pub mod capture;
 pub mod clock;
 pub mod commands;
@@ -18,6 +17,7 @@ pub mod logging;
 pub mod look_up;
 pub mod media_sockets;
 pub mod output_file;
+pub mod phone;
 pub mod random;
 pub mod replay;
 pub mod rtp;
@@ -28,6 +28,8 @@ pub mod speech;
 pub mod table;
 pub mod wav;
 pub mod wire_recorder;
+
+mod args;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ pub fn main() -> ExitCode {
     logging::start(arguments.verbose);
     let done = match &arguments.command {
         Command::Demo(arguments) => commands::demo::run(arguments),
+        Command::Call(arguments) => commands::phone::call(arguments),
+        Command::Listen(arguments) => commands::phone::listen(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Keygen(arguments) => commands::keygen::run(arguments),
     };

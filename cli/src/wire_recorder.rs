@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::capture::{CaptureWriter, Format, LinkType, udp_frame};
 use crate::clock::Clock;
@@ -20,6 +21,10 @@ pub struct WireRecorder {
 struct Shared {
     /// `None` once it is finished.
     writer: Option<CaptureWriter<OutputFile>>,
+    /// Frames by their time and number: two legs' threads take turns in any
+    /// order, and a capture is read in the order of time.
+    waiting: BTreeMap<(Duration, u64), Vec<u8>>,
+    count: u64,
     error: Option<io::Error>,
     /// Our own address towards each remote one, where the socket is bound to
     /// any.
@@ -37,6 +42,8 @@ impl WireRecorder {
             clock,
             shared: Arc::new(Mutex::new(Shared {
                 writer: Some(writer),
+                waiting: BTreeMap::new(),
+                count: 0,
                 error: None,
                 own: BTreeMap::new(),
             })),
@@ -50,19 +57,9 @@ impl WireRecorder {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let from = shared.specified(passage.from, passage.to);
         let to = shared.specified(passage.to, passage.from);
-        let Shared {
-            writer: Some(writer),
-            error: kept @ None,
-            ..
-        } = &mut *shared
-        else {
-            return;
-        };
-        let written = udp_frame(from, to, passage.bytes)
-            .map_err(io::Error::other)
-            .and_then(|frame| writer.write(LinkType::ETHERNET, at, &frame));
-        if let Err(error) = written {
-            *kept = Some(error);
+        match udp_frame(from, to, passage.bytes) {
+            Ok(frame) => shared.take(at, frame),
+            Err(error) => tracing::debug!("a datagram is not recorded: {error}"),
         }
     }
 
@@ -72,6 +69,7 @@ impl WireRecorder {
     /// The first error that there was; there is no file then.
     pub fn finish(&self) -> Result<(), FinishError> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.write_before(Duration::MAX);
         if let Some(error) = shared.error.take() {
             return Err(FinishError::Write(error));
         }
@@ -92,7 +90,30 @@ impl WireTap for WireRecorder {
     }
 }
 
+/// No leg's thread is further behind than this.
+const MAX_DISORDER: Duration = Duration::from_millis(500);
+
 impl Shared {
+    fn take(&mut self, at: Duration, frame: Vec<u8>) {
+        self.count += 1;
+        self.waiting.insert((at, self.count), frame);
+        self.write_before(at.saturating_sub(MAX_DISORDER));
+    }
+
+    fn write_before(&mut self, before: Duration) {
+        let Some(writer) = &mut self.writer else {
+            return;
+        };
+        while let Some(first) = self.waiting.first_entry()
+            && first.key().0 < before
+        {
+            let ((at, _), frame) = first.remove_entry();
+            if self.error.is_none() {
+                self.error = writer.write(LinkType::ETHERNET, at, &frame).err();
+            }
+        }
+    }
+
     /// `address`, or, where it is a socket's "any address", the one that
     /// packets for `other` leave from.
     fn specified(&mut self, address: SocketAddr, other: SocketAddr) -> SocketAddr {
@@ -132,8 +153,6 @@ pub fn own_address_towards(remote: SocketAddr) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::capture::{CaptureReader, udp_in};
     use crate::leg_driver::Way;

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod keygen;
+pub mod phone;
 pub mod replay;
 
 /// It ran, and the answer is no.

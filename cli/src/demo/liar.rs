@@ -2,7 +2,9 @@
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
-use callseal_registry_client::{RawProof, Transport, TransportError};
+use callseal_registry_client::{RawProof, Registry, Transport, TransportError};
+
+use super::subscribers::Enrolled;
 
 /// What the node lies about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,24 @@ impl Lie {
             Self::AnotherContract => "the registry's code is another",
         }
     }
+}
+
+/// A lie, and the error it met; `None` where it was believed.
+pub type Told = (Lie, Option<String>);
+
+/// Has nodes tell every lie about a subscriber to somebody who looks the
+/// subscriber up.
+pub fn tell_lies(enrolled: &Enrolled, number: &str) -> Vec<Told> {
+    let config = enrolled.registry.config();
+    let block = enrolled.chain.head();
+    Lie::ALL
+        .into_iter()
+        .map(|lie| {
+            let node = LyingNode::new(enrolled.chain.clone(), lie);
+            let answer = Registry::new(config, block, node).look_up(number);
+            (lie, answer.err().map(|error| error.to_string()))
+        })
+        .collect()
 }
 
 /// A transport that tells one lie.
@@ -98,8 +118,6 @@ fn flip_last_bit(nodes: Option<&mut Vec<Vec<u8>>>) {
 
 #[cfg(test)]
 mod tests {
-    use callseal_registry_client::Registry;
-
     use super::*;
     use crate::demo::subscribers::enrol;
 
@@ -109,10 +127,8 @@ mod tests {
         let enrolled = enrol(&[number]).unwrap();
         let config = enrolled.registry.config();
         let block = enrolled.chain.head();
-        for lie in Lie::ALL {
-            let node = LyingNode::new(enrolled.chain.clone(), lie);
-            let answer = Registry::new(config, block, node).look_up(number);
-            assert!(answer.is_err(), "{lie:?}: {answer:?}");
+        for (lie, caught) in tell_lies(&enrolled, number) {
+            assert!(caught.is_some(), "{lie:?}");
         }
         let answer = Registry::new(config, block, enrolled.chain.clone()).look_up(number);
         assert!(answer.unwrap().into_record().unwrap().is_in_force());

@@ -93,9 +93,11 @@ impl Tally {
         stream.count(packet);
     }
 
-    /// The streams, those of one sender together.
+    /// The streams, those of one sender together, strangers last.
     pub fn streams(&self) -> impl Iterator<Item = (&StreamId, &Stream)> {
-        self.streams.iter()
+        let known = |(id, _): &(&StreamId, &Stream)| id.sender.is_some();
+        let strangers = self.streams.iter().filter(move |stream| !known(stream));
+        self.streams.iter().filter(known).chain(strangers)
     }
 
     /// The sum of one count over all streams.

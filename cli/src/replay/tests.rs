@@ -119,10 +119,10 @@ fn a_stranger_is_tried_with_every_key_and_counted_apart() {
     assert_eq!(verdict, Verdict::SomeFailed);
     let streams: Vec<_> = replay.tally().streams().collect();
     assert_eq!(streams.len(), 2);
-    let (stranger, counts) = streams[0];
+    assert_eq!(streams[0].1.packets, 3);
+    let (stranger, counts) = streams[1];
     assert_eq!(stranger.sender, None);
     assert_eq!((counts.replayed, counts.failed), (1, 1));
-    assert_eq!(streams[1].1.packets, 3);
 }
 
 #[test]
