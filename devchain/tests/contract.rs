@@ -591,6 +591,61 @@ fn the_code_hands_control_to_nobody() {
     );
 }
 
+#[test]
+fn an_enrolment_costs_what_the_readme_says() {
+    let readme = include_str!("../../contracts/README.md");
+    let said = |what: &str| -> u64 {
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| {what} |")))
+            .unwrap();
+        row.split('|')
+            .nth(2)
+            .unwrap()
+            .trim()
+            .replace(',', "")
+            .parse()
+            .unwrap()
+    };
+    let (chain, registry) = registry();
+    let deployed = chain.header_of(chain.head()).unwrap().gas_used;
+    let subscribers: Vec<_> = (1..5).map(|index| Subscriber::new(&chain, index)).collect();
+    // The first and the last of a list also pay for its length.
+    let claim = |subscriber: &Subscriber| {
+        registry
+            .add_client(subscriber.wallet, &subscriber.claim(&registry))
+            .unwrap()
+            .gas_used
+    };
+    let claimed = subscribers.iter().map(claim).collect::<Vec<_>>()[1];
+    let claimed_again = claim(&subscribers[1]);
+    let approve = |subscriber: &Subscriber| {
+        let (number, sender) = (subscriber.number_hash(), subscriber.wallet);
+        let record_hash = subscriber.claim(&registry).record_hash(sender);
+        registry
+            .approve_client(chain.account(0), number, sender, record_hash)
+            .unwrap()
+            .gas_used
+    };
+    let approved = subscribers[..2].iter().map(approve).collect::<Vec<_>>()[1];
+    let dropped = &subscribers[2];
+    let dropped = registry.drop_client(dropped.wallet, dropped.number_hash(), dropped.wallet);
+    for (what, gas) in [
+        ("deploy", deployed),
+        ("`addClient`", claimed),
+        ("`addClient`, replacing one's own claim", claimed_again),
+        ("`approveClient`", approved),
+        ("`dropClient`", dropped.unwrap().gas_used),
+    ] {
+        // Zero octets of calldata are cheaper, so figures move a little with keys and signatures.
+        assert!(
+            gas.abs_diff(said(what)) < 300,
+            "{what}: {gas} gas, said to be {}",
+            said(what)
+        );
+    }
+}
+
 /// What may happen to a registry of two numbers and three wallets.
 #[derive(Clone, Copy, Debug)]
 enum Step {
