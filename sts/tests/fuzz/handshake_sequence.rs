@@ -96,7 +96,7 @@ struct Phone {
     peer_address: SocketAddr,
     in_flight: Vec<Transmit>,
     presented: Vec<(SessionHandle, Identity)>,
-    established: Vec<Box<Established>>,
+    established: Vec<Established>,
     calling: Option<SessionHandle>,
 }
 
@@ -202,7 +202,7 @@ impl Phone {
                 Event::Established { established, .. } => {
                     assert_eq!(*established.peer(), self.peer);
                     assert_ne!(established.epoch(), 0);
-                    self.established.push(established);
+                    self.established.push(*established);
                 }
                 _ => {}
             }

@@ -1,5 +1,7 @@
 //! A call, and everything that may stand in its way.
 
+use core::time::Duration;
+
 use callseal_testkit::{Conditions, Pair, Peer as _};
 
 use crate::handshaker::{CallError, Failure, Ignored};
@@ -390,7 +392,7 @@ fn noise_is_ignored_by_name() {
 #[test]
 fn every_repetition_bears_the_same_tag_and_octets() {
     let mut phone = Phone::new(1, config(1), 20);
-    phone.call(0 * MS, 2);
+    phone.call(Duration::ZERO, 2);
     let first = phone.handshaker.poll_transmit().unwrap();
     phone.handshaker.handle_timeout(150 * MS);
     let again = phone.handshaker.poll_transmit().unwrap();

@@ -1,5 +1,7 @@
 //! Loss, delay, and the end of patience.
 
+use core::time::Duration;
+
 use callseal_testkit::{Conditions, Pair, Peer as _};
 
 use crate::handshaker::{Failure, Ignored};
@@ -19,7 +21,7 @@ fn deaf() -> Conditions {
 }
 
 /// When phone 1 sent anything to phone 2, in milliseconds since `start`.
-fn sent_at(pair: &Pair<Phone, Phone>, start: core::time::Duration) -> Vec<u128> {
+fn sent_at(pair: &Pair<Phone, Phone>, start: Duration) -> Vec<u128> {
     let to_b = |datagram: &&callseal_testkit::Datagram| datagram.to == address(2);
     let sent = pair.link.tapped().iter().filter(to_b);
     sent.map(|datagram| (datagram.at - start).as_millis())
@@ -33,7 +35,7 @@ fn m1_is_repeated_on_its_schedule_and_given_up_after_ten_seconds() {
     pair.a.call(pair.now, 2);
     pair.run_to(60 * S, 100).unwrap();
     assert_eq!(
-        sent_at(&pair, 0 * S),
+        sent_at(&pair, Duration::ZERO),
         [0, 150, 450, 1050, 2250, 3450, 4650, 5850, 7050, 8250, 9450]
     );
     assert_eq!(pair.a.failed[0].1.to_string(), "no good M2 came in time");
@@ -84,7 +86,7 @@ fn a_lost_m4_is_sent_again_when_m3_comes_again() {
         .iter()
         .filter(|(kind, _)| *kind == MessageKind::M4);
     let repeated: Vec<_> = m4s.map(|(_, repeated)| *repeated).collect();
-    assert_eq!(repeated[0], false);
+    assert!(!repeated[0]);
     assert!(repeated.len() > 1 && repeated[1..].iter().all(|repeated| *repeated));
 }
 
@@ -228,8 +230,6 @@ fn a_forged_m3_is_remembered_when_the_caller_is_forgotten() {
     pair.a.verdict = Verdict::Silence;
     pair.a.call(pair.now, 2);
     pair.run_to(S, 100).unwrap();
-    let m2 = pair.link.clone();
-    drop(m2);
     let (session, _, _) = pair.a.presented[0];
     let vouched = VerifiedPeerKey::vouch(identity(2));
     pair.a
