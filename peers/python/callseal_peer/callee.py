@@ -192,8 +192,12 @@ class Callee:
             except ProtocolError:
                 pass
         if header is not None and header.kind == messages.M1:
-            if not any(one.caller_session == header.caller_session for one in self.sessions.values()):
-                self._new_m1s.append(now)
+            if any(
+                one.caller_session == header.caller_session and one.address == address
+                for one in self.sessions.values()
+            ):
+                return True  # most likely a repetition; on_m1 looks again
+            self._new_m1s.append(now)
             if not good and self._loaded(now):
                 self._challenge(header.caller_session, address, now)
                 return False
@@ -219,13 +223,16 @@ class Callee:
         if m1.previous and (call is None or call.address != address or call.session_hash != m1.previous):
             raise ProtocolError("previous is not the call in progress")
 
-        for one in self.sessions.values():  # step 3
+        for one in self.sessions.values():  # step 2
             if one.address == address and one.m1 == message:
-                if now - one.m2_sent >= RESEND_GAP:
+                if one.half_open and now - one.m2_sent >= RESEND_GAP:
                     one.m2_sent = now
                     self._send(one.m2, address, now)
                 return
 
+        if not has_cookie and self._loaded(now):  # step 3
+            self._challenge(m1.caller_session, address, now)
+            return
         if not self._make_room(m1.caller_session, address, has_cookie, now):
             return
         ephemeral = keys.Ephemeral(self.local.random(32))  # step 5
@@ -296,7 +303,7 @@ class Callee:
         keys.verify(caller.key, inside.signature, keys.signed_by_caller(caller, inside.callee, schedule.th_3))  # step 8
         call = self._call()
         if call is not None and now < call.pause_until:
-            raise ProtocolError("too soon after a renewal")
+            raise ProtocolError("too soon after another handshake")
         own = self._own_session(caller.number)
         if own is not None and own <= session.caller_session:
             raise ProtocolError("our own handshake with this number goes first")

@@ -106,7 +106,7 @@ class Caller:
 
     def _on_m2(self, message: bytes, now: float) -> None:
         m2 = messages.decode_m2(message)  # step 2
-        if m2.suite not in self.local.suites:
+        if m2.suite not in self.local.suites or m2.suite not in messages.SUITES:
             raise ProtocolError("a suite that was not offered")
         suite = messages.SUITES[m2.suite]
         if len(m2.share) != messages.SHARE_LENGTH[suite.group]:

@@ -91,7 +91,9 @@ class IdentityKey:
         )
 
     def sign(self, octets: bytes) -> bytes:
-        r, s = decode_dss_signature(self._private.sign(octets, ec.ECDSA(hashes.SHA256())))
+        """RFC 6979: the same octets, the same signature. s is brought into the lower half."""
+        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+        r, s = decode_dss_signature(self._private.sign(octets, algorithm))
         if s > CURVE_ORDER // 2:
             s = CURVE_ORDER - s
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")

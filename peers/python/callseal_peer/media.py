@@ -36,7 +36,8 @@ class Media:
         self._new_stream()
         self._sender = srtp.Sender()
         self._receiver = srtp.Receiver()
-        self._waiting: Optional[Tuple[srtp.Keys, bool]] = None  # to send with, once the caller has them too
+        self._to_send_with: Optional[Tuple[srtp.Keys, bool]] = None  # once the caller has them too
+        self._unseen: Optional[int] = None  # the new epoch, as long as the caller has not used it
         self._sent_hash = hashlib.sha256()
         self._next = float("inf")
         self._next_report = float("inf")
@@ -45,12 +46,17 @@ class Media:
 
     def use(self, established: Established, now: float) -> None:
         suite, epoch, goes_on = SUITES[established.suite], established.epoch, established.goes_on
-        self._receiver.use(srtp.Keys(suite, epoch, *established.incoming()), now, OLD_EPOCH, goes_on)
-        self._waiting = (srtp.Keys(suite, epoch, *established.outgoing()), goes_on)
+        self._receiver.use(srtp.Keys(suite, epoch, *established.incoming()), goes_on)
+        self._to_send_with = (srtp.Keys(suite, epoch, *established.outgoing()), goes_on)
         first = self._next_report == float("inf")
         if first:
             self._next = self._next_report = now
-        if first or established.role == "caller":
+        if established.role == "caller":
+            self._receiver.retire_others(epoch, now + OLD_EPOCH)
+            self._unseen = None
+        else:
+            self._unseen = epoch
+        if first or established.role == "caller" or not goes_on:
             self._send_with_new_keys(first)
 
     def _new_stream(self) -> None:
@@ -59,16 +65,19 @@ class Media:
         self._timestamp = int.from_bytes(self._random(4), "big")
 
     def _send_with_new_keys(self, first: bool = False) -> None:
-        keys, goes_on = self._waiting
-        self._waiting = None
+        keys, goes_on = self._to_send_with
+        self._to_send_with = None
         self._sender.use(keys, goes_on)
         if not goes_on and not first:
             self._new_stream()
 
-    def _heard_under(self, epoch: int) -> None:
+    def _heard_under(self, epoch: int, now: float) -> None:
         self.heard = True
-        if self._waiting is not None and self._waiting[0].epoch == epoch:
-            self._send_with_new_keys()
+        if self._unseen == epoch:  # the caller has the new keys
+            self._unseen = None
+            self._receiver.retire_others(epoch, now + OLD_EPOCH)
+            if self._to_send_with is not None:
+                self._send_with_new_keys()
 
     def knows(self, packet: bytes, is_rtcp: bool) -> bool:
         return self._receiver.knows(packet, is_rtcp)
@@ -113,15 +122,15 @@ class Media:
 
     # ---- in ----
 
-    def receive(self, packet: bytes, is_rtcp: bool, source: Tuple[str, int]) -> None:
+    def receive(self, packet: bytes, is_rtcp: bool, source: Tuple[str, int], now: float) -> None:
         try:
             if is_rtcp:
                 epoch, plain = self._receiver.rtcp(packet)
-                self._heard_under(epoch)
+                self._heard_under(epoch, now)
                 self.bye |= any(one.kind == rtcp.BYE for one in rtcp.split(plain))
             else:
                 epoch, generation, index, plain = self._receiver.rtp(packet)
-                self._heard_under(epoch)
+                self._heard_under(epoch, now)
                 if self.rtp_source is None:
                     self.rtp_source = source
                 if len(self.received) < MAX_RECEIVED:

@@ -182,7 +182,7 @@ class Peer:
         self.log(f"{established.role}: keys with {established.peer.number}, epoch {established.epoch}, {established.sas}")
         held, self._held = self._held, []
         for packet, is_rtcp, source in held:
-            self._media(packet, is_rtcp, source)
+            self._media(packet, is_rtcp, source, now)
 
     def _send(self, sock: socket.socket, datagram: bytes, address: Address) -> None:
         try:
@@ -205,15 +205,15 @@ class Peer:
             if is_rtcp and self.phone.datagram(datagram, source, now):
                 self._flush(now)
             else:
-                self._media(datagram, is_rtcp, source)
+                self._media(datagram, is_rtcp, source, now)
 
-    def _media(self, packet: bytes, is_rtcp: bool, source: Address) -> None:
+    def _media(self, packet: bytes, is_rtcp: bool, source: Address, now: float) -> None:
         caller = self.phone.caller
         if caller is not None and caller.state == AWAIT_M4 and not self.media.knows(packet, is_rtcp):
             if len(self._held) < HELD:  # the callee's first packets may overtake its M4
                 self._held.append((packet, is_rtcp, source))
         elif self.first is not None:
-            self.media.receive(packet, is_rtcp, source)
+            self.media.receive(packet, is_rtcp, source, now)
 
     # ---- the end ----
 

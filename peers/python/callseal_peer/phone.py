@@ -7,7 +7,7 @@ from .callee import Callee
 from .caller import AWAIT_M2, AWAIT_M4, DONE, Caller
 from .errors import ProtocolError
 from .messages import Identity
-from .session import OLD_EPOCH, Address, Call, Established, Local, Wire
+from .session import PAUSE, Address, Call, Established, Local, Wire
 
 Registry = Callable[[str], Optional[bytes]]
 
@@ -43,6 +43,7 @@ class Phone:
         self.ignored: Optional[str] = None
         self.wire = Wire(local.random)
         self._now = now
+        self._began = float("-inf")  # our last handshake as a caller
         self._fragments = rtcp.Reassembler()
         self.callee = Callee(
             local,
@@ -59,6 +60,7 @@ class Phone:
     # ---- what the program asks for ----
 
     def dial(self, number: str, remote: Address, now: float) -> None:
+        self._began = now
         self.remote = remote
         self.caller_error = None
         self.caller = Caller(self.local, number, self.registry, self.wire, now)
@@ -67,8 +69,9 @@ class Phone:
     def renew(self, now: float) -> bool:
         """A new handshake beside the running call; False where it is not the time for one."""
         call = self.call
-        if call is None or self.caller is not None or now < call.pause_until:
+        if call is None or self.caller is not None or now < max(call.pause_until, self._began + PAUSE):
             return False
+        self._began = now
         self.remote = call.address
         self.caller_error = None
         self.caller = Caller(self.local, call.peer.number, self.registry, self.wire, now, call)
@@ -155,10 +158,8 @@ class Phone:
         self.last_refusal = f"refused {identity.number} with status {status}: {messages.status_text(status)}"
 
     def _finish(self, established: Established, address: Address) -> None:
-        renewed = self.call is not None
-        pause = self._now + OLD_EPOCH if renewed else self._now
         one = established
-        self.call = Call(one.peer, one.suite, one.epoch, one.session_hash, address, pause)
+        self.call = Call(one.peer, one.suite, one.epoch, one.session_hash, address, self._now + PAUSE)
         if self.caller is not None and (self.caller.number == established.peer.number or self.remote == address):
             self.caller = None
         self.callee.drop_half_open_from(address)

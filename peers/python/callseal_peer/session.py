@@ -15,7 +15,8 @@ HALF_OPEN = 45.0
 M4_KEPT = 45.0
 WAIT_M2 = 10.0
 WAIT_M4 = 45.0
-OLD_EPOCH = 10.0
+OLD_EPOCH = 10.0  # how long the old epoch lives on beside the new one, once both sides have that
+PAUSE = 10.0  # between the end of one handshake of a call and the next, and between two beginnings
 RESEND_GAP = 0.1
 
 
@@ -70,7 +71,7 @@ class Call:
     epoch: int
     session_hash: bytes
     address: Address
-    pause_until: float  # the ten seconds after a renewal
+    pause_until: float
 
 
 class Wire:

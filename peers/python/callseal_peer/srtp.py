@@ -207,17 +207,24 @@ class Receiver:
 
     def __init__(self) -> None:
         self._keys: Dict[int, Tuple[Keys, float, int]] = {}  # epoch: keys, until when, generation
+        self._heard: Optional[int] = None  # the epoch of the last packet that opened
         self._generation = 0  # how often the counters have started over
         self._rollover: Dict[Tuple[int, int], Rollover] = {}  # generation, SSRC
         self._windows: Dict[Tuple[str, int, int], ReplayWindow] = {}  # kind, epoch, SSRC
 
-    def use(self, keys: Keys, now: float, keep_old: float, goes_on: bool = True) -> None:
-        for epoch, (old, until, generation) in list(self._keys.items()):
-            self._keys[epoch] = (old, min(until, now + keep_old), generation)
-        self._drop(keys.epoch)
+    def use(self, keys: Keys, goes_on: bool = True) -> None:
+        """From now on these too. Of the others the last one that was heard lives on, until `retire_others`."""
+        for epoch in list(self._keys):
+            if epoch == keys.epoch or (self._heard in self._keys and epoch != self._heard):
+                self._drop(epoch)
         if not goes_on:
             self._generation += 1
         self._keys[keys.epoch] = (keys, float("inf"), self._generation)
+
+    def retire_others(self, epoch: int, until: float) -> None:
+        for other, (old, at, generation) in list(self._keys.items()):
+            if other != epoch:
+                self._keys[other] = (old, min(at, until), generation)
 
     def expire(self, now: float) -> None:
         for epoch in [epoch for epoch, (_, until, _) in self._keys.items() if now >= until]:
@@ -265,6 +272,7 @@ class Receiver:
             window.add(index)
             rollover.authentic(index)
             self._rollover[generation, ssrc] = rollover
+            self._heard = keys.epoch
             return keys.epoch, generation, index, plain
         raise AuthenticationError("no key opens this packet")
 
@@ -280,6 +288,7 @@ class Receiver:
             window.check(index)
             self._keep("rtcp", keys.epoch, ssrc, window)
             window.add(index)
+            self._heard = keys.epoch
             return keys.epoch, plain
         raise AuthenticationError("no key opens this packet")
 

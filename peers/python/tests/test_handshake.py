@@ -409,6 +409,22 @@ class CookiesAndLoad(Case):
                 self.assertLessEqual(sent, AMPLIFICATION * received)
             self.assertGreater(sent, 0)
 
+    def test_m2_again_without_a_cookie_but_not_after_m3(self):
+        net = Net()
+        anna, bert = pair(net)
+        anna.dial(BERT, BERT_AT, 0.0)
+        net.run(0.015)
+        self.flood(bert, 16, lambda n: (f"10.1.{n}.1", 1), 0.02)
+        bert.outbox.clear()
+        m1 = net.log[0][3]
+        bert.datagram(m1, ANNA_AT, 2.0)
+        bert.datagram(m1, EVE_AT, 2.0)
+        self.assertEqual([(message_of(d)[1], to) for d, to in bert.outbox], [(2, ANNA_AT), (5, EVE_AT)])
+        net.run(5.0)
+        self.agree(anna, bert)
+        bert.datagram(m1, ANNA_AT, 6.0)
+        self.assertEqual(bert.outbox, [])
+
     def test_m2_again_at_most_every_100_ms(self):
         bert = phone(BERT)
         caller = Caller(local(ANNA), BERT, REGISTRY.get, stranger(), 0.0)
@@ -474,7 +490,7 @@ class Renewal(Case):
         net = Net(**options)
         anna, bert = pair(net)
         anna.dial(BERT, BERT_AT, 0.0)
-        net.run(5.0)
+        net.run(15.0)
         return net, anna, bert, self.agree(anna, bert)
 
     def test_from_either_side(self):
@@ -492,15 +508,32 @@ class Renewal(Case):
             net.run(net.now + 9.5)
             before = after
 
+    def test_no_sooner_than_ten_seconds(self):
+        net = Net()
+        anna, bert = pair(net)
+        anna.dial(BERT, BERT_AT, 0.0)
+        net.run(9.9)
+        self.assertFalse(anna.renew(net.now) or bert.renew(net.now))
+        net.run(10.1)
+        net.loss = 1.0
+        self.assertTrue(anna.renew(net.now))
+        net.run(20.05, lambda: False)
+        self.assertFalse(anna.renew(net.now))  # ten seconds between two beginnings
+        net.loss = 0.0
+        net.run(20.2)
+        self.assertTrue(anna.renew(net.now))
+        net.run(21.0)
+        self.assertEqual(self.agree(anna, bert).epoch, 2)
+
     def test_a_new_m3_waits_ten_seconds(self):
         net, anna, bert, _ = self.established()
-        bert.renew(net.now)
+        anna.renew(net.now)
         net.run(net.now + 1.0)
         started = net.now
-        anna.call.pause_until = 0.0  # a caller that does not keep to it
+        anna.call.pause_until = anna._began = -100.0  # a caller that does not keep to it
         self.assertTrue(anna.renew(net.now))
         net.run(net.now + 30.0, lambda: len(bert.established) == 3)
-        self.assertGreater(net.now - started, 8.0)
+        self.assertGreater(net.now - started, 8.9)
         net.run(net.now + 1.0)
         self.assertEqual(self.agree(anna, bert).epoch, 3)
 

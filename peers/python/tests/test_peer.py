@@ -100,8 +100,9 @@ class Pair(unittest.TestCase):
         self.assertEqual(self.good(results, 30)[0]["suite"], 2)
 
     def test_renewal(self):
-        anna, _ = self.good(self.run_pair("--send", "60", "--expect", "60", anna=("--renew-after", "20")), 60)
+        anna, bert = self.good(self.run_pair("--send", "600", "--expect", "600", anna=("--renew-after", "550")), 600)
         self.assertEqual((anna["handshakes"], anna["epoch"]), (2, 2))
+        self.assertEqual((anna["auth_failures"], bert["auth_failures"]), (0, 0))
 
     def test_noise_at_the_port(self):
         self.good(self.run_pair("--send", "60", "--expect", "60", noise=True), 60)

@@ -16,7 +16,7 @@ def made(suite=1, epoch=1, key=KEY):
 def ends(suite=1):
     sender, receiver = srtp.Sender(), srtp.Receiver()
     sender.use(made(suite))
-    receiver.use(made(suite), 0.0, 10.0)
+    receiver.use(made(suite))
     return sender, receiver
 
 
@@ -154,7 +154,8 @@ class Epochs(unittest.TestCase):
             sender, receiver = ends()
             old = [sender.rtp(rtp(0xFFFE)), sender.rtp(rtp(0xFFFF))]
             receiver.rtp(old[0])
-            receiver.use(made(suite, 2, b"n" * 16), 100.0, 10.0)
+            receiver.use(made(suite, 2, b"n" * 16))
+            receiver.retire_others(2, 110.0)
             sender.use(made(suite, 2, b"n" * 16))
             self.assertEqual(receiver.rtp(sender.rtp(rtp(0)))[2], 0x10000)
             receiver.expire(109.9)
@@ -164,6 +165,19 @@ class Epochs(unittest.TestCase):
                 receiver.rtp(old[1])
             self.assertEqual(receiver.rtp(sender.rtp(rtp(1)))[2], 0x10001)
 
+    def test_never_more_than_two(self):
+        """The caller never got the keys of epoch 2; then epoch 3 comes."""
+        sender, receiver = ends()
+        receiver.rtp(sender.rtp(rtp(1)))
+        for epoch in (2, 3):
+            receiver.use(made(1, epoch, bytes([epoch]) * 16))
+        self.assertEqual(set(receiver._keys), {1, 3})
+        receiver.rtp(sender.rtp(rtp(2)))
+        sender.use(made(1, 3, b"\3" * 16))
+        receiver.rtp(sender.rtp(rtp(3)))
+        receiver.use(made(1, 4))
+        self.assertEqual(set(receiver._keys), {3, 4})
+
     def test_starting_over(self):
         """A handshake without `previous`, or with another suite: the counters begin anew under the new epoch."""
         sender, receiver = ends()
@@ -171,7 +185,7 @@ class Epochs(unittest.TestCase):
         for one in old[:-1]:
             receiver.rtp(one)
         sender.rtcp(REPORT)
-        receiver.use(made(2, 2, b"n" * 16), 100.0, 10.0, False)
+        receiver.use(made(2, 2, b"n" * 16), False)
         sender.use(made(2, 2, b"n" * 16), False)
         self.assertEqual(receiver.rtp(sender.rtp(rtp(3)))[:3], (2, 1, 3))
         self.assertEqual(receiver.rtp(old[-1])[:3], (1, 0, 0x10002))
