@@ -84,7 +84,7 @@ def seconds(text: str) -> float:
 
 
 def parse(arguments=None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="callseal_peer", description="A second callseal phone, from PROTOCOL.md alone.")
+    parser = argparse.ArgumentParser(prog="callseal_peer", description="A phone from PROTOCOL.md alone.")
     modes = parser.add_subparsers(dest="mode", required=True)
 
     shared = argparse.ArgumentParser(add_help=False)
@@ -99,7 +99,7 @@ def parse(arguments=None) -> argparse.Namespace:
     shared.add_argument("--suite", type=int, choices=sorted(messages.SUITES), help="offer or accept only this one")
     shared.add_argument("--mux", action="store_true", help="RTP and RTCP on one port; else RTCP on the port above")
     shared.add_argument("--rtp-bind", type=address, metavar="IP:PORT", help="our RTP port, with --bind for RTCP alone")
-    shared.add_argument("--rtp-remote", type=address, metavar="IP:PORT", help="the peer's RTP port, where it is elsewhere")
+    shared.add_argument("--rtp-remote", type=address, metavar="IP:PORT", help="the peer's RTP port, if elsewhere")
     shared.add_argument("--send", type=count, default=0, metavar="N", help="send so many RTP packets")
     shared.add_argument("--expect", type=count, metavar="N", help="end well once so many have come and ours are sent")
     shared.add_argument("--timeout", type=seconds, default=30.0, metavar="S", help="end after so long (30)")
@@ -114,7 +114,9 @@ def parse(arguments=None) -> argparse.Namespace:
     call.add_argument("--remote", type=address, required=True, metavar="IP:PORT")
     call.add_argument("--bind", type=address, metavar="IP:PORT")
     call.add_argument("--to", type=number, metavar="+N", help="whom to call; the --peer where there is but one")
-    call.add_argument("--renew-after", type=count, metavar="N", help="renew the keys after N packets sent")
+    call.add_argument(
+        "--renew-after", type=count, metavar="N", help="renew the keys after N packets sent, and 10 s at least"
+    )
 
     key = modes.add_parser("key", help="print the public key of a secret")
     key.add_argument("--identity-key", type=identity_key, required=True, metavar="HEX32|@FILE")
