@@ -84,9 +84,10 @@ pub fn describe(looked_up: &LookedUp) -> String {
     match verified.clone().into_record() {
         None => format!("the registry has no record of {number}, as block {block} proves"),
         Some(record) if record.is_in_force() => {
+            let key = hex::encode(record.value().key);
             let revision = record.value().revision;
             format!(
-                "the registry vouches for {number} (revision {revision}), as block {block} proves"
+                "the registry has key {key} for {number} (revision {revision}), as block {block} proves"
             )
         }
         Some(_) => {

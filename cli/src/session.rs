@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use callseal_endpoint::{EndReason, Event, ExportedKeys, Pins, Remote, Secured, Statistics, Step};
-use callseal_sts::Number;
+use callseal_sts::{Failure, Number, Refusal};
 
 use crate::heard::Heard;
 use crate::leg_driver::{Happening, LegDriver, Strangers};
@@ -139,6 +139,7 @@ pub fn run(
         progress: None,
         begun: Duration::ZERO,
         last_look_up: None,
+        key_change: None,
         is_over: false,
         has_hung_up: false,
         record: CallRecord {
@@ -189,6 +190,8 @@ struct Session<'a> {
     progress: Option<Progress>,
     begun: Duration,
     last_look_up: Option<String>,
+    /// What was said of a key that has changed and is refused.
+    key_change: Option<String>,
     is_over: bool,
     has_hung_up: bool,
     record: CallRecord,
@@ -299,20 +302,12 @@ impl Session<'_> {
                     }
                     false => {
                         self.driver.leg().refuse_changed_key(now);
-                        self.record.failures.push(format!(
-                            "{words}; if that is right, call with --accept-changed-key"
-                        ));
+                        self.key_change = Some(words);
                     }
                 }
             }
             Event::HandshakeFailed { why, call_goes_on } => {
-                let words = match &self.last_look_up {
-                    Some(look_up) => format!("{why}; {look_up}"),
-                    None => match self.driver.send_error() {
-                        Some(error) => format!("{why}; {error}"),
-                        None => why.to_string(),
-                    },
-                };
+                let words = self.explain(&why);
                 tracing::info!("handshake failed: {words} (the call goes on: {call_goes_on})");
                 self.record.failures.push(words);
             }
@@ -330,6 +325,25 @@ impl Session<'_> {
                 self.is_over = true;
             }
             other => tracing::debug!("{other:?}"),
+        }
+    }
+
+    /// Why a handshake has failed, with what is known besides.
+    fn explain(&mut self, why: &Failure) -> String {
+        let more = match why {
+            Failure::RefusedHere(Refusal::KeyChanged) => self
+                .key_change
+                .take()
+                .map(|words| format!("{words}; if that is right, give --accept-changed-key")),
+            Failure::RefusedHere(Refusal::NotVouched | Refusal::RegistryUnavailable) => {
+                self.last_look_up.clone()
+            }
+            Failure::TimedOut { .. } => self.driver.send_error().map(str::to_owned),
+            _ => None,
+        };
+        match more {
+            Some(more) => format!("{why}; {more}"),
+            None => why.to_string(),
         }
     }
 
