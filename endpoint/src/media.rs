@@ -165,6 +165,18 @@ impl Media {
             },
             expires: None,
         });
+        // Of older epochs only the one that the peer was last heard under
+        // stays: never more than two are alive.
+        for stale in self
+            .epochs
+            .iter()
+            .map(|epoch| epoch.number)
+            .collect::<Vec<_>>()
+        {
+            if stale != number && stale != self.sending {
+                self.forget(stale);
+            }
+        }
         if first || established.role() == Role::Caller || continuity == Continuity::StartsOver {
             self.switch_to(now, number);
         }
