@@ -1,4 +1,8 @@
 //! The command's grammar, its help, and its key files.
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
 
 mod support;
 

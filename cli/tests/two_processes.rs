@@ -1,6 +1,9 @@
 //! Two phones as two processes, over UDP on loopback, with the embedded chain
 //! behind HTTP.
-
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
 #![cfg(unix)]
 
 mod support;
