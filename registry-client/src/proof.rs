@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(long.len(), 32);
         let in_place = "a child in place that is not shorter than a hash";
         assert_eq!(why(key, branch(1, long)), in_place);
-        for child in [string(&[0x77; 31]), vec![0x05], vec![0xc0]] {
+        for child in [string(&[0x77; 30]), vec![0x05], vec![0xc0]] {
             assert!(matches!(
                 alone(key, branch(1, child)),
                 Err(ProofError::Rlp { .. })
