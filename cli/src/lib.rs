@@ -4,10 +4,57 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod clock;
+pub mod commands;
+pub mod demo;
 pub mod g711;
+pub mod heard;
+pub mod identity_file;
 pub mod keys_file;
+pub mod known_peers;
+pub mod leg_driver;
+pub mod logging;
+pub mod look_up;
+pub mod media_sockets;
 pub mod output_file;
+pub mod phone;
+pub mod random;
+pub mod replay;
 pub mod rtp;
+pub mod scripts;
 pub mod secret;
+pub mod session;
 pub mod speech;
+pub mod table;
 pub mod wav;
+pub mod wire_recorder;
+
+mod args;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::commands::EXIT_UNUSABLE;
+
+/// The whole program: reads the command line, runs the command, and puts what
+/// went wrong into words on standard error.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.verbose);
+    let done = match &arguments.command {
+        Command::Demo(arguments) => commands::demo::run(arguments),
+        Command::Call(arguments) => commands::phone::call(arguments),
+        Command::Listen(arguments) => commands::phone::listen(arguments),
+        Command::Replay(arguments) => commands::replay::run(arguments),
+        Command::Keygen(arguments) => commands::keygen::run(arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            EXIT_UNUSABLE.into()
+        }
+    }
+}

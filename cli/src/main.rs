@@ -1,4 +1,8 @@
 //! The `callseal` command.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    callseal::main()
+}

@@ -34,7 +34,7 @@ impl RtpView {
     /// header does not fit into it.
     pub fn parse(packet: &[u8]) -> Option<Self> {
         let fixed = packet.first_chunk::<12>()?;
-        if fixed[0] >> 6 != 2 {
+        if !Self::is_version_2(packet) {
             return None;
         }
         let csrc_count = usize::from(fixed[0] & 0x0f);
@@ -60,6 +60,13 @@ impl RtpView {
             ssrc: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
             payload: payload_at..payload_end,
         })
+    }
+}
+
+impl RtpView {
+    /// Whether a datagram begins as RTP of version 2 does, protected or not.
+    pub fn is_version_2(datagram: &[u8]) -> bool {
+        datagram.first().is_some_and(|first| first >> 6 == 2)
     }
 }
 

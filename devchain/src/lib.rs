@@ -1,2 +1,25 @@
 //! An Ethereum chain in one process, with real blocks, state roots and proofs.
+//!
+//! [`DevChain`] executes transactions with revm under the main network's rules and seals each in a block
+//! whose header hashes, links and roots are real, so that everything can be proven from a block hash alone.
+//! It answers as any node does ([`callseal_registry_client::Transport`]) and keeps the state of its newest
+//! blocks. [`DevRegistry`] is the subscriber registry's own bytecode on such a chain.
+//!
+//! What is not real: nobody signs transactions, there is no consensus, and nothing is written to disk.
 #![forbid(unsafe_code)]
+
+mod block;
+mod chain;
+mod genesis;
+mod identity;
+mod registry;
+mod state;
+mod transaction;
+mod transport;
+mod trie;
+
+pub use chain::{ClockError, DevChain};
+pub use genesis::{FUNDED_ACCOUNTS, Genesis, GenesisAccount};
+pub use identity::{NotASecret, prove_possession, uncompressed_key};
+pub use registry::{Claim, DevRegistry, Entry, Operator, RegistryError, RegistryEvent};
+pub use transaction::{Outcome, Receipt, SendError, Transaction};

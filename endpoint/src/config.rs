@@ -95,7 +95,10 @@ impl Config {
         Self {
             number,
             key,
-            suites: vec![Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32],
+            suites: vec![
+                Suite::X25519AesCm128HmacSha1_80,
+                Suite::X25519AesCm128HmacSha1_32,
+            ],
             mux: false,
             answering: Answering::Nobody,
             pins: Pins::default(),

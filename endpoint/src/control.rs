@@ -226,7 +226,7 @@ impl Control {
             return Vec::new();
         }
         let reports = self.reports(now);
-        let len = reports.iter().map(Vec::len).sum::<usize>();
+        let len = reports.iter().map(Builder::len).sum::<usize>();
         let random = self.draw();
         if let Some(schedule) = &mut self.schedule {
             schedule.sent(now, len.saturating_add(OVERHEAD_LEN), random);

@@ -6,9 +6,10 @@ use callseal_srtp::ProtectError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No suite is left that the media can be carried under.
-    #[error("no usable suite is configured")]
-    NoSuite,
+    /// No suite is left that the media can be carried under, or one stands
+    /// there twice.
+    #[error(transparent)]
+    Suites(#[from] callseal_sts::SuitesError),
 }
 
 /// Why a call cannot be made.
@@ -21,9 +22,12 @@ pub enum CallError {
     /// A call is in progress or being made.
     #[error("the leg is already in a call")]
     InCall,
+    /// There is no secured call to renew.
+    #[error("there is no secured call to renew")]
+    NotInCall,
     /// The handshake refuses to begin.
     #[error("the handshake cannot begin: {0}")]
-    Handshake(#[source] callseal_sts::CallError),
+    Handshake(#[from] callseal_sts::CallError),
 }
 
 /// Why a packet of media is not sent.

@@ -4,7 +4,8 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use callseal_sts::{FailReason, Identity, MessageKind, Number, PublicKey, Role, Sas, Suite};
+use callseal_sts::messages::MessageKind;
+use callseal_sts::{Failure, Identity, Number, PublicKey, Role, Sas, Suite};
 
 use crate::Port;
 
@@ -52,9 +53,15 @@ pub enum Event {
     /// keys that it has; otherwise nothing is sent.
     HandshakeFailed {
         /// Why.
-        reason: FailReason,
+        why: Failure,
         /// Whether a secured call lives on.
         call_goes_on: bool,
+    },
+    /// Somebody called who is not expected, and was told so.
+    TurnedAway {
+        /// Who it claimed, and proved by signature, to be; the registry was
+        /// not asked.
+        identity: Identity,
     },
     /// The call is over. Nothing more is sent.
     Ended(EndReason),

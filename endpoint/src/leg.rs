@@ -12,16 +12,17 @@ use callseal_rtcp_ext::{
 };
 use callseal_srtp::UnprotectError;
 use callseal_sts::{
-    Admission, Established, FragmentHead, Handshaker, Identity, Number, Random, Refusal, Running,
-    SessionHandle, VerifiedPeerKey,
+    Admission, Established, FragmentHead, Handshaker, Identity, Number, Random, Refusal, Role,
+    SessionHandle, Suites, VerifiedPeerKey,
 };
 
 use crate::control::Control;
-use crate::media::{ExportedKeys, Media, profile_of};
+use crate::media::{Continuity, ExportedKeys, Media, profile_of};
 use crate::rtp::RtpHeader;
-use crate::verdict::{Verdict, judge};
+use crate::verdict::{Verdict, judge, vouched_key};
 use crate::{
-    Answering, Config, EndReason, Event, Known, Pins, Port, Remote, Secured, Statistics, Step,
+    Answering, CallError, Config, ConfigError, EndReason, Event, Known, Pins, Port, Remote,
+    Secured, SendError, Statistics, Step,
 };
 
 /// Registry look-ups that may be under way at once. Each presented identity
@@ -60,8 +61,10 @@ pub struct Leg {
     look_ups: BTreeMap<Number, LookUp>,
     presented: Vec<Presented>,
     media: Media,
-    /// Whom the first handshake is with, where signalling has said so.
-    expected: Option<Number>,
+    /// The handshake of the call that this leg makes.
+    calling: Option<SessionHandle>,
+    /// Whom that handshake is with.
+    callee: Option<Number>,
     control: Control,
     last_heard: Duration,
     ended: bool,
@@ -107,6 +110,7 @@ enum LookUp {
 /// An identity that waits for its verdict.
 struct Presented {
     session: SessionHandle,
+    role: Role,
     identity: Identity,
     /// Set while the user is asked about a changed key.
     changed: Option<VerifiedPeerKey>,
@@ -137,9 +141,6 @@ impl Leg {
             .copied()
             .filter(|suite| profile_of(*suite).is_some())
             .collect();
-        if suites.is_empty() {
-            return Err(ConfigError::NoSuite);
-        }
         let mut ssrcs = [0; 8];
         random.fill(&mut ssrcs);
         let [a, b, c, d, e, f, g, h] = ssrcs;
@@ -148,15 +149,11 @@ impl Leg {
         let cname = random_cname(cname);
         let mut seed = [0; 8];
         random.fill(&mut seed);
-        let expected = match &config.answering {
-            Answering::Only(number) => Some(number.clone()),
-            Answering::Anyone | Answering::Nobody => None,
-        };
         let mut handshake = callseal_sts::Config::new(config.number, config.key)
-            .with_suites(suites)
-            .with_answering(config.answering != Answering::Nobody);
-        if let Some(number) = expected.clone() {
-            handshake = handshake.with_expected(number);
+            .with_suites(Suites::new(&suites)?)
+            .answering(config.answering != Answering::Nobody);
+        if let Answering::Only(number) = config.answering {
+            handshake = handshake.with_expected_peer(number);
         }
         let mut leg = Self {
             config: Settings {
@@ -180,16 +177,15 @@ impl Leg {
             look_ups: BTreeMap::new(),
             presented: Vec::new(),
             media: Media::default(),
-            expected: expected.clone(),
+            calling: None,
+            callee: None,
             last_heard: now,
             ended: false,
             media_seen: MediaSeen::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         };
-        if let Some(number) = expected {
-            leg.look_up(now, number);
-        }
+        leg.drain_handshaker(now);
         Ok(leg)
     }
 
@@ -208,12 +204,30 @@ impl Leg {
         if self.remote.is_some() {
             return Err(CallError::InCall);
         }
-        self.handshaker
-            .call(now, remote.rtcp, callee.clone())
-            .map_err(CallError::Handshake)?;
+        self.calling = Some(self.handshaker.call(now, remote.rtcp, callee)?);
+        self.callee = Some(callee);
         self.remote = Some(remote);
-        self.expected = Some(callee.clone());
-        self.look_up(now, callee);
+        self.drain_handshaker(now);
+        Ok(())
+    }
+
+    /// Renews the keys of the call in progress; media goes on meanwhile, and
+    /// under the old keys if the handshake fails.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Ended`] after the end of a call, [`CallError::NotInCall`]
+    /// before it is secured, [`CallError::Handshake`] where the last
+    /// handshake is less than ten seconds old.
+    pub fn renew(&mut self, now: Duration) -> Result<(), CallError> {
+        if self.ended {
+            return Err(CallError::Ended);
+        }
+        let remote = self
+            .remote
+            .filter(|_| self.media.is_secured())
+            .ok_or(CallError::NotInCall)?;
+        self.calling = Some(self.handshaker.call_again(now, remote.rtcp)?);
         self.drain_handshaker(now);
         Ok(())
     }
@@ -305,6 +319,16 @@ impl Leg {
         let Some(look_up @ LookUp::Pending) = self.look_ups.get_mut(number) else {
             return;
         };
+        if let Some(session) = self.calling {
+            match vouched_key(*number, &answer) {
+                // Whoever answers with another key is ignored.
+                Ok(vouched) => self.handshaker.expect_key(session, vouched),
+                Err(unvouched) if self.callee == Some(*number) => {
+                    self.handshaker.refuse(now, session, unvouched.into());
+                }
+                Err(_) => {}
+            }
+        }
         *look_up = LookUp::Answered(answer);
         self.step(now, Step::LookUpAnswered);
         self.judge_presented(now);
@@ -380,7 +404,7 @@ impl Leg {
             return;
         }
         if self.media.is_secured() {
-            for bye in self.control.bye(now, reason) {
+            if let Some(bye) = self.control.bye(now, reason) {
                 self.send_rtcp(bye);
             }
         }
@@ -429,7 +453,7 @@ impl Leg {
         let Some(header) = RtpHeader::read(&datagram[..opened.len]) else {
             return Received::Nothing;
         };
-        let newest = self.control.rtp_received(now, &header, opened.index);
+        let newest = self.control.rtp_received(now, &header, opened.index.get());
         self.heard(now, port, from, newest);
         if !core::mem::replace(&mut self.media_seen.received, true) {
             self.step(now, Step::FirstProtectedReceived);
@@ -459,7 +483,9 @@ impl Leg {
         let Ok(compound) = parse(&datagram[..opened.len], SizeRule::Compound) else {
             return;
         };
-        let newest = self.control.rtcp_received(opened.index, datagram_len);
+        let newest = self
+            .control
+            .rtcp_received(opened.index.get().into(), datagram_len);
         self.heard(now, Port::Rtcp, from, newest);
         for packet in &compound {
             if let Packet::Bye(bye) = &packet {
@@ -486,15 +512,13 @@ impl Leg {
             index: fragment.index,
             count: fragment.count,
             cookie: fragment.cookie,
-            first_octets: fragment.bytes,
+            bytes: fragment.bytes,
         };
-        let collected = match self.handshaker.admit(now, from, head, datagram_len) {
-            Admission::Proven => self.reassembler.push_proven(now, from, fragment),
-            Admission::Unproven => self.reassembler.push(now, from, fragment),
-            Admission::Drop => Ok(None),
-        };
-        if let Ok(Some(message)) = collected {
-            self.handshaker.handle_message(now, from, &message);
+        if self.handshaker.admit(now, from, head, datagram_len) == Admission::Admit
+            && let Ok(Some(message)) = self.reassembler.push(now, from, fragment)
+        {
+            self.handshaker
+                .handle_message(now, from, &message, datagram_len);
         }
         self.drain_handshaker(now);
     }
@@ -526,41 +550,72 @@ impl Leg {
     fn handshake_event(&mut self, now: Duration, event: callseal_sts::Event) {
         use callseal_sts::Event as Handshake;
         match event {
-            Handshake::MessageSent { kind, .. } => self.step(now, Step::Sent(kind)),
+            Handshake::LookUpAdvised { number, .. } => self.look_up(now, number),
+            Handshake::MessageSent {
+                kind,
+                repeated: false,
+                ..
+            } => self.step(now, Step::Sent(kind)),
             Handshake::MessageAccepted { kind, .. } => self.step(now, Step::Accepted(kind)),
             Handshake::PeerPresented {
-                session, identity, ..
+                session,
+                role,
+                identity,
             } => {
-                let number = identity.number.clone();
                 self.presented.push(Presented {
                     session,
+                    role,
                     identity,
                     changed: None,
                     known: Known::FirstContact,
                     accepted: false,
                 });
-                self.look_up(now, number);
+                self.look_up(now, identity.number);
                 self.judge_presented(now);
             }
             Handshake::Established {
                 session,
+                remote,
                 established,
-            } => self.secured(now, session, &established),
-            Handshake::Failed {
-                session, reason, ..
-            } => {
-                self.presented
-                    .retain(|presented| presented.session != session);
-                let call_goes_on = self.media.is_secured();
-                self.events.push_back(Event::HandshakeFailed {
-                    reason,
-                    call_goes_on,
-                });
-                if self.remote.is_some() && !call_goes_on && !self.handshaker.is_calling() {
-                    self.end(EndReason::NotSecured);
+            } => self.secured(now, session, remote, &established),
+            Handshake::TurnedAway { identity, .. } => {
+                self.events.push_back(Event::TurnedAway { identity });
+            }
+            Handshake::Superseded { session, by } => {
+                self.forget_presented(session);
+                if self.calling == Some(session) {
+                    self.calling = Some(by);
                 }
             }
+            Handshake::Failed { session, why } => {
+                self.forget_presented(session);
+                self.events.push_back(Event::HandshakeFailed {
+                    why,
+                    call_goes_on: self.media.is_secured(),
+                });
+                self.call_failed(session);
+            }
+            Handshake::Abandoned { session, .. } => {
+                self.forget_presented(session);
+                self.call_failed(session);
+            }
             _ => {}
+        }
+    }
+
+    fn forget_presented(&mut self, session: SessionHandle) {
+        self.presented
+            .retain(|presented| presented.session != session);
+    }
+
+    /// A leg whose own call has come to nothing is over; one that answers
+    /// goes on listening.
+    fn call_failed(&mut self, session: SessionHandle) {
+        if self.calling == Some(session) {
+            self.calling = None;
+            if !self.media.is_secured() {
+                self.end(EndReason::NotSecured);
+            }
         }
     }
 
@@ -592,7 +647,7 @@ impl Leg {
                     remembered,
                 } => {
                     self.events.push_back(Event::KeyChanged {
-                        number: presented.identity.number.clone(),
+                        number: presented.identity.number,
                         remembered,
                         presented: presented.identity.key,
                     });
@@ -601,9 +656,14 @@ impl Leg {
                     waiting.push(presented);
                     continue;
                 }
-                Verdict::AnotherKey => Refusal::AnotherKey,
-                Verdict::NoKey => Refusal::NotVouched,
-                Verdict::NotAsked => Refusal::RegistryUnavailable,
+                // Somebody else answered our call: the handshake goes back
+                // to waiting for the callee.
+                Verdict::AnotherKey(vouched) if presented.role == Role::Caller => {
+                    let _ = self.handshaker.accept(now, presented.session, vouched);
+                    continue;
+                }
+                Verdict::AnotherKey(_) => Refusal::NotVouched,
+                Verdict::Unvouched(unvouched) => unvouched.into(),
             };
             self.handshaker.refuse(now, presented.session, refusal);
         }
@@ -614,51 +674,52 @@ impl Leg {
             .presented
             .iter()
             .filter(|presented| presented.is_unjudged())
-            .map(|presented| presented.identity.number.clone())
+            .map(|presented| presented.identity.number)
             .collect();
-        let expected = self.expected.clone();
         self.look_ups.retain(|number, look_up| {
             matches!(look_up, LookUp::Pending)
                 || wanted.contains(number)
-                || expected.as_ref() == Some(number)
+                || (self.calling.is_some() && !self.media.is_secured())
         });
     }
 
-    fn secured(&mut self, now: Duration, session: SessionHandle, established: &Established) {
-        let peer = established.peer().clone();
+    fn secured(
+        &mut self,
+        now: Duration,
+        session: SessionHandle,
+        rtcp: SocketAddr,
+        established: &Established,
+    ) {
+        let peer = established.peer();
         let known = self
             .presented
             .iter()
             .find(|presented| presented.session == session)
             .map_or(Known::FirstContact, |presented| presented.known);
-        self.presented
-            .retain(|presented| presented.session != session);
+        self.forget_presented(session);
         let renewal = self.media.is_secured();
-        if self.media.install(now, established).is_err() {
-            // The suites were filtered at the start, so a key that does not
-            // fit its profile is a flaw of ours: no call is better than one
-            // in the clear.
-            self.end(EndReason::NotSecured);
-            return;
+        match self.media.install(now, established) {
+            Ok(Continuity::GoesOn) => {}
+            Ok(Continuity::StartsOver) => self.control.start_over(),
+            // The suites were filtered at the start, so keys that do not fit
+            // are a flaw of ours: no call is better than one in the clear.
+            Err(_) => {
+                self.end(EndReason::NotSecured);
+                return;
+            }
         }
         self.step(now, Step::KeysDerived);
-        if renewal {
-            self.control.start_over();
-        }
         self.control.start(now);
         self.last_heard = now;
-        let control = self.handshaker.remote_of(session);
-        if let Some(rtcp) = control
-            && self.remote.is_none_or(|remote| remote.rtcp != rtcp)
-        {
+        if self.remote.is_none_or(|remote| remote.rtcp != rtcp) {
             self.remote = Some(self.remote_from(rtcp));
         }
         self.config.pins.remember(peer.number.clone(), peer.key);
-        self.handshaker.set_running(Some(Running::of(established)));
-        self.expected = None;
+        self.handshaker.set_running(Some(established.running()));
+        self.calling = None;
         self.events.push_back(Event::Secured(Box::new(Secured {
             role: established.role(),
-            peer,
+            peer: *peer,
             sas: established.sas(),
             suite: established.suite(),
             epoch: established.epoch(),
@@ -684,7 +745,7 @@ impl Leg {
         if self.look_ups.len() >= MAX_LOOK_UPS {
             return;
         }
-        self.look_ups.insert(number.clone(), LookUp::Pending);
+        self.look_ups.insert(number, LookUp::Pending);
         self.step(now, Step::LookUpStarted);
         self.events.push_back(Event::LookUp { number });
     }

@@ -4,10 +4,10 @@ use core::fmt;
 use core::time::Duration;
 
 use callseal_srtp::{
-    KeyError, MasterKey, Mki, Policy, Profile, ProtectError, Receiver, Sender, UnprotectError,
-    Unprotected,
+    AddKeyError, KeyError, MasterKey, Mki, MkiError, PacketIndex, Policy, Profile, ProtectError,
+    Receiver, RtcpIndex, Sender, SetUpError, UnprotectError, Unprotected,
 };
-use callseal_sts::{Established, Role, Suite};
+use callseal_sts::{DirectionKeys, Established, Role, SessionHash, Suite};
 
 /// How long the keys of an epoch still open packets once a newer epoch is
 /// in use (PROTOCOL.md §8).
@@ -50,28 +50,59 @@ impl fmt::Debug for ExportedKeys {
     }
 }
 
-/// The profile that a suite stands for; `None` for a suite that this build
-/// of `srtp` cannot carry, which is then neither offered nor accepted.
+/// The profile that a suite stands for; `None` for a suite whose media this
+/// build cannot carry, which is then neither offered nor accepted.
 pub(crate) fn profile_of(suite: Suite) -> Option<Profile> {
-    Profile::from_name(suite.media_name())
+    Profile::from_name(suite.media_profile())
 }
 
-/// One epoch's contexts.
-struct Epoch {
-    number: u8,
-    sender: Sender,
-    receiver: Receiver,
-    exported: ExportedKeys,
-    expires: Option<Duration>,
-}
-
-/// All epochs that are alive; never more than two (PROTOCOL.md §8).
+/// Every epoch that is alive, and the SRTP contexts that hold their keys.
 #[derive(Default)]
 pub(crate) struct Media {
     /// Newest last.
     epochs: Vec<Epoch>,
+    /// Newest last. Each holds the keys of at least one epoch.
+    contexts: Vec<Context>,
     /// The epoch that packets are sent under.
     sending: u8,
+}
+
+/// One epoch: whose keys it has and how long they live.
+struct Epoch {
+    number: u8,
+    session_hash: SessionHash,
+    exported: ExportedKeys,
+    expires: Option<Duration>,
+}
+
+/// Rollover counters and indexes, which a renewal keeps and a new call does
+/// not.
+struct Context {
+    sender: Sender,
+    receiver: Receiver,
+    epochs: Vec<u8>,
+}
+
+/// Why keys could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallError {
+    #[error("the suite has no SRTP profile here")]
+    Suite,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Mki(#[from] MkiError),
+    #[error(transparent)]
+    Add(#[from] AddKeyError),
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+}
+
+/// Whether a handshake renewed the call or began it anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Continuity {
+    GoesOn,
+    StartsOver,
 }
 
 impl Media {
@@ -82,80 +113,107 @@ impl Media {
     /// Takes over the keys of a finished handshake.
     ///
     /// A caller sends under them at once, since the callee had them first.
-    /// A callee that already has a call goes on sending under the old ones
-    /// until a packet under the new ones shows that the caller has them.
+    /// In a renewal a callee goes on sending under the old ones until a
+    /// packet under the new ones shows that the caller has them (PROTOCOL.md
+    /// §8); a caller that starts over has no old ones.
     pub(crate) fn install(
         &mut self,
         now: Duration,
         established: &Established,
-    ) -> Result<(), KeyError> {
-        let Some(profile) = profile_of(established.suite()) else {
-            return Err(KeyError::UnsupportedProfile);
-        };
-        let keys = established.media_keys();
-        let (local, remote) = match established.role() {
-            Role::Caller => (&keys.caller_to_callee, &keys.callee_to_caller),
-            Role::Callee => (&keys.callee_to_caller, &keys.caller_to_callee),
-        };
+    ) -> Result<Continuity, InstallError> {
+        let profile = profile_of(established.suite()).ok_or(InstallError::Suite)?;
         let number = established.epoch();
+        let sending = established.sending_keys();
+        let receiving = established.receiving_keys();
         let mki = || Mki::new(&[number]);
-        let epoch = Epoch {
+        let master = |keys: &DirectionKeys| MasterKey::new(profile, &keys.key, &keys.salt);
+        // A number that comes round again takes the old one's place.
+        self.forget(number);
+
+        let renewed = established.previous().and_then(|previous| {
+            let newest = self.epochs.last()?;
+            let context = self.contexts.last_mut()?;
+            let goes_on = newest.session_hash == previous
+                && context.epochs.contains(&newest.number)
+                && context.sender.policy().profile() == profile;
+            goes_on.then_some(context)
+        });
+        let continuity = if let Some(context) = renewed {
+            context.sender.add_key(mki()?, master(sending)?)?;
+            context.receiver.add_key(mki()?, master(receiving)?)?;
+            context.epochs.push(number);
+            Continuity::GoesOn
+        } else {
+            self.contexts.push(Context {
+                sender: Sender::with_mki(Policy::new(profile), mki()?, master(sending)?)?,
+                receiver: Receiver::with_mki(Policy::new(profile), mki()?, master(receiving)?)?,
+                epochs: vec![number],
+            });
+            Continuity::StartsOver
+        };
+        let first = self.epochs.is_empty();
+        self.epochs.push(Epoch {
             number,
-            sender: Sender::with_mki(
-                Policy::new(profile),
-                mki()?,
-                MasterKey::new(profile, local.key(), local.salt())?,
-            )?,
-            receiver: Receiver::with_mki(
-                Policy::new(profile),
-                mki()?,
-                MasterKey::new(profile, remote.key(), remote.salt())?,
-            )?,
+            session_hash: established.session_hash(),
             exported: ExportedKeys {
                 profile: profile.name(),
                 epoch: number,
-                local_key: local.key().to_vec(),
-                local_salt: local.salt().to_vec(),
-                remote_key: remote.key().to_vec(),
-                remote_salt: remote.salt().to_vec(),
+                local_key: sending.key.to_vec(),
+                local_salt: sending.salt.to_vec(),
+                remote_key: receiving.key.to_vec(),
+                remote_salt: receiving.salt.to_vec(),
             },
             expires: None,
-        };
-        let first = self.epochs.is_empty();
-        self.epochs.push(epoch);
-        if first || established.role() == Role::Caller {
+        });
+        // Of older epochs only the one that the peer was last heard under
+        // stays: never more than two are alive.
+        for stale in self
+            .epochs
+            .iter()
+            .map(|epoch| epoch.number)
+            .collect::<Vec<_>>()
+        {
+            if stale != number && stale != self.sending {
+                self.forget(stale);
+            }
+        }
+        if first || established.role() == Role::Caller || continuity == Continuity::StartsOver {
             self.switch_to(now, number);
         }
-        Ok(())
+        Ok(continuity)
     }
 
     /// Octets that protection adds to a packet at most.
     pub(crate) fn max_trailer_len(&self) -> usize {
-        self.sending()
-            .map_or(0, |epoch| epoch.sender.max_trailer_len())
+        self.sending_context()
+            .map_or(0, |context| context.sender.max_trailer_len())
     }
 
+    /// Protects a packet under the epoch in use; `None` before there is one.
     pub(crate) fn protect_rtp(
         &mut self,
         packet: &mut [u8],
         len: usize,
     ) -> Option<Result<usize, ProtectError>> {
-        Some(self.sending_mut()?.sender.protect_rtp(packet, len))
+        let context = self.sending_context_mut()?;
+        Some(context.sender.protect_rtp(packet, len))
     }
 
+    /// The same for RTCP.
     pub(crate) fn protect_rtcp(
         &mut self,
         packet: &mut [u8],
         len: usize,
     ) -> Option<Result<usize, ProtectError>> {
-        Some(self.sending_mut()?.sender.protect_rtcp(packet, len))
+        let context = self.sending_context_mut()?;
+        Some(context.sender.protect_rtcp(packet, len))
     }
 
     pub(crate) fn unprotect_rtp(
         &mut self,
         now: Duration,
         packet: &mut [u8],
-    ) -> Result<Unprotected, UnprotectError> {
+    ) -> Result<Unprotected<PacketIndex>, UnprotectError> {
         self.unprotect(now, packet, Receiver::unprotect_rtp)
     }
 
@@ -163,14 +221,15 @@ impl Media {
         &mut self,
         now: Duration,
         packet: &mut [u8],
-    ) -> Result<Unprotected, UnprotectError> {
+    ) -> Result<Unprotected<RtcpIndex>, UnprotectError> {
         self.unprotect(now, packet, Receiver::unprotect_rtcp)
     }
 
-    /// The keys in use for sending, and for what is received under the same
-    /// epoch.
+    /// The keys of the epoch in use.
     pub(crate) fn exported(&self) -> Option<ExportedKeys> {
-        self.sending().map(|epoch| epoch.exported.clone())
+        let sending = self.sending;
+        let epoch = self.epochs.iter().find(|epoch| epoch.number == sending)?;
+        Some(epoch.exported.clone())
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
@@ -178,42 +237,48 @@ impl Media {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Duration) {
-        self.epochs
-            .retain(|epoch| epoch.expires.is_none_or(|at| now < at));
+        let expired: Vec<u8> = self
+            .epochs
+            .iter()
+            .filter(|epoch| epoch.expires.is_some_and(|at| at <= now))
+            .map(|epoch| epoch.number)
+            .collect();
+        for number in expired {
+            self.forget(number);
+        }
     }
 
-    /// Tries the newest epoch first. A packet names its epoch in the MKI, so
-    /// the keys of another epoch are not even tried on it.
-    fn unprotect(
+    /// Tries the newest context first. A packet names its epoch in the MKI,
+    /// so the keys of another one are not even tried on it.
+    fn unprotect<Index>(
         &mut self,
         now: Duration,
         packet: &mut [u8],
-        open: fn(&mut Receiver, &mut [u8], usize) -> Result<Unprotected, UnprotectError>,
-    ) -> Result<Unprotected, UnprotectError> {
+        open: fn(&mut Receiver, &mut [u8], usize) -> Result<Unprotected<Index>, UnprotectError>,
+    ) -> Result<Unprotected<Index>, UnprotectError> {
         let len = packet.len();
-        let mut outcome = Err(UnprotectError::UnknownMki);
-        let mut opened = None;
-        for epoch in self.epochs.iter_mut().rev() {
-            outcome = open(&mut epoch.receiver, packet, len);
-            match outcome {
-                Ok(_) => {
-                    opened = Some(epoch.number);
-                    break;
-                }
+        for context in self.contexts.iter_mut().rev() {
+            match open(&mut context.receiver, packet, len) {
                 Err(UnprotectError::UnknownMki) => {}
-                Err(_) => break,
+                Err(error) => return Err(error),
+                Ok(opened) => {
+                    let number = opened.mki(packet).and_then(|mki| mki.first().copied());
+                    self.confirmed(now, number);
+                    return Ok(opened);
+                }
             }
         }
-        if let Some(number) = opened
-            && self
-                .epochs
-                .last()
-                .is_some_and(|newest| newest.number == number)
-            && self.sending != number
+        Err(UnprotectError::UnknownMki)
+    }
+
+    /// A packet under this epoch was authenticated: the peer has its keys.
+    fn confirmed(&mut self, now: Duration, number: Option<u8>) {
+        if let Some(newest) = self.epochs.last()
+            && Some(newest.number) == number
+            && newest.number != self.sending
         {
-            self.switch_to(now, number);
+            self.switch_to(now, newest.number);
         }
-        outcome
     }
 
     fn switch_to(&mut self, now: Duration, number: u8) {
@@ -223,16 +288,40 @@ impl Media {
                 epoch.expires = Some(now.saturating_add(OLD_EPOCH_LIFE));
             }
         }
+        if let Ok(mki) = Mki::new(&[number])
+            && let Some(context) = self.sending_context_mut()
+        {
+            // The context holds the key: that is what made it the one.
+            let _ = context.sender.switch_to(&mki);
+        }
     }
 
-    fn sending(&self) -> Option<&Epoch> {
-        self.epochs
-            .iter()
-            .find(|epoch| epoch.number == self.sending)
+    /// Wipes an epoch's keys.
+    fn forget(&mut self, number: u8) {
+        self.epochs.retain(|epoch| epoch.number != number);
+        self.contexts.retain_mut(|context| {
+            context.epochs.retain(|held| *held != number);
+            if let Ok(mki) = Mki::new(&[number]) {
+                // Where it was not held, or is the last one and goes with
+                // its context, there is nothing to remove.
+                let _ = context.sender.remove_key(&mki);
+                let _ = context.receiver.remove_key(&mki);
+            }
+            !context.epochs.is_empty()
+        });
     }
 
-    fn sending_mut(&mut self) -> Option<&mut Epoch> {
+    fn sending_context(&self) -> Option<&Context> {
         let sending = self.sending;
-        self.epochs.iter_mut().find(|epoch| epoch.number == sending)
+        self.contexts
+            .iter()
+            .find(|context| context.epochs.contains(&sending))
+    }
+
+    fn sending_context_mut(&mut self) -> Option<&mut Context> {
+        let sending = self.sending;
+        self.contexts
+            .iter_mut()
+            .find(|context| context.epochs.contains(&sending))
     }
 }

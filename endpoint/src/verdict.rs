@@ -1,7 +1,7 @@
 //! Where the handshake's claim and the registry's answer meet.
 
 use callseal_registry_client::{Answer, LookUpError, Verified};
-use callseal_sts::{Identity, PublicKey, VerifiedPeerKey};
+use callseal_sts::{Identity, Number, PublicKey, Refusal, VerifiedPeerKey};
 
 use crate::{Known, Pins};
 
@@ -16,8 +16,35 @@ pub(crate) enum Verdict {
         vouched: VerifiedPeerKey,
         remembered: PublicKey,
     },
-    /// The registry has another key in force for the number.
-    AnotherKey,
+    /// The registry has another key in force for the number: this one.
+    AnotherKey(VerifiedPeerKey),
+    /// It vouches for no key of that number.
+    Unvouched(Unvouched),
+}
+
+/// The key that the registry proves to be in force for `number`.
+///
+/// This is the only place where a [`VerifiedPeerKey`] is made, and it takes
+/// a [`Verified`] answer about that very number to make one.
+pub(crate) fn vouched_key(
+    number: Number,
+    answer: &Result<Verified<Answer>, LookUpError>,
+) -> Result<VerifiedPeerKey, Unvouched> {
+    let verified = answer.as_ref().map_err(|_| Unvouched::NotAsked)?;
+    if !verified.is_about(number.as_str()) {
+        return Err(Unvouched::NotAsked);
+    }
+    let record = match verified.value() {
+        Answer::Record(record) if record.is_in_force(verified.timestamp()) => record,
+        _ => return Err(Unvouched::NoKey),
+    };
+    let key = PublicKey::from_bytes(record.key).map_err(|_| Unvouched::NoKey)?;
+    Ok(VerifiedPeerKey::vouch(Identity { number, key }))
+}
+
+/// Why the registry vouches for no key of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unvouched {
     /// The number has no key in force: never registered, not yet approved,
     /// or revoked.
     NoKey,
@@ -27,25 +54,18 @@ pub(crate) enum Verdict {
 
 /// Compares what was presented with what the registry proved and with what
 /// an earlier call left.
-///
-/// This is the only place where a [`VerifiedPeerKey`] is made, and it takes
-/// a [`Verified`] answer to make one.
 pub(crate) fn judge(
     presented: &Identity,
     answer: &Result<Verified<Answer>, LookUpError>,
     pins: &Pins,
 ) -> Verdict {
-    let Ok(verified) = answer else {
-        return Verdict::NotAsked;
+    let vouched = match vouched_key(presented.number, answer) {
+        Ok(vouched) => vouched,
+        Err(unvouched) => return Verdict::Unvouched(unvouched),
     };
-    let record = match verified.value() {
-        Answer::Record(record) if record.is_in_force(verified.timestamp()) => record,
-        _ => return Verdict::NoKey,
-    };
-    if record.key != *presented.key.as_bytes() {
-        return Verdict::AnotherKey;
+    if vouched.identity().key != presented.key {
+        return Verdict::AnotherKey(vouched);
     }
-    let vouched = VerifiedPeerKey::vouch(presented.clone());
     match pins.get(&presented.number) {
         None => Verdict::Vouched(vouched, Known::FirstContact),
         Some(key) if *key == presented.key => Verdict::Vouched(vouched, Known::SameKey),
@@ -53,5 +73,14 @@ pub(crate) fn judge(
             vouched,
             remembered: *key,
         },
+    }
+}
+
+impl From<Unvouched> for Refusal {
+    fn from(unvouched: Unvouched) -> Self {
+        match unvouched {
+            Unvouched::NoKey => Self::NotVouched,
+            Unvouched::NotAsked => Self::RegistryUnavailable,
+        }
     }
 }

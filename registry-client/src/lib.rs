@@ -43,13 +43,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "http")]
+pub mod json_rpc;
 pub mod layout;
 
 mod account;
 mod claim;
 mod header;
 #[cfg(feature = "http")]
-pub mod http;
+mod http;
 mod number;
 mod proof;
 mod record;
@@ -61,6 +63,8 @@ mod verified;
 pub use account::{VerifiedAccount, verify_account};
 pub use claim::{proof_of_possession_digest, record_hash};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
+#[cfg(feature = "http")]
+pub use http::{HttpTransport, Limits, UrlError};
 pub use number::{NumberError, number_hash};
 pub use proof::{ProofError, TriePath};
 pub use record::{

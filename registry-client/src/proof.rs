@@ -11,6 +11,8 @@ use alloy_rlp::{Decodable, EMPTY_STRING_CODE};
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
+/// A node that is not shorter than its hash is named by it.
+const HASH_LEN: usize = 32;
 /// The nibbles of a key.
 const KEY_NIBBLES: usize = 64;
 /// A branch for each nibble and a leaf.
@@ -158,19 +160,22 @@ impl Way {
             if let Some(hash) = hash_of(&child) {
                 return Ok(Step::Down(hash));
             }
+            if child.len() >= HASH_LEN {
+                return Err(self.malformed("a child in place that is not shorter than a hash"));
+            }
             decoded = self.decode(&child)?;
         }
     }
 
-    /// One node, and not an octet beside it.
+    /// One node, in the one form that a trie has it in.
     fn decode(&self, node: &[u8]) -> Result<TrieNode, ProofError> {
-        let mut rest = node;
-        let decoded = TrieNode::decode(&mut rest).map_err(|source| ProofError::Rlp {
+        let decoded = TrieNode::decode(&mut &node[..]).map_err(|source| ProofError::Rlp {
             path: self.path(),
             source,
         })?;
-        if !rest.is_empty() {
-            return Err(self.malformed("octets after the node"));
+        // The decoder lets pass what no encoder writes: stray nibbles, octets after the list.
+        if alloy_rlp::encode(&decoded) != node {
+            return Err(self.malformed("not in canonical form"));
         }
         Ok(decoded)
     }
@@ -299,4 +304,146 @@ pub enum ProofError {
         /// What the decoder says.
         source: alloy_rlp::Error,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use callseal_testvectors::trie::Trie;
+
+    use super::*;
+
+    /// A list of items that are RLP already.
+    fn list(items: &[Vec<u8>]) -> Vec<u8> {
+        let body = items.concat();
+        let mut list = Vec::new();
+        let header = alloy_rlp::Header {
+            list: true,
+            payload_length: body.len(),
+        };
+        header.encode(&mut list);
+        [list, body].concat()
+    }
+
+    fn string(octets: &[u8]) -> Vec<u8> {
+        alloy_rlp::encode(octets)
+    }
+
+    /// A branch with one child besides a neighbour, so that it could stand in a trie.
+    fn branch(nibble: usize, child: Vec<u8>) -> Vec<u8> {
+        let mut items = vec![string(&[]); 17];
+        items[(nibble + 1) % 16] = string(&[0x77; 32]);
+        items[nibble] = child;
+        list(&items)
+    }
+
+    /// What a proof of one node says, when its own hash is trusted.
+    fn alone(key: B256, node: Vec<u8>) -> Result<Option<Vec<u8>>, ProofError> {
+        walk(keccak256(&node), key, &[node])
+    }
+
+    fn why(key: B256, node: Vec<u8>) -> &'static str {
+        match alone(key, node) {
+            Err(ProofError::Malformed { why, .. }) => why,
+            other => panic!("to be malformed: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nodes_that_no_trie_of_hashes_has_are_malformed() {
+        let key = B256::repeat_byte(0x12);
+        let leaf = |path: &[u8], value: &[u8]| list(&[string(path), string(value)]);
+        let whole = [&[0x20], &key[..]].concat();
+        assert_eq!(alone(key, leaf(&whole, &[5])), Ok(Some(vec![5])));
+
+        let another_length = "a leaf that does not end where the key does";
+        assert_eq!(why(key, leaf(&whole[..32], &[5])), another_length);
+        assert_eq!(why(key, leaf(&[0x20], &[5])), another_length);
+        assert_eq!(why(key, leaf(&whole, &[])), "a leaf without a value");
+        let extension = |path: &[u8]| list(&[string(path), string(&[0x77; 32])]);
+        assert_eq!(why(key, extension(&[0x00])), "an extension over no nibble");
+        let to_nothing = list(&[string(&[0x00, 0x12]), string(&[])]);
+        assert_eq!(why(key, to_nothing), "an empty node");
+
+        let not_canonical = "not in canonical form";
+        let mut stray_nibble = whole.clone();
+        stray_nibble[0] = 0x25;
+        assert_eq!(why(key, leaf(&stray_nibble, &[5])), not_canonical);
+        assert_eq!(
+            why(key, [leaf(&whole, &[5]), vec![0]].concat()),
+            not_canonical
+        );
+
+        // A list of 32 octets, which would be named by its hash.
+        let long = list(&[string(&[0x3a; 20]), string(&[5; 9])]);
+        assert_eq!(long.len(), 32);
+        let in_place = "a child in place that is not shorter than a hash";
+        assert_eq!(why(key, branch(1, long)), in_place);
+        for child in [string(&[0x77; 30]), vec![0x05], vec![0xc0]] {
+            assert!(matches!(
+                alone(key, branch(1, child)),
+                Err(ProofError::Rlp { .. })
+            ));
+        }
+
+        let mut with_value = vec![string(&[]); 17];
+        with_value[16] = string(&[5]);
+        for node in [
+            list(&with_value),
+            list(&with_value[..16]),
+            list(&[]),
+            string(&[5]),
+            Vec::new(),
+        ] {
+            assert!(matches!(alone(key, node), Err(ProofError::Rlp { .. })));
+        }
+    }
+
+    #[test]
+    fn a_way_longer_than_the_key_is_malformed() {
+        let key = B256::ZERO;
+        // All 64 nibbles are walked, and there is still a branch.
+        let below = branch(0, string(&[0x77; 32]));
+        let above = list(&[string(&[0; 33]), string(&keccak256(&below)[..])]);
+        let refusal = walk(keccak256(&above), key, &[above, below]);
+        let Err(ProofError::Malformed { path, why }) = refusal else {
+            panic!("{refusal:?}")
+        };
+        assert_eq!(
+            (path.depth(), why),
+            (64, "a branch below the end of the key")
+        );
+    }
+
+    #[test]
+    fn an_extension_that_leads_elsewhere_shows_an_absence() {
+        let key = B256::repeat_byte(0x12);
+        let extension = list(&[string(&[0x00, 0x34]), string(&[0x77; 32])]);
+        assert_eq!(alone(key, extension), Ok(None));
+        let extension = list(&[string(&[0x00, 0x12]), string(&[0x77; 32])]);
+        let refusal = alone(key, extension);
+        let Err(ProofError::Truncated { path, expected }) = refusal else {
+            panic!("{refusal:?}")
+        };
+        assert_eq!(
+            (path.to_string(), expected),
+            ("path 12".into(), B256::repeat_byte(0x77))
+        );
+    }
+
+    #[test]
+    fn children_in_place_are_followed() {
+        // Keys that part only near their ends have leaves too short for a hash.
+        let key = |last: u8| {
+            let mut key = B256::repeat_byte(0xab);
+            key[31] = last;
+            key
+        };
+        let lasts = [0x00, 0x01, 0x10, 0x11];
+        let trie = Trie::of(lasts.map(|last| (key(last).to_vec(), vec![last + 1])));
+        for last in [0x00, 0x01, 0x10, 0x11, 0x02, 0x20] {
+            let proof = trie.prove(&key(last).0);
+            let value = lasts.contains(&last).then(|| vec![last + 1]);
+            assert_eq!(walk(trie.root().into(), key(last), &proof), Ok(value));
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl<T: Transport> Registry<T> {
     /// [`LookUpError`] says what failed. An error is not an absence: it means that nothing is known.
     pub fn look_up(&mut self, number: &str) -> Result<Verified<Answer>, LookUpError> {
         let number_hash = number_hash(number)?;
-        self.entry(layout::client_slots(number_hash))
+        self.entry(number_hash, layout::client_slots(number_hash))
     }
 
     /// What `sender` claims for a number and the operator has not approved, or the proof that it claims nothing.
@@ -92,7 +92,7 @@ impl<T: Transport> Registry<T> {
         sender: Address,
     ) -> Result<Verified<Answer>, LookUpError> {
         let number_hash = number_hash(number)?;
-        self.entry(layout::pending_slots(number_hash, sender))
+        self.entry(number_hash, layout::pending_slots(number_hash, sender))
     }
 
     /// The operator's keys.
@@ -107,11 +107,12 @@ impl<T: Transport> Registry<T> {
 
     fn entry(
         &mut self,
+        number_hash: B256,
         slots: [B256; layout::RECORD_SLOTS],
     ) -> Result<Verified<Answer>, LookUpError> {
         let (words, header) = self.words(slots)?;
         let answer = record_from_slots(words)?.map_or(Answer::Absent, Answer::Record);
-        Ok(Verified::new(answer, header))
+        Ok(Verified::about(number_hash, answer, header))
     }
 
     /// The words in slots of our contract, proven from the trusted block down.

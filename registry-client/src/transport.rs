@@ -137,12 +137,4 @@ pub enum TransportError {
         /// The block asked for.
         block_hash: B256,
     },
-    /// The node has the block, and no longer its state.
-    #[error("{node} no longer keeps the state of block {block_hash}")]
-    StateGone {
-        /// Who was asked.
-        node: String,
-        /// The block asked for.
-        block_hash: B256,
-    },
 }

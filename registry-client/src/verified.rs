@@ -3,6 +3,7 @@
 use alloy_primitives::B256;
 
 use crate::header::VerifiedHeader;
+use crate::number::number_hash;
 use crate::record::Record;
 use crate::registry::Answer;
 
@@ -10,13 +11,33 @@ use crate::registry::Answer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<T> {
     value: T,
+    number_hash: Option<B256>,
     header: VerifiedHeader,
 }
 
 impl<T> Verified<T> {
     /// For whoever has just proven `value` down to this header's state root.
     pub(crate) fn new(value: T, header: VerifiedHeader) -> Self {
-        Self { value, header }
+        Self {
+            value,
+            number_hash: None,
+            header,
+        }
+    }
+
+    /// The same about one number.
+    pub(crate) fn about(number_hash: B256, value: T, header: VerifiedHeader) -> Self {
+        Self {
+            value,
+            number_hash: Some(number_hash),
+            header,
+        }
+    }
+
+    /// Whether this was proven about `number` (E.164): an answer about one number says nothing about another.
+    #[must_use]
+    pub fn is_about(&self, number: &str) -> bool {
+        self.number_hash.is_some() && number_hash(number).ok() == self.number_hash
     }
 
     /// What was proven.
@@ -55,7 +76,11 @@ impl Verified<Answer> {
     #[must_use]
     pub fn into_record(self) -> Option<Verified<Record>> {
         match self.value {
-            Answer::Record(record) => Some(Verified::new(record, self.header)),
+            Answer::Record(record) => Some(Verified {
+                value: record,
+                number_hash: self.number_hash,
+                header: self.header,
+            }),
             Answer::Absent => None,
         }
     }

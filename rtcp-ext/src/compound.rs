@@ -123,10 +123,18 @@ impl<'a> Iterator for Packets<'a> {
     type Item = Packet<'a>;
 
     fn next(&mut self) -> Option<Packet<'a>> {
+        Some(self.next_and_whether_padded()?.0)
+    }
+}
+
+impl<'a> Packets<'a> {
+    /// The next packet, and whether its padding bit is set.
+    pub(crate) fn next_and_whether_padded(&mut self) -> Option<(Packet<'a>, bool)> {
+        let padded = self.rest.first()? & PADDING_BIT != 0;
         // `parse` has seen no fault here; the end is the only way out.
         let (rest, packet) = packet(self.rest).ok()?;
         self.rest = rest;
-        Some(packet)
+        Some((packet, padded))
     }
 }
 

@@ -63,6 +63,9 @@ pub enum FragmentError {
         /// The subtype found.
         found: u8,
     },
+    /// The packet is padded as RTCP pads; its own octets fill it up.
+    #[error("the padding bit is set")]
+    Padded,
     /// The packet ends before its fixed fields do.
     #[error("{len} octets of data do not hold the fragment's fields")]
     Short {
@@ -105,13 +108,19 @@ impl<'a> Fragment<'a> {
     /// The fragment in a datagram: its first APP packet named
     /// [`HANDSHAKE_NAME`], the only one that counts. `None` if there is none.
     pub fn find(compound: &Compound<'a>) -> Option<Result<Self, FragmentError>> {
-        compound.iter().find_map(|packet| match packet {
-            Packet::App(app) if app.name == HANDSHAKE_NAME => Some(Self::from_app(&app)),
-            _ => None,
-        })
+        let mut packets = compound.iter();
+        while let Some((packet, padded)) = packets.next_and_whether_padded() {
+            match packet {
+                Packet::App(app) if app.name != HANDSHAKE_NAME => {}
+                Packet::App(_) if padded => return Some(Err(FragmentError::Padded)),
+                Packet::App(app) => return Some(Self::from_app(&app)),
+                _ => {}
+            }
+        }
+        None
     }
 
-    /// Reads an APP packet.
+    /// Reads an APP packet, which is taken not to be padded.
     ///
     /// # Errors
     ///
@@ -246,6 +255,7 @@ fn fragment_len(index: u8, total_len: u16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Builder, SizeRule, parse};
 
     fn app(subtype: u8, data: &[u8]) -> App<'_> {
         App {
@@ -350,6 +360,37 @@ mod tests {
             Fragment::from_app(&app(1, &data)),
             Err(FragmentError::Short { len: 12 })
         );
+    }
+
+    #[test]
+    fn only_the_first_packet_of_the_name_counts_and_it_is_never_padded() {
+        let cname = "LPvhGs9EtQ1yzJnV";
+        let (good, bad) = (fields(0, 1, 4, 4), fields(1, 1, 4, 4));
+        let other = App {
+            name: *b"PING",
+            ..app(0, &good)
+        };
+        let find = |apps: &[App<'_>], multiple| {
+            let mut builder = Builder::receiver_report(7, &[], cname).unwrap();
+            for app in apps {
+                builder = builder.app(app).unwrap();
+            }
+            let datagram = builder.finish_padded(multiple).unwrap();
+            let compound = parse(&datagram, SizeRule::Compound).unwrap();
+            Fragment::find(&compound).map(|found| found.map(|fragment| fragment.index))
+        };
+        let misplaced = FragmentError::Index { index: 1, count: 1 };
+        assert_eq!(find(&[other], 4), None);
+        assert_eq!(find(&[other, app(0, &good), app(0, &bad)], 4), Some(Ok(0)));
+        assert_eq!(
+            find(&[app(0, &bad), app(0, &good)], 4),
+            Some(Err(misplaced))
+        );
+        assert_eq!(
+            find(&[app(0, &good)], 252),
+            Some(Err(FragmentError::Padded))
+        );
+        assert_eq!(find(&[app(0, &good), other], 252), Some(Ok(0)));
     }
 
     #[test]

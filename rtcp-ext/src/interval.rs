@@ -261,15 +261,22 @@ impl Schedule {
     }
 
     /// How long a member may be silent before it no longer counts: five
-    /// intervals of a receiver, not spread, and with the whole minimum
-    /// (§6.3.5).
+    /// intervals of a receiver, not spread, and never with a minimum below
+    /// five seconds, since others may not use a lower one (§6.2, §6.3.5).
     pub fn member_timeout(&self) -> Duration {
         let receiver = Population {
             we_send: false,
             ..self.population
         };
-        deterministic_interval(receiver, self.bandwidth, self.average_len, self.minimum)
+        let minimum = self.minimum.max(FIXED_MINIMUM);
+        deterministic_interval(receiver, self.bandwidth, self.average_len, minimum)
             .saturating_mul(5)
+    }
+
+    /// How long a sender may send no RTP before it counts as a receiver: two
+    /// intervals as last computed (§6.3.5); for ourselves too (§6.3.8).
+    pub fn sender_timeout(&self) -> Duration {
+        self.next.saturating_sub(self.last).saturating_mul(2)
     }
 
     fn interval(&self, random: u32) -> Duration {
@@ -291,6 +298,9 @@ impl Schedule {
         self.average_len += (len as f64 - self.average_len) / 16.0;
     }
 }
+
+/// The minimum where nothing else has been agreed.
+const FIXED_MINIMUM: Duration = Duration::from_secs(5);
 
 /// Above so many members a BYE waits.
 const BYE_AT_ONCE: u32 = 50;
@@ -441,6 +451,7 @@ mod tests {
                 }
                 schedule.bye_received(64);
                 schedule.member_timeout();
+                schedule.sender_timeout();
             }
         }
     }
@@ -490,6 +501,15 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_report_has_half_the_minimum() {
+        let mut schedule = joined(2);
+        let first = schedule.poll_timeout().unwrap();
+        schedule.sent(first, 100, MIDDLE);
+        let second = schedule.poll_timeout().unwrap() - first;
+        assert!(second.abs_diff(2 * first) < MS);
+    }
+
+    #[test]
     fn when_half_leave_the_next_report_comes_in_half_the_time() {
         let mut schedule = joined(1_000);
         let first = schedule.poll_timeout().unwrap();
@@ -499,7 +519,8 @@ mod tests {
         schedule.set_population(now, population(500, 1, false));
         let sooner = schedule.poll_timeout().unwrap();
         assert!((sooner - now).abs_diff((next - now) / 2) < MS);
-        // Once reconsidered, it goes out: `last` has moved as well.
+        // The interval as a whole has halved, its beginning moved as well.
+        assert!(schedule.sender_timeout().abs_diff(next) < MS);
         assert_eq!(schedule.due(sooner, MIDDLE), Due::Report);
     }
 
@@ -539,5 +560,16 @@ mod tests {
     #[test]
     fn a_member_times_out_after_five_intervals() {
         assert_eq!(joined(2).member_timeout(), 5 * FIVE);
+        let bandwidth = Bandwidth::of_session(8_000);
+        let hasty = Schedule::new(Duration::ZERO, bandwidth, 100 * MS, 100, MIDDLE);
+        assert_eq!(hasty.member_timeout(), 5 * FIVE);
+    }
+
+    #[test]
+    fn a_sender_times_out_after_two_intervals() {
+        let mut schedule = joined(2);
+        schedule.sent(FIVE, 100, MIDDLE);
+        let interval = schedule.poll_timeout().unwrap() - FIVE;
+        assert_eq!(schedule.sender_timeout(), 2 * interval);
     }
 }

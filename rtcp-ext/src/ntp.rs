@@ -161,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn half_the_circle_is_the_longest_round_trip() {
+        let lsr = NtpShort(1);
+        let longest = NtpShort(1 + 0x7fff_ffff);
+        let found = round_trip(longest, lsr, NtpShort(0));
+        assert_eq!(found, Some(NtpShort(0x7fff_ffff).to_duration()));
+        assert_eq!(
+            round_trip(NtpShort(1 + 0x8000_0000), lsr, NtpShort(0)),
+            None
+        );
+    }
+
+    #[test]
     fn a_delay_too_long_for_the_field_saturates() {
         assert_eq!(
             NtpShort::from_duration(Duration::from_secs(65_536)),

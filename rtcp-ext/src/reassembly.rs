@@ -198,6 +198,7 @@ impl Reassembler {
         fragment: &Fragment<'_>,
         standing: Standing,
     ) -> Result<Option<Vec<u8>>, ReassemblyError> {
+        self.handle_timeout(now);
         fragment.check()?;
         if fragment.count == 1 {
             return Ok(Some(fragment.bytes.to_vec()));
@@ -206,7 +207,6 @@ impl Reassembler {
         if len > self.limits.max_message_len {
             return Err(ReassemblyError::MessageTooLong { len });
         }
-        self.handle_timeout(now);
         let key = Key {
             from,
             message_tag: fragment.message_tag,

@@ -265,12 +265,12 @@ impl SlowReceiver {
         let (authenticated, mki) = split_end(rest, self.mki_len)?;
         let (protected, word) = split_end(authenticated, 4)?;
         let ssrc = rtcp_ssrc(protected)?;
-        let word = word.iter().fold(0u64, |word, &o| word << 8 | u64::from(o));
+        let mut stream = stream_of(&self.streams, parameters, ssrc)?;
+        let word = integer(word);
         if (word >> 31 == 1) != parameters.encrypt_rtcp {
             return Err(Verdict::EncryptFlag);
         }
-        let index = word & 0x7fff_ffff;
-        let mut stream = stream_of(&self.streams, parameters, ssrc)?;
+        let index = (word & 0x7fff_ffff) as u64;
         seen_before(
             &stream.rtcp_seen,
             stream.rtcp_seen.last().copied(),

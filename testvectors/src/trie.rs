@@ -1,5 +1,5 @@
 //! A Merkle-Patricia trie written from the Yellow Paper alone (appendices B, C and D): slow, and a judge of
-//! faster ones, with which it shares nothing but Keccak. It builds whole tries, proves keys in them and walks proofs.
+//! faster ones, with which it shares no code. It builds whole tries, proves keys in them and walks proofs.
 //!
 //! ```
 //! use callseal_testvectors::trie::{Trie, walk};
@@ -12,8 +12,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-
-use sha3::{Digest, Keccak256};
 
 /// The block that [`DEVNET_PROOF`] is for, as `eth_getBlockByNumber` answered. See `ethereum/README.md`.
 pub const DEVNET_BLOCK: &str = include_str!("../ethereum/devnet/block_at_finalized.json");
@@ -76,8 +74,8 @@ impl Trie {
     fn structure(&self, prefix: &[u8], seen: &mut Option<Proof>) -> Vec<u8> {
         let below: Vec<_> = self
             .entries
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix))
+            .range(prefix.to_vec()..)
+            .take_while(|(key, _)| key.starts_with(prefix))
             .collect();
         let (Some((first, value)), Some((last, _))) = (below.first(), below.last()) else {
             return rlp_string(&[]);
@@ -219,10 +217,71 @@ fn enter<'a>(
     }
 }
 
-/// Keccak-256, as Ethereum uses it.
+/// Keccak-256 as Ethereum uses it: Keccak[512] with the padding of the contest, not that of SHA-3.
 #[must_use]
 pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
-    Keccak256::digest(bytes).into()
+    const RATE: usize = 136;
+
+    let mut padded = bytes.to_vec();
+    padded.push(1);
+    padded.resize(padded.len().next_multiple_of(RATE), 0);
+    let last = padded.len() - 1;
+    padded[last] |= 0x80;
+
+    // Lane (x, y) of the state is at x + 5 y.
+    let mut state = [0_u64; 25];
+    for block in padded.chunks(RATE) {
+        for (lane, octets) in state.iter_mut().zip(block.chunks(8)) {
+            *lane ^= octets
+                .iter()
+                .rev()
+                .fold(0, |lane, octet| lane << 8 | u64::from(*octet));
+        }
+        keccak_f(&mut state);
+    }
+    let mut hash = [0; 32];
+    for (octets, lane) in hash.chunks_mut(8).zip(state) {
+        octets.copy_from_slice(&lane.to_le_bytes());
+    }
+    hash
+}
+
+/// Keccak-f[1600] (the Keccak reference, section 1.2).
+fn keccak_f(state: &mut [u64; 25]) {
+    // The round constants come out of a shift register over x⁸ + x⁶ + x⁵ + x⁴ + 1.
+    let mut register = 1_u8;
+    for _round in 0..24 {
+        // θ
+        let mut columns = [0_u64; 5];
+        for (index, lane) in state.iter().enumerate() {
+            columns[index % 5] ^= lane;
+        }
+        for (index, lane) in state.iter_mut().enumerate() {
+            *lane ^= columns[(index + 4) % 5] ^ columns[(index + 1) % 5].rotate_left(1);
+        }
+        // ρ and π
+        let (mut x, mut y) = (1, 0);
+        let mut moved = state[1];
+        for step in 0..24_u32 {
+            (x, y) = (y, (2 * x + 3 * y) % 5);
+            let rotated = moved.rotate_left((step + 1) * (step + 2) / 2 % 64);
+            moved = std::mem::replace(&mut state[x + 5 * y], rotated);
+        }
+        // χ
+        for row in state.chunks_mut(5) {
+            let old = [row[0], row[1], row[2], row[3], row[4]];
+            for x in 0..5 {
+                row[x] = old[x] ^ (!old[(x + 1) % 5] & old[(x + 2) % 5]);
+            }
+        }
+        // ι
+        for power in 0..7 {
+            if register & 1 == 1 {
+                state[0] ^= 1 << ((1_u32 << power) - 1);
+            }
+            register = register << 1 ^ if register & 0x80 == 0 { 0 } else { 0x71 };
+        }
+    }
 }
 
 fn nibbles(key: &[u8]) -> Vec<u8> {
@@ -343,6 +402,20 @@ fn rlp_bytes(item: &[u8]) -> Result<&[u8], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keccak_is_the_one_of_ethereum() {
+        let hash = |bytes: &[u8]| hex::encode(keccak256(bytes));
+        // Of nothing, of an error selector everybody knows, and of more than a block of exactly known length.
+        assert_eq!(
+            hash(b""),
+            "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+        );
+        assert!(hash(b"transfer(address,uint256)").starts_with("a9059cbb"));
+        for len in [135, 136, 137, 272] {
+            assert_ne!(hash(&vec![0; len]), hash(&vec![0; len + 1]));
+        }
+    }
 
     #[test]
     fn the_empty_trie_has_the_yellow_papers_root() {

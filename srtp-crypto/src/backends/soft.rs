@@ -1,9 +1,12 @@
 //! The definition of every operation, on the RustCrypto crates.
 
+use aes::cipher::array::Array;
 use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipherCore};
+use aes::cipher::typenum::Unsigned;
+use aes::cipher::{
+    BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc, Block};
-use ctr::{CtrCore, flavors};
 use sha1::block_api::compress;
 use sha1::{Digest, Sha1};
 
@@ -30,18 +33,17 @@ impl SoftAes {
         }
     }
 
-    /// Adds to `data` the keystream of the counter blocks `block` XOR `counter`,
-    /// `block` XOR `counter` + 1 and so on.
-    pub(super) fn xor_keystream(&self, mut block: [u8; 16], counter: u32, data: &mut [u8]) {
-        // Where an IV reaches into the last 32 bits, as in counter mode of RFC
-        // 3711, it stands above all bits that the counter comes to use.
-        for (octet, counter) in block[12..].iter_mut().zip(counter.to_be_bytes()) {
-            *octet ^= counter;
-        }
+    /// Adds to `data` the keystream of the counter blocks `first`, `first` + 1
+    /// and so on.
+    pub(super) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
+        let xor_keystream = XorKeystream {
+            counter: CounterBlock(first),
+            data,
+        };
         match self {
-            Self::Aes128(key) => xor_keystream(key, block, data),
-            Self::Aes192(key) => xor_keystream(key, block, data),
-            Self::Aes256(key) => xor_keystream(key, block, data),
+            Self::Aes128(key) => key.encrypt_with_backend(xor_keystream),
+            Self::Aes192(key) => key.encrypt_with_backend(xor_keystream),
+            Self::Aes256(key) => key.encrypt_with_backend(xor_keystream),
         }
     }
 
@@ -115,9 +117,10 @@ pub(crate) fn hmac(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
 
 /// RFC 3711 §4.1.1.
 pub(crate) fn cm(key: &AesCmKey, iv: [u8; 14], data: &mut [u8]) {
-    let mut block = [0; 16];
-    block[..14].copy_from_slice(&iv);
-    key.aes.with_soft(|key| key.xor_keystream(block, 0, data));
+    let mut block = [0; AES_BLOCK_LEN];
+    block[..iv.len()].copy_from_slice(&iv);
+    let first = u128::from_be_bytes(block);
+    key.aes.with_soft(|key| key.xor_keystream(first, data));
 }
 
 /// RFC 3711 §4.1.2.1.
@@ -166,10 +169,79 @@ fn encrypt(job: &mut HmacPacketJob<'_>) {
     }
 }
 
-fn xor_keystream<C>(key: &C, counter_block: [u8; 16], data: &mut [u8])
-where
-    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>,
-{
-    let keystream = CtrCore::<&C, flavors::Ctr32BE>::inner_iv_init(key, &counter_block.into());
-    keystream.apply_keystream_partial(data.into());
+/// The counter mode itself, once for each of the AES crate's instruction sets.
+/// The `ctr` crate fills a whole flight of blocks, 64 at AVX-512's width, for
+/// the few that a packet ends with, and once more for the last octets.
+struct XorKeystream<'a> {
+    counter: CounterBlock,
+    data: &'a mut [u8],
+}
+
+impl BlockSizeUser for XorKeystream<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for XorKeystream<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        let flight_len = B::ParBlocksSize::USIZE * AES_BLOCK_LEN;
+        // Bitsliced AES takes as long for one block as for a small flight;
+        // instructions take the blocks of a packet's end one by one.
+        let min_len = if flight_len <= 4 * AES_BLOCK_LEN {
+            1
+        } else {
+            flight_len
+        };
+        let mut counter = self.counter;
+        let mut rest = self.data;
+        while rest.len() >= min_len {
+            let mut keystream = Array::<Block, B::ParBlocksSize>::default();
+            keystream
+                .iter_mut()
+                .for_each(|block| *block = counter.next());
+            backend.encrypt_par_blocks((&mut keystream).into());
+            let (flight, after) = rest.split_at_mut(rest.len().min(flight_len));
+            for (octet, keystream) in flight.iter_mut().zip(keystream.as_flattened()) {
+                *octet ^= keystream;
+            }
+            rest = after;
+        }
+
+        let (blocks, end) = rest.as_chunks_mut::<AES_BLOCK_LEN>();
+        for block in blocks {
+            let mut keystream = counter.next();
+            backend.encrypt_block((&mut keystream).into());
+            *block = xor(block, &keystream.0);
+        }
+        if !end.is_empty() {
+            let mut keystream = counter.next();
+            backend.encrypt_block((&mut keystream).into());
+            let mut block = [0; AES_BLOCK_LEN];
+            block[..end.len()].copy_from_slice(end);
+            end.copy_from_slice(&xor(&block, &keystream.0)[..end.len()]);
+        }
+    }
+}
+
+/// The octets of an AES block.
+const AES_BLOCK_LEN: usize = 16;
+
+/// IV + counter, as one integer: octets put together in memory would have to
+/// settle there before they can be loaded as a block.
+struct CounterBlock(u128);
+
+impl CounterBlock {
+    /// No job is so long that the carry of a block before its last one would
+    /// reach the IV.
+    #[inline(always)]
+    fn next(&mut self) -> Block {
+        let block = self.0.to_be_bytes();
+        self.0 = self.0.wrapping_add(1);
+        block.into()
+    }
+}
+
+#[inline(always)]
+fn xor(a: &[u8; AES_BLOCK_LEN], b: &[u8; AES_BLOCK_LEN]) -> [u8; AES_BLOCK_LEN] {
+    (u128::from_ne_bytes(*a) ^ u128::from_ne_bytes(*b)).to_ne_bytes()
 }

@@ -36,12 +36,12 @@ impl SoftGcm {
         ghash.update(&[lengths.to_be_bytes().into()]);
 
         let mut tag: [u8; GCM_TAG_LEN] = ghash.finalize().into();
-        self.aes.xor_keystream(counter_block(job.iv), 1, &mut tag);
+        self.aes.xor_keystream(counter_block(job.iv, 1), &mut tag);
         tag
     }
 
     fn xor_keystream(&self, iv: [u8; 12], data: &mut [u8]) {
-        self.aes.xor_keystream(counter_block(iv), 2, data);
+        self.aes.xor_keystream(counter_block(iv, 2), data);
     }
 }
 
@@ -74,8 +74,9 @@ fn with_soft(key: &AesGcmKey, operation: impl FnOnce(&SoftGcm)) {
     }
 }
 
-fn counter_block(iv: [u8; 12]) -> [u8; 16] {
+fn counter_block(iv: [u8; 12], counter: u32) -> u128 {
     let mut block = [0; 16];
     block[..12].copy_from_slice(&iv);
-    block
+    block[12..].copy_from_slice(&counter.to_be_bytes());
+    u128::from_be_bytes(block)
 }

@@ -1,0 +1,105 @@
+//! Group `registry`: reading one number on the embedded chain, by how many subscribers the registry has.
+//!
+//! `look_up` is all of it: the header is asked for and hashed, the proofs are made by the chain and
+//! verified by the reader. `verify` is the reader's part alone, from the state root on.
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, keccak256};
+use callseal_devchain::{
+    Claim, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
+};
+use callseal_registry_client::{
+    Registry, Transport, layout, number_hash, record_from_slots, verify_account, verify_header,
+    verify_slots,
+};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+
+const SUBSCRIBERS: [usize; 3] = [1, 100, 1_000];
+const NOBODY: &str = "+8613999999999";
+
+fn look_ups(c: &mut Criterion) {
+    let mut group = c.benchmark_group("registry");
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
+    for subscribers in SUBSCRIBERS {
+        let (chain, registry) = enrolled(subscribers);
+        let (config, head) = (registry.config(), chain.head());
+        let somebody = number(subscribers / 2);
+        for (name, number) in [("look_up", &somebody[..]), ("look_up_absent", NOBODY)] {
+            let id = BenchmarkId::new(name, subscribers);
+            group.bench_function(id, |bencher| {
+                bencher.iter(|| {
+                    let mut reader = Registry::new(config, head, chain.clone());
+                    reader.look_up(number).expect("an honest chain")
+                });
+            });
+        }
+
+        let mut node = chain.clone();
+        let header = node.header(head).expect("the head is kept");
+        let header = verify_header(head, &header).expect("an honest chain");
+        let number_hash = number_hash(&somebody).expect("a number");
+        let slots = layout::client_slots(number_hash);
+        let raw = node
+            .proof(config.contract, &slots, head)
+            .expect("the head is kept");
+        let octets = |nodes: &[Vec<u8>]| nodes.iter().map(Vec::len).sum::<usize>();
+        let proof_len =
+            octets(&raw.account) + raw.slots.iter().map(|nodes| octets(nodes)).sum::<usize>();
+        println!("registry/proof_len/{subscribers}: {proof_len} octets");
+        group.bench_function(BenchmarkId::new("verify", subscribers), |bencher| {
+            bencher.iter(|| {
+                let account = verify_account(header.state_root(), config.contract, &raw.account)
+                    .expect("an honest chain")
+                    .expect("the registry is there");
+                let words = verify_slots(&account, &slots, &raw.slots).expect("an honest chain");
+                record_from_slots([words[0], words[1]]).expect("the registry's own words")
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A registry with this many approved subscribers.
+fn enrolled(subscribers: usize) -> (DevChain, DevRegistry) {
+    let chain = DevChain::new(31337);
+    let operator = chain.account(0);
+    let keys = Operator {
+        account: operator,
+        signing_key: uncompressed_key(&[1; 32]).expect("a secret key"),
+        sealing_key: [2; 32],
+    };
+    let registry = DevRegistry::deploy(&chain, operator, &keys).expect("good keys");
+    let claims: Vec<_> = (0..subscribers)
+        .map(|index| claim(&chain, &registry, index))
+        .collect();
+    let by_sender = || claims.iter().map(|(sender, claim)| (*sender, claim));
+    registry.add_clients(by_sender()).expect("good claims");
+    registry
+        .approve_clients(operator, by_sender())
+        .expect("pending claims");
+    (chain, registry)
+}
+
+fn claim(chain: &DevChain, registry: &DevRegistry, index: usize) -> (Address, Claim) {
+    let identity = keccak256(format!("identity {index}")).0;
+    let sender = chain.account(1 + index % 9);
+    let number_hash = number_hash(&number(index)).expect("a number");
+    let digest = registry.proof_of_possession_digest(number_hash, sender);
+    let claim = Claim {
+        number_hash,
+        key: uncompressed_key(&identity).expect("a secret key"),
+        token_hash: B256::ZERO,
+        proof_of_possession: prove_possession(&identity, digest).expect("a secret key"),
+    };
+    (sender, claim)
+}
+
+fn number(index: usize) -> String {
+    format!("+86138{index:08}")
+}
+
+criterion_group!(registry, look_ups);
+criterion_main!(registry);

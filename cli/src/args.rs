@@ -1,0 +1,48 @@
+//! The command line's grammar.
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::commands::{demo, keygen, phone, replay};
+
+/// Calls that are private end to end.
+///
+/// Each side proves who it is with a public key that a registry on Ethereum
+/// vouches for; the two agree on keys with the Station-to-Station protocol,
+/// carried in RTCP; the media runs over SRTP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "callseal",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  callseal demo                              a whole call on this machine, nothing else needed
+  callseal replay call.pcapng --keys keys.json
+  callseal keygen alice.key --number +8613800000001
+  callseal call +8613800000002@192.0.2.2:40000 --help
+
+Exit codes:
+  0  all went well
+  1  it ran, and the answer is no: a packet failed, a call was not secured
+  2  the input is unusable: an argument, a file, a URL"
+)]
+pub(crate) struct Arguments {
+    /// Logs to standard error what happens; -vv and -vvv: also why
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = 900)]
+    pub(crate) verbose: u8,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done; each command says of itself what it does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Arguments),
+    Call(phone::CallArguments),
+    Listen(phone::ListenArguments),
+    Replay(replay::Arguments),
+    Keygen(keygen::Arguments),
+}

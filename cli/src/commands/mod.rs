@@ -1,0 +1,12 @@
+//! What can be done, a file a command.
+
+pub mod demo;
+pub mod keygen;
+pub mod phone;
+pub mod replay;
+
+/// It ran, and the answer is no.
+pub const EXIT_FAILED: u8 = 1;
+
+/// The input is unusable; clap's code for a wrong command line too.
+pub const EXIT_UNUSABLE: u8 = 2;

@@ -1,0 +1,105 @@
+//! The demonstration's registry: a chain, the contract on it, two subscribers.
+
+use callseal_devchain::{
+    Claim, DevChain, DevRegistry, NotASecret, Operator, RegistryError, prove_possession,
+    uncompressed_key,
+};
+use callseal_registry_client::{NumberError, number_hash};
+use callseal_sts::{IdentityKey, Number, NumberError as NumberSyntaxError, Random};
+
+use crate::random::SystemRandom;
+
+/// The chain id that development chains use.
+const CHAIN_ID: u64 = 31_337;
+
+/// Accounts of the embedded chain.
+const OPERATOR: usize = 0;
+const FIRST_WALLET: usize = 1;
+
+/// Somebody whom the registry vouches for.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// The telephone number.
+    pub number: Number,
+    /// The identity key.
+    pub key: IdentityKey,
+}
+
+/// The registry of the demonstration.
+#[derive(Clone, Debug)]
+pub struct Enrolled {
+    /// The chain.
+    pub chain: DevChain,
+    /// The contract.
+    pub registry: DevRegistry,
+    /// Those who were approved, in the order of their numbers given.
+    pub subscribers: Vec<Subscriber>,
+}
+
+/// Why the registry could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnrolError {
+    /// The contract or the chain refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A number is none.
+    #[error(transparent)]
+    Number(#[from] NumberError),
+    /// A number is none.
+    #[error(transparent)]
+    NumberSyntax(#[from] NumberSyntaxError),
+    /// A key is none.
+    #[error(transparent)]
+    Key(#[from] NotASecret),
+}
+
+/// Deploys the contract on a chain of its own, and has a subscriber with a
+/// fresh key claim each number and the operator approve it.
+///
+/// ```
+/// let enrolled = callseal::demo::subscribers::enrol(&["+8613800000001"])?;
+/// assert_eq!(enrolled.registry.approved_numbers()?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`EnrolError`] where a number is none or the contract refuses.
+pub fn enrol(numbers: &[&str]) -> Result<Enrolled, EnrolError> {
+    let chain = DevChain::new(CHAIN_ID);
+    let operator = chain.account(OPERATOR);
+    let signing = IdentityKey::generate(&mut SystemRandom);
+    let terms = Operator {
+        account: operator,
+        signing_key: uncompressed_key(&signing.to_bytes())?,
+        sealing_key: [0; 32],
+    };
+    let registry = DevRegistry::deploy(&chain, operator, &terms)?;
+    let mut subscribers = Vec::new();
+    for (index, number) in numbers.iter().enumerate() {
+        let wallet = chain.account(FIRST_WALLET + index);
+        let key = IdentityKey::generate(&mut SystemRandom);
+        let secret = key.to_bytes();
+        let number_hash = number_hash(number)?;
+        let digest = registry.proof_of_possession_digest(number_hash, wallet);
+        let mut token_hash = [0; 32];
+        SystemRandom.fill(&mut token_hash);
+        let claim = Claim {
+            number_hash,
+            key: uncompressed_key(&secret)?,
+            token_hash: token_hash.into(),
+            proof_of_possession: prove_possession(&secret, digest)?,
+        };
+        registry.add_client(wallet, &claim)?;
+        registry.approve_client(operator, number_hash, wallet, claim.record_hash(wallet))?;
+        subscribers.push(Subscriber {
+            number: Number::parse(number)?,
+            key,
+        });
+    }
+    Ok(Enrolled {
+        chain,
+        registry,
+        subscribers,
+    })
+}

@@ -1,0 +1,312 @@
+//! The chain, and the handle that everybody holds.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+
+use crate::block::{Block, Draft, Run, call};
+use crate::genesis::{FUNDED_ACCOUNTS, Genesis, funded_account};
+use crate::transaction::{Outcome, Receipt, SendError, Transaction};
+
+/// Seconds between blocks, unless the next one's time was set.
+const BLOCK_TIME: u64 = 12;
+
+/// A chain that makes a block whenever something is sent. A clone is another handle on the same chain.
+///
+/// It implements [`callseal_registry_client::Transport`]: it can be asked like any node.
+///
+/// ```
+/// use alloy_primitives::hex;
+/// use callseal_devchain::{DevChain, Outcome};
+///
+/// let chain = DevChain::new(31337);
+/// let sender = chain.account(0);
+/// // Init code that returns one octet of code: STOP.
+/// let contract = chain.deploy(sender, hex!("60016000f3"))?;
+/// let receipt = chain.send(sender, contract, [])?;
+/// assert_eq!(receipt.outcome, Outcome::Returned([].into()));
+/// assert_eq!(chain.head(), receipt.block_hash);
+/// assert_eq!(chain.head_number(), 2);
+/// # Ok::<(), callseal_devchain::SendError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DevChain {
+    chain_id: u64,
+    inner: Arc<Mutex<Chain>>,
+}
+
+impl DevChain {
+    /// A chain of its own, with block 0 and [`FUNDED_ACCOUNTS`] funded accounts.
+    #[must_use]
+    pub fn new(chain_id: u64) -> Self {
+        Self::from_genesis(Genesis::new(chain_id))
+    }
+
+    /// A chain that starts from `genesis`.
+    #[must_use]
+    pub fn from_genesis(genesis: Genesis) -> Self {
+        let block = Block::genesis(genesis.world(), genesis.timestamp);
+        Self {
+            chain_id: genesis.chain_id,
+            inner: Arc::new(Mutex::new(Chain {
+                chain_id: genesis.chain_id,
+                kept_blocks: genesis.kept_blocks,
+                next_timestamp: None,
+                head: block,
+                past: VecDeque::new(),
+            })),
+        }
+    }
+
+    /// The chain's id (EIP-155).
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// One of the accounts that are funded from the start, counted round from 0 to [`FUNDED_ACCOUNTS`] - 1.
+    #[must_use]
+    pub fn account(&self, index: usize) -> Address {
+        funded_account(index % FUNDED_ACCOUNTS)
+    }
+
+    /// The newest block's hash.
+    #[must_use]
+    pub fn head(&self) -> B256 {
+        self.lock().head.hash
+    }
+
+    /// The newest block's number.
+    #[must_use]
+    pub fn head_number(&self) -> u64 {
+        self.lock().head.header.number
+    }
+
+    /// The newest block's time; Unix time in seconds.
+    #[must_use]
+    pub fn head_timestamp(&self) -> u64 {
+        self.lock().head.header.timestamp
+    }
+
+    /// The header of a kept block.
+    #[must_use]
+    pub fn header_of(&self, block_hash: B256) -> Option<Header> {
+        self.lock()
+            .block(block_hash)
+            .map(|block| block.header.clone())
+    }
+
+    /// What an account owns after the newest block, in wei.
+    #[must_use]
+    pub fn balance(&self, address: Address) -> U256 {
+        self.lock()
+            .head
+            .world
+            .account(address)
+            .map_or(U256::ZERO, |account| account.balance)
+    }
+
+    /// keccak256 of an account's code after the newest block.
+    #[must_use]
+    pub fn code_hash(&self, address: Address) -> B256 {
+        self.lock()
+            .head
+            .world
+            .account(address)
+            .map_or(KECCAK256_EMPTY, |account| account.code_hash)
+    }
+
+    /// Creates a contract from its init code (bytecode, then encoded arguments) in a block of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] when there is no block, or no contract in it.
+    pub fn deploy(&self, from: Address, init_code: impl Into<Bytes>) -> Result<Address, SendError> {
+        let receipt = self.transact(Transaction::create(from, init_code))?;
+        match receipt.outcome {
+            Outcome::Returned(_) => receipt
+                .created
+                .ok_or(SendError::NotCreated(receipt.outcome)),
+            failed => Err(SendError::NotCreated(failed)),
+        }
+    }
+
+    /// Calls a contract in a block of its own. A call that reverts is in the block all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] when the call is in no block.
+    pub fn send(
+        &self,
+        from: Address,
+        to: Address,
+        calldata: impl Into<Bytes>,
+    ) -> Result<Receipt, SendError> {
+        self.transact(Transaction::call(from, to, calldata))
+    }
+
+    /// Executes a transaction in a block of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] when the transaction is in no block.
+    pub fn transact(&self, transaction: Transaction) -> Result<Receipt, SendError> {
+        let mut receipts = self.transact_all([transaction])?;
+        receipts
+            .pop()
+            .ok_or_else(|| SendError::Invalid("the block is empty".into()))
+    }
+
+    /// Executes transactions in as few blocks as their gas allows. All are in, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] of the first transaction that the chain's rules forbid.
+    pub fn transact_all(
+        &self,
+        transactions: impl IntoIterator<Item = Transaction>,
+    ) -> Result<Vec<Receipt>, SendError> {
+        self.lock().transact_all(transactions)
+    }
+
+    /// Makes an empty block and returns its hash.
+    pub fn mine(&self) -> B256 {
+        let mut chain = self.lock();
+        let (block, _) = chain.draft().seal();
+        chain.append(block);
+        chain.head.hash
+    }
+
+    /// What a call would end in now, without any effect.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] when the chain's rules forbid the call.
+    pub fn call(
+        &self,
+        from: Address,
+        to: Address,
+        calldata: impl Into<Bytes>,
+    ) -> Result<Outcome, SendError> {
+        let chain = self.lock();
+        let transaction = Transaction::call(from, to, calldata);
+        call(&chain.head, chain.chain_id, &transaction, |number| {
+            chain.hash_of(number)
+        })
+    }
+
+    /// Sets the time of the next block (Unix time in seconds); later blocks go on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`ClockError`] when that is not after the newest block.
+    pub fn set_next_timestamp(&self, timestamp: u64) -> Result<(), ClockError> {
+        let mut chain = self.lock();
+        let head = chain.head.header.timestamp;
+        if timestamp <= head {
+            return Err(ClockError {
+                head,
+                wanted: timestamp,
+            });
+        }
+        chain.next_timestamp = Some(timestamp);
+        Ok(())
+    }
+
+    /// A kept block, or whether it was one of this chain's at all.
+    pub(crate) fn block(&self, block_hash: B256) -> Option<Block> {
+        self.lock().block(block_hash).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Chain> {
+        // Whoever panicked had the next block in its own hands, not in here.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a time was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a block at {wanted} cannot follow one at {head}")]
+pub struct ClockError {
+    /// The newest block's time.
+    pub head: u64,
+    /// The time that was to be set.
+    pub wanted: u64,
+}
+
+#[derive(Debug)]
+struct Chain {
+    chain_id: u64,
+    kept_blocks: usize,
+    next_timestamp: Option<u64>,
+    head: Block,
+    /// The kept blocks before the head, oldest first, without a gap.
+    past: VecDeque<Block>,
+}
+
+impl Chain {
+    fn transact_all(
+        &mut self,
+        transactions: impl IntoIterator<Item = Transaction>,
+    ) -> Result<Vec<Receipt>, SendError> {
+        // On a copy, which shares everything, so that an error leaves no block behind.
+        let mut ahead = Self {
+            past: self.past.clone(),
+            head: self.head.clone(),
+            ..*self
+        };
+        let mut receipts = Vec::new();
+        let mut draft = ahead.draft();
+        for transaction in transactions {
+            while let Run::NoRoom = draft.run(&transaction, |number| ahead.hash_of(number))? {
+                if draft.is_empty() {
+                    return Err(SendError::Invalid("no block has enough gas for it".into()));
+                }
+                let (block, sealed) = draft.seal();
+                receipts.extend(sealed);
+                ahead.append(block);
+                draft = ahead.draft();
+            }
+        }
+        if !draft.is_empty() {
+            let (block, sealed) = draft.seal();
+            receipts.extend(sealed);
+            ahead.append(block);
+        }
+        *self = ahead;
+        Ok(receipts)
+    }
+
+    fn draft(&self) -> Draft {
+        let timestamp = self
+            .next_timestamp
+            .unwrap_or(self.head.header.timestamp + BLOCK_TIME);
+        Draft::on(&self.head, self.chain_id, timestamp)
+    }
+
+    fn append(&mut self, block: Block) {
+        self.next_timestamp = None;
+        self.past
+            .push_back(std::mem::replace(&mut self.head, block));
+        while self.past.len() >= self.kept_blocks {
+            self.past.pop_front();
+        }
+    }
+
+    fn block(&self, hash: B256) -> Option<&Block> {
+        self.blocks().find(|block| block.hash == hash)
+    }
+
+    fn hash_of(&self, number: u64) -> Option<B256> {
+        self.blocks()
+            .find(|block| block.header.number == number)
+            .map(|block| block.hash)
+    }
+
+    /// The kept blocks, newest first: those are asked for.
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        std::iter::once(&self.head).chain(self.past.iter().rev())
+    }
+}

@@ -1,0 +1,259 @@
+//! The replay list of RFC 3711 §3.3.2, as a sliding window of bits.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use crate::index::Estimate;
+
+/// Which of the newest `size` indexes have been used.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// A ring: index `i` is bit `i mod 64` of word `i / 64 mod words`. The
+    /// number of words is a power of two.
+    words: Box<[u64]>,
+    size: u64,
+    newest: Option<u64>,
+}
+
+impl Window {
+    /// An empty window over `size` indexes. The only allocation.
+    pub(crate) fn new(size: usize) -> Self {
+        let words = size.div_ceil(WORD_BITS as usize).next_power_of_two();
+        Self {
+            words: vec![0; words].into_boxed_slice(),
+            size: size as u64,
+            newest: None,
+        }
+    }
+
+    /// The newest index recorded.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.newest
+    }
+
+    /// Whether `estimate` may still be used; nothing is recorded yet.
+    pub(crate) fn check(&self, estimate: Estimate) -> Result<Candidate, Stale> {
+        let index = estimate.index();
+        let candidate = Candidate {
+            index,
+            restarts: estimate.restarts(),
+        };
+        match self.newest {
+            _ if estimate.restarts() => Ok(candidate),
+            Some(newest) if index > newest => Ok(candidate),
+            Some(newest) if newest - index >= self.size => Err(Stale::TooOld),
+            Some(_) if self.contains(index) => Err(Stale::Replayed),
+            Some(_) | None => Ok(candidate),
+        }
+    }
+
+    /// Records what [`check`](Self::check) let through. To be called for a
+    /// packet that authenticated, or one that is being sent.
+    pub(crate) fn record(&mut self, candidate: Candidate) {
+        let index = candidate.index;
+        match self.newest {
+            Some(newest) if index > newest => {
+                self.forget(newest + 1, index);
+                self.newest = Some(index);
+            }
+            Some(_) if !candidate.restarts => {}
+            // The first packet, or one whose ROC was set back: what was
+            // recorded says nothing about the indexes from here on.
+            Some(_) | None => {
+                self.words.fill(0);
+                self.newest = Some(index);
+            }
+        }
+        let (word, bit) = self.place(index);
+        self.words[word] |= 1 << bit;
+    }
+
+    fn contains(&self, index: u64) -> bool {
+        let (word, bit) = self.place(index);
+        self.words[word] >> bit & 1 == 1
+    }
+
+    /// Clears the bits of `first..=last`, which stand for older indexes still.
+    fn forget(&mut self, first: u64, last: u64) {
+        if last - first >= self.words.len() as u64 * WORD_BITS {
+            self.words.fill(0);
+            return;
+        }
+        let mut at = first;
+        while at <= last {
+            let (word, bit) = self.place(at);
+            let count = (WORD_BITS - bit).min(last - at + 1);
+            self.words[word] &= !(u64::MAX >> (WORD_BITS - count) << bit);
+            at += count;
+        }
+    }
+
+    /// The word and the bit of `index`.
+    fn place(&self, index: u64) -> (usize, u64) {
+        let mask = self.words.len() - 1;
+        ((index / WORD_BITS) as usize & mask, index % WORD_BITS)
+    }
+}
+
+/// An index that has not been used, and is not recorded yet.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    index: u64,
+    restarts: bool,
+}
+
+impl Candidate {
+    /// The first index of a stream, which has nothing to compare it with.
+    pub(crate) fn first(estimate: Estimate) -> Self {
+        Self {
+            index: estimate.index(),
+            restarts: estimate.restarts(),
+        }
+    }
+}
+
+/// Why an index may not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stale {
+    Replayed,
+    TooOld,
+}
+
+const WORD_BITS: u64 = u64::BITS as u64;
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::index::{PacketIndex, Progress, RtcpIndex};
+
+    /// Remembers every index for ever.
+    #[derive(Clone, Default)]
+    struct Model {
+        seen: BTreeSet<u64>,
+    }
+
+    impl Model {
+        fn check(&self, index: u64, size: u64) -> Result<(), Stale> {
+            match self.seen.last() {
+                Some(newest) if index + size <= *newest => Err(Stale::TooOld),
+                _ if self.seen.contains(&index) => Err(Stale::Replayed),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    fn carried(index: u64) -> Estimate {
+        let index = u32::try_from(index).ok().and_then(RtcpIndex::new);
+        Estimate::of_rtcp(index.unwrap())
+    }
+
+    fn agree(window: &mut Window, model: &mut Model, index: u64) {
+        let checked = window.check(carried(index));
+        assert_eq!(
+            checked.as_ref().map(|_| ()).map_err(|stale| *stale),
+            model.check(index, window.size),
+            "index {index}, window {window:?}"
+        );
+        if let Ok(candidate) = checked {
+            window.record(candidate);
+            model.seen.insert(index);
+        }
+    }
+
+    #[test]
+    fn at_a_small_width_every_order_of_arrival_gives_the_models_verdicts() {
+        // Windows of 1 to 5 over all 7^6 sequences of six out of seven
+        // indexes, placed so that they straddle a word of the ring.
+        const INDEXES: u64 = 7;
+        const LEN: u32 = 6;
+        for size in 1..=5 {
+            for sequence in 0..INDEXES.pow(LEN) {
+                let mut window = Window::new(size);
+                let mut model = Model::default();
+                let mut rest = sequence;
+                for _ in 0..LEN {
+                    agree(&mut window, &mut model, 60 + rest % INDEXES);
+                    rest /= INDEXES;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_check_records_nothing() {
+        let mut window = Window::new(64);
+        for _ in 0..2 {
+            assert!(window.check(carried(5)).is_ok());
+        }
+        let candidate = window.check(carried(5)).unwrap();
+        window.record(candidate);
+        assert_eq!(window.check(carried(5)).unwrap_err(), Stale::Replayed);
+    }
+
+    #[test]
+    fn the_window_ends_exactly_where_it_was_asked_to() {
+        for size in [64, 65, 100, 128, 1_000, 32_768] {
+            let mut window = Window::new(size);
+            let newest = 100_000;
+            window.record(Candidate::first(carried(newest)));
+            let oldest = newest + 1 - size as u64;
+            assert!(window.check(carried(oldest)).is_ok());
+            assert_eq!(
+                window.check(carried(oldest - 1)).unwrap_err(),
+                Stale::TooOld
+            );
+        }
+    }
+
+    #[test]
+    fn an_index_set_back_by_hand_starts_the_window_anew() {
+        let mut window = Window::new(64);
+        window.record(Candidate::first(carried(70_000)));
+        let set_back = Progress {
+            newest: PacketIndex::new(70_000),
+            set_roc: Some(0),
+        };
+        let (estimate, index) = Estimate::of_rtp(set_back, 10).unwrap();
+        let candidate = window.check(estimate).unwrap();
+        window.record(candidate);
+        assert_eq!(window.newest(), Some(index.get()));
+        assert_eq!(window.check(carried(10)).unwrap_err(), Stale::Replayed);
+        assert!(window.check(carried(70_000)).is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn long_lives_give_the_models_verdicts(
+            size in prop_oneof![Just(64usize), 64usize..700, Just(32_768)],
+            start in 0u64..1 << 30,
+            steps in prop::collection::vec(
+                prop_oneof![
+                    6 => -3i64..4,
+                    3 => -200i64..200,
+                    1 => -70_000i64..70_000,
+                ],
+                1..400,
+            ),
+        ) {
+            let mut window = Window::new(size);
+            let mut model = Model::default();
+            let mut at = start;
+            let mut visited = Vec::new();
+            for step in steps {
+                at = at.saturating_add_signed(step).min(0x7fff_ffff);
+                visited.push(at);
+                agree(&mut window, &mut model, at);
+            }
+            for index in visited {
+                agree(&mut window, &mut model, index);
+            }
+        }
+    }
+}

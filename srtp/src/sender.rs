@@ -1,0 +1,260 @@
+//! The sending half of a session: its keys, its streams, and what can be set.
+
+use crate::index::{PacketIndex, RtcpIndex};
+use crate::keys::{AddKeyError, Key, Keyring, MasterKey, Mki, RemoveKeyError, UnknownMki};
+use crate::packet::Malformed;
+use crate::policy::{Policy, SetUpError};
+use crate::replay::Stale;
+use crate::stream::{SenderStream, StreamCounters};
+use crate::streams::{SsrcHash, StreamTable};
+use crate::trailer::Trailer;
+use crate::transform::SealError;
+
+/// Protects the RTP and RTCP packets of one direction of a session.
+///
+/// ```
+/// use callseal_srtp::{MasterKey, Mki, Policy, Profile, Sender};
+///
+/// let profile = Profile::AesCm128HmacSha1_80;
+/// let key = MasterKey::new(profile, &[0x11; 16], &[0x22; 14])?;
+/// let mut sender = Sender::with_mki(Policy::new(profile), Mki::new(&[0])?, key)?;
+///
+/// // A new key comes into use without a packet lost: indexes and ROC go on.
+/// let next = MasterKey::new(profile, &[0x33; 16], &[0x44; 14])?;
+/// sender.add_key(Mki::new(&[1])?, next)?;
+/// sender.switch_to(&Mki::new(&[1])?)?;
+/// sender.remove_key(&Mki::new(&[0])?)?;
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Sender {
+    pub(crate) policy: Policy,
+    pub(crate) rtp_trailer: Trailer,
+    pub(crate) rtcp_trailer: Trailer,
+    pub(crate) streams: StreamTable<SenderStream>,
+    keys: Keyring,
+    /// The place of the key that packets are protected with.
+    current: usize,
+}
+
+impl Sender {
+    /// A sender whose packets carry no MKI and have this key for life.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds or the key is another
+    /// profile's.
+    pub fn new(policy: Policy, key: MasterKey) -> Result<Self, SetUpError> {
+        policy.check(&key)?;
+        let keys = Keyring::unnamed(&policy, &key);
+        Ok(Self::with_keys(policy, keys, &key))
+    }
+
+    /// A sender whose packets name their key by an MKI, beginning with this one.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds or the key is another
+    /// profile's.
+    pub fn with_mki(policy: Policy, mki: Mki, key: MasterKey) -> Result<Self, SetUpError> {
+        policy.check(&key)?;
+        let keys = Keyring::named(&policy, mki, &key);
+        Ok(Self::with_keys(policy, keys, &key))
+    }
+
+    fn with_keys(policy: Policy, keys: Keyring, key: &MasterKey) -> Self {
+        let (mki_len, profile) = (keys.mki_len(), policy.profile());
+        let hash = SsrcHash::new(&key.stream_hash_seed());
+        Self {
+            rtp_trailer: Trailer::of_rtp(mki_len, profile.rtp_tag_len()),
+            rtcp_trailer: Trailer::of_rtcp(mki_len, profile.rtcp_tag_len()),
+            streams: StreamTable::new(policy.max_streams(), hash),
+            policy,
+            keys,
+            current: 0,
+        }
+    }
+
+    /// The policy it was made with.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The most octets that protecting a packet, RTP or RTCP, adds to it.
+    #[must_use]
+    pub fn max_trailer_len(&self) -> usize {
+        self.rtp_trailer.len().max(self.rtcp_trailer.len())
+    }
+
+    /// Adds a key, which is not used before [`switch_to`](Self::switch_to).
+    ///
+    /// # Errors
+    ///
+    /// [`AddKeyError`]: another profile, an MKI of another length or one that
+    /// is taken, or a session without MKIs. The sender is as before.
+    pub fn add_key(&mut self, mki: Mki, key: MasterKey) -> Result<(), AddKeyError> {
+        self.keys.add(&self.policy, mki, &key)
+    }
+
+    /// Protects from now on with the key of this MKI. ROC and SRTCP index go
+    /// on (RFC 3711 §3.3.1 and §3.4).
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownMki`] where no key has it; the current key stays.
+    pub fn switch_to(&mut self, mki: &Mki) -> Result<(), UnknownMki> {
+        self.current = self.keys.place_of(mki).ok_or(UnknownMki)?;
+        Ok(())
+    }
+
+    /// Forgets a key, whose memory is wiped.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoveKeyError`] where no key has this MKI, or packets are protected
+    /// with it.
+    pub fn remove_key(&mut self, mki: &Mki) -> Result<(), RemoveKeyError> {
+        let place = self.keys.place_of(mki).ok_or(RemoveKeyError::Unknown)?;
+        if place == self.current {
+            return Err(RemoveKeyError::InUse);
+        }
+        self.keys.remove(place);
+        if place < self.current {
+            self.current -= 1;
+        }
+        Ok(())
+    }
+
+    /// The rollover counter that the next packet of `ssrc` is measured
+    /// against; `None` before the first one.
+    #[must_use]
+    pub fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.streams.get(ssrc).map(|stream| stream.rtp.roc())
+    }
+
+    /// Sets the rollover counter of the next packet of `ssrc`, known or not:
+    /// to take a stream over, or to keep a receiver's pace.
+    ///
+    /// # Errors
+    ///
+    /// [`SetRocError::Backwards`] where the stream has come further, since an
+    /// index used twice is keystream used twice;
+    /// [`SetRocError::TooManyStreams`] where there is no room for another.
+    pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), SetRocError> {
+        let place = self
+            .streams
+            .place(ssrc)
+            .ok_or(SetRocError::TooManyStreams)?;
+        let stream = self.streams.at(place);
+        if let Some(newest) = stream.and_then(|stream| stream.rtp.newest()) {
+            let current = newest.roc();
+            if roc < current {
+                return Err(SetRocError::Backwards { current });
+            }
+        }
+        let stream = self
+            .streams
+            .settle(place, || SenderStream::new(&self.policy));
+        stream.rtp.set_roc(roc);
+        Ok(())
+    }
+
+    /// The newest index protected for `ssrc`.
+    #[must_use]
+    pub fn newest_index(&self, ssrc: u32) -> Option<PacketIndex> {
+        self.streams.get(ssrc)?.rtp.newest()
+    }
+
+    /// The index that the next SRTCP packet of `ssrc` will carry; `None` after
+    /// the last one.
+    #[must_use]
+    pub fn next_rtcp_index(&self, ssrc: u32) -> Option<RtcpIndex> {
+        let stream = self.streams.get(ssrc);
+        stream.map_or(SenderStream::FIRST_RTCP, |stream| stream.next_rtcp)
+    }
+
+    /// What happened to the packets of `ssrc`.
+    #[must_use]
+    pub fn counters(&self, ssrc: u32) -> Option<StreamCounters> {
+        self.streams.get(ssrc).map(|stream| stream.counters)
+    }
+
+    /// The SSRCs that packets were protected for, in no order.
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.streams.ssrcs()
+    }
+
+    /// Step 6: the key that packets are protected with.
+    pub(crate) fn current_key(&self) -> &Key {
+        self.keys.at(self.current)
+    }
+}
+
+/// Why a packet was not protected. It is as it was; only the octets behind it
+/// may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtectError {
+    /// The buffer ends before the packet, or before its trailer would.
+    #[error("a buffer of {buffer_len} octets where {needed} are needed")]
+    NoRoom {
+        /// The octets of the buffer.
+        buffer_len: usize,
+        /// The octets of the packet with its trailer.
+        needed: usize,
+    },
+    /// The octets are no RTP or RTCP packet.
+    #[error("not a packet: {0}")]
+    Malformed(#[from] Malformed),
+    /// More payload than one packet has keystream for, 2^20 octets
+    /// (RFC 3711 §4.1.1).
+    #[error("the payload is longer than a packet's keystream")]
+    TooLong,
+    /// A packet with this sequence number was protected, and the policy allows
+    /// no repetition.
+    #[error("the sequence number has been used")]
+    Replayed,
+    /// The sequence number lies behind the window in which used ones are told
+    /// from unused ones.
+    #[error("the sequence number is too old")]
+    TooOld,
+    /// Another SSRC than the ones the policy has room for.
+    #[error("the policy allows no further stream")]
+    TooManyStreams,
+    /// The stream has used its last index: 2^48 packets of RTP or 2^31 of RTCP.
+    #[error("the stream has used its last index")]
+    IndexExhausted,
+}
+
+impl From<Stale> for ProtectError {
+    fn from(stale: Stale) -> Self {
+        match stale {
+            Stale::Replayed => Self::Replayed,
+            Stale::TooOld => Self::TooOld,
+        }
+    }
+}
+
+impl From<SealError> for ProtectError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// Why a rollover counter was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetRocError {
+    /// A sender's ROC never goes back.
+    #[error("the stream has come to ROC {current}")]
+    Backwards {
+        /// Where the stream is.
+        current: u32,
+    },
+    /// Another SSRC than the ones the policy has room for.
+    #[error("the policy allows no further stream")]
+    TooManyStreams,
+}

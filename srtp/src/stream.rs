@@ -1,0 +1,177 @@
+//! What one SSRC's packets leave behind.
+
+use crate::index::{Estimate, PacketIndex, Progress, RtcpIndex};
+use crate::policy::Policy;
+use crate::receiver::UnprotectError;
+use crate::replay::{Candidate, Stale, Window};
+use crate::transform::{Authenticated, Sealed};
+
+/// One SSRC at a receiver.
+#[derive(Debug)]
+pub(crate) struct ReceiverStream {
+    pub(crate) rtp: RtpTrack,
+    pub(crate) rtcp: Window,
+    pub(crate) counters: StreamCounters,
+}
+
+impl ReceiverStream {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self {
+            rtp: RtpTrack::new(policy),
+            rtcp: Window::new(policy.rtcp_window()),
+            counters: StreamCounters::default(),
+        }
+    }
+
+    /// Step 8 for SRTP: the only place where a received packet moves the
+    /// index and enters the replay list.
+    pub(crate) fn commit_rtp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
+        self.rtp.record(candidate);
+        self.counters.rtp.count(len);
+    }
+
+    /// Step 8 for SRTCP.
+    pub(crate) fn commit_rtcp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
+        self.rtcp.record(candidate);
+        self.counters.rtcp.count(len);
+    }
+}
+
+/// One SSRC at a sender.
+#[derive(Debug)]
+pub(crate) struct SenderStream {
+    pub(crate) rtp: RtpTrack,
+    /// The index of the next SRTCP packet; `None` after the last.
+    pub(crate) next_rtcp: Option<RtcpIndex>,
+    pub(crate) counters: StreamCounters,
+}
+
+impl SenderStream {
+    /// What a stream starts from: RFC 3711 §3.4 counts from zero.
+    pub(crate) const FIRST_RTCP: Option<RtcpIndex> = Some(RtcpIndex::ZERO);
+
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self {
+            rtp: RtpTrack::new(policy),
+            next_rtcp: Self::FIRST_RTCP,
+            counters: StreamCounters::default(),
+        }
+    }
+
+    /// Records a packet that was sealed; `candidate` is `None` where the
+    /// policy let an index be used again.
+    pub(crate) fn commit_rtp(&mut self, candidate: Option<Candidate>, _: Sealed, len: usize) {
+        if let Some(candidate) = candidate {
+            self.rtp.record(candidate);
+        }
+        self.counters.rtp.count(len);
+    }
+
+    pub(crate) fn commit_rtcp(&mut self, index: RtcpIndex, _: Sealed, len: usize) {
+        self.next_rtcp = index.next();
+        self.counters.rtcp.count(len);
+    }
+}
+
+/// The index of one SSRC's SRTP packets, and which have been used.
+#[derive(Debug)]
+pub(crate) struct RtpTrack {
+    window: Window,
+    set_roc: Option<u32>,
+}
+
+impl RtpTrack {
+    fn new(policy: &Policy) -> Self {
+        Self {
+            window: Window::new(policy.rtp_window()),
+            set_roc: None,
+        }
+    }
+
+    /// Step 4, for a stream that is known or one that is not.
+    pub(crate) fn estimate(track: Option<&Self>, seq: u16) -> Option<(Estimate, PacketIndex)> {
+        let progress = track.map_or_else(Progress::default, Self::progress);
+        Estimate::of_rtp(progress, seq)
+    }
+
+    /// Step 5, for a stream that is known or one that is not.
+    pub(crate) fn check(track: Option<&Self>, estimate: Estimate) -> Result<Candidate, Stale> {
+        match track {
+            Some(track) => track.window.check(estimate),
+            None => Ok(Candidate::first(estimate)),
+        }
+    }
+
+    pub(crate) fn newest(&self) -> Option<PacketIndex> {
+        self.window.newest().and_then(PacketIndex::new)
+    }
+
+    /// The ROC the next packet is measured against.
+    pub(crate) fn roc(&self) -> u32 {
+        match self.set_roc {
+            Some(roc) => roc,
+            None => self.newest().map_or(0, PacketIndex::roc),
+        }
+    }
+
+    /// Sets the ROC of the next packet. The one it has already is no change,
+    /// and leaves the replay list as it is.
+    pub(crate) fn set_roc(&mut self, roc: u32) {
+        let unchanged = self.newest().is_some_and(|newest| newest.roc() == roc);
+        self.set_roc = (!unchanged).then_some(roc);
+    }
+
+    fn record(&mut self, candidate: Candidate) {
+        self.set_roc = None;
+        self.window.record(candidate);
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            newest: self.newest(),
+            set_roc: self.set_roc,
+        }
+    }
+}
+
+/// What happened to the packets of one SSRC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamCounters {
+    /// SRTP.
+    pub rtp: Counters,
+    /// SRTCP.
+    pub rtcp: Counters,
+}
+
+/// What happened to the packets of one SSRC and one of the two protocols.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets sealed, or authenticated and opened.
+    pub packets: u64,
+    /// The octets of these, plain: header and payload.
+    pub octets: u64,
+    /// Packets whose tag was wrong.
+    pub auth_failures: u64,
+    /// Packets whose index had been used.
+    pub replayed: u64,
+    /// Packets whose index lay behind the replay window.
+    pub too_old: u64,
+}
+
+impl Counters {
+    fn count(&mut self, len: usize) {
+        self.packets += 1;
+        self.octets += len as u64;
+    }
+
+    pub(crate) fn count_refused(&mut self, error: UnprotectError) {
+        match error {
+            UnprotectError::AuthenticationFailed => self.auth_failures += 1,
+            UnprotectError::Replayed => self.replayed += 1,
+            UnprotectError::TooOld => self.too_old += 1,
+            _ => {}
+        }
+    }
+}

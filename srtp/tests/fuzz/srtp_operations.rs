@@ -1,0 +1,190 @@
+//! Any sequence of operations: sending, delivery in any order and number,
+//! forgery, setting a ROC, new keys. Equal to the reference at every step.
+
+#[path = "../judged/mod.rs"]
+pub(crate) mod judged;
+
+use judged::packets::{rtcp, rtp};
+use judged::{Judged, Setting};
+
+/// The first octet chooses the setting, the next two the first sequence
+/// number; each further four are an operation.
+pub fn srtp_operations(data: &[u8]) {
+    let Some((&[setting, seq_0, seq_1], rest)) = data.split_first_chunk() else {
+        return;
+    };
+    let start = u16::from_be_bytes([seq_0, seq_1]);
+    let mut session = Session::new(Setting::of_octet(setting), start);
+    // The reference derives every key again for every packet.
+    for &operation in rest.as_chunks::<4>().0.iter().take(400) {
+        session.perform(Operation::of_octets(operation));
+    }
+}
+
+/// One step of a session's life.
+#[derive(Clone, Debug)]
+pub(crate) enum Operation {
+    /// Protects RTP whose sequence number is this far from the last one.
+    Rtp {
+        stream: usize,
+        step: i32,
+        payload_len: usize,
+        csrc_count: u8,
+    },
+    Rtcp {
+        stream: usize,
+        words: u16,
+    },
+    /// Delivers the packet that was sent `back` packets ago, for the first
+    /// time or again, with one bit changed or none.
+    Deliver {
+        back: usize,
+        flip: Option<usize>,
+    },
+    /// Delivers the beginning of such a packet.
+    DeliverCut {
+        back: usize,
+        cut: usize,
+    },
+    SetRoc {
+        stream: usize,
+        roc: u32,
+        at_sender: bool,
+        at_receiver: bool,
+    },
+    Rekey,
+    RemoveOldestKey,
+}
+
+impl Operation {
+    fn of_octets([kind, a, b, c]: [u8; 4]) -> Self {
+        let stream = usize::from(a) % SSRCS.len();
+        let back = usize::from(a >> 2);
+        match kind % 16 {
+            0..=5 => Self::Rtp {
+                stream,
+                step: match b {
+                    0..=199 => 1,
+                    200..=229 => i32::from(b) - 215,
+                    _ => i32::from(c) * 256 - 32_768,
+                },
+                payload_len: usize::from(c) % 70,
+                csrc_count: a >> 6,
+            },
+            6 => Self::Rtcp {
+                stream,
+                words: 2 + u16::from(b % 20),
+            },
+            7..=11 => Self::Deliver {
+                back: back % 8,
+                flip: None,
+            },
+            12 => Self::Deliver {
+                back,
+                flip: Some(usize::from(b) << 8 | usize::from(c)),
+            },
+            13 => Self::DeliverCut {
+                back,
+                cut: usize::from(b),
+            },
+            14 => Self::SetRoc {
+                stream,
+                roc: [0, 1, 2, u32::MAX][usize::from(b) % 4],
+                at_sender: c & 1 != 0,
+                at_receiver: c & 2 != 0,
+            },
+            _ if b < 128 => Self::Rekey,
+            _ => Self::RemoveOldestKey,
+        }
+    }
+}
+
+/// One more than there is room for.
+pub(crate) const SSRCS: [u32; Judged::MAX_STREAMS + 1] = [0, 1, 0xcafe_babe, 0xffff_ffff];
+
+/// Both ends, and what was sent between them.
+pub(crate) struct Session {
+    pub(crate) judged: Judged,
+    pub(crate) delivered: usize,
+    seqs: [u16; SSRCS.len()],
+    wire: Vec<Sent>,
+}
+
+#[derive(Clone)]
+enum Sent {
+    Rtp(Vec<u8>),
+    Rtcp(Vec<u8>),
+}
+
+impl Session {
+    pub(crate) fn new(setting: Setting, start: u16) -> Self {
+        Self {
+            judged: Judged::new(setting),
+            delivered: 0,
+            seqs: [start; SSRCS.len()],
+            wire: Vec::new(),
+        }
+    }
+
+    pub(crate) fn perform(&mut self, operation: Operation) {
+        match operation {
+            Operation::Rtp {
+                stream,
+                step,
+                payload_len,
+                csrc_count,
+            } => {
+                let seq = self.seqs[stream].wrapping_add(step as u16);
+                self.seqs[stream] = seq;
+                let rest_len = usize::from(csrc_count) * 4 + payload_len;
+                let mut packet = rtp(SSRCS[stream], seq, rest_len);
+                packet[0] |= csrc_count;
+                let protected = self.judged.protect_rtp(&packet);
+                self.wire.extend(protected.map(Sent::Rtp));
+            }
+            Operation::Rtcp { stream, words } => {
+                let protected = self.judged.protect_rtcp(&rtcp(SSRCS[stream], words));
+                self.wire.extend(protected.map(Sent::Rtcp));
+            }
+            Operation::Deliver { back, flip } => self.deliver(back, |packet| {
+                if let Some(bit) = flip {
+                    let bit = bit % (packet.len() * 8);
+                    packet[bit / 8] ^= 1 << (bit % 8);
+                }
+            }),
+            Operation::DeliverCut { back, cut } => self.deliver(back, |packet| {
+                packet.truncate(cut % packet.len());
+            }),
+            Operation::SetRoc {
+                stream,
+                roc,
+                at_sender,
+                at_receiver,
+            } => {
+                if at_sender {
+                    self.judged.set_roc_at_sender(SSRCS[stream], roc);
+                }
+                if at_receiver {
+                    self.judged.set_roc_at_receiver(SSRCS[stream], roc);
+                }
+            }
+            Operation::Rekey => self.judged.rekey(),
+            Operation::RemoveOldestKey => self.judged.remove_oldest_key(),
+        }
+    }
+
+    fn deliver(&mut self, back: usize, damage: impl FnOnce(&mut Vec<u8>)) {
+        let delivered = match self.wire.iter().rev().nth(back).cloned() {
+            Some(Sent::Rtp(mut packet)) => {
+                damage(&mut packet);
+                self.judged.unprotect_rtp(&packet)
+            }
+            Some(Sent::Rtcp(mut packet)) => {
+                damage(&mut packet);
+                self.judged.unprotect_rtcp(&packet)
+            }
+            None => return,
+        };
+        self.delivered += usize::from(delivered.is_ok());
+    }
+}

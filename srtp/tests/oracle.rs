@@ -1,0 +1,121 @@
+//! Sequences of operations, judged by the slow reference: equal octets and
+//! equal verdicts, whatever the order, loss, repetition or forgery.
+
+#[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
+#[expect(dead_code, reason = "the fuzz target's entry is not called here")]
+#[path = "fuzz/srtp_operations.rs"]
+mod srtp_operations;
+
+use callseal_srtp::Profile;
+use proptest::prelude::*;
+use srtp_operations::judged::Setting;
+use srtp_operations::{Operation, SSRCS, Session};
+
+fn setting() -> impl Strategy<Value = Setting> {
+    (
+        prop::sample::select(Profile::ALL),
+        prop::sample::select(&[0, 1, 4, 128]),
+        prop_oneof![Just(64), 64..400u64, Just(32_768)],
+        prop_oneof![Just(64), 64..400u64],
+        prop::bool::weighted(0.8),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(
+            |(profile, mki_len, rtp_window, rtcp_window, encrypt_rtcp, repeat_allowed)| Setting {
+                profile,
+                mki_len,
+                rtp_window,
+                rtcp_window,
+                encrypt_rtcp,
+                repeat_allowed,
+            },
+        )
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let stream = 0..SSRCS.len();
+    let step = prop_oneof![
+        8 => Just(1),
+        2 => -3..4i32,
+        1 => -140..140i32,
+        1 => -40_000..40_000i32,
+    ];
+    let back = prop_oneof![4 => 0..6usize, 1 => 0..200usize];
+    let flip = prop_oneof![5 => Just(None), 1 => any::<usize>().prop_map(Some)];
+    let roc = prop_oneof![0..4u32, Just(u32::MAX)];
+    prop_oneof![
+        10 => (stream.clone(), step, 0..70usize, 0..3u8).prop_map(
+            |(stream, step, payload_len, csrc_count)| {
+                Operation::Rtp { stream, step, payload_len, csrc_count }
+            }
+        ),
+        3 => (stream.clone(), 2..20u16)
+            .prop_map(|(stream, words)| Operation::Rtcp { stream, words }),
+        14 => (back, flip).prop_map(|(back, flip)| Operation::Deliver { back, flip }),
+        1 => (0..10usize, any::<usize>())
+            .prop_map(|(back, cut)| Operation::DeliverCut { back, cut }),
+        1 => (stream, roc, any::<bool>(), any::<bool>()).prop_map(
+            |(stream, roc, at_sender, at_receiver)| {
+                Operation::SetRoc { stream, roc, at_sender, at_receiver }
+            }
+        ),
+        1 => Just(Operation::Rekey),
+        1 => Just(Operation::RemoveOldestKey),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_sequence_of_operations_gives_the_references_octets_and_verdicts(
+        setting in setting(),
+        start in prop_oneof![Just(65_520u16), Just(0), any::<u16>()],
+        operations in prop::collection::vec(operation(), 1..160),
+    ) {
+        let mut session = Session::new(setting, start);
+        for operation in operations {
+            session.perform(operation);
+        }
+    }
+}
+
+#[test]
+fn a_call_with_loss_reordering_and_repetition_is_received_as_the_reference_receives_it() {
+    // A plain run, sure to wrap, to rekey, and to deliver most of what it sends.
+    let setting = Setting {
+        profile: Profile::AesCm128HmacSha1_32,
+        mki_len: 1,
+        rtp_window: 64,
+        rtcp_window: 64,
+        encrypt_rtcp: true,
+        repeat_allowed: false,
+    };
+    let mut session = Session::new(setting, 65_450);
+    let deliver = |back| Operation::Deliver { back, flip: None };
+    for n in 0..600usize {
+        session.perform(Operation::Rtp {
+            stream: n % 3,
+            step: 1,
+            payload_len: n % 60,
+            csrc_count: (n % 2) as u8,
+        });
+        // Nine of ten arrive, one of seven out of order, one of eleven twice.
+        if n % 10 != 0 {
+            session.perform(deliver(if n % 7 == 0 { 4 } else { 0 }));
+        }
+        if n % 11 == 0 {
+            session.perform(deliver(0));
+        }
+        if n % 100 == 50 {
+            session.perform(Operation::Rtcp {
+                stream: n % 3,
+                words: 7,
+            });
+            session.perform(deliver(0));
+            session.perform(Operation::Rekey);
+        }
+    }
+    assert!(session.delivered > 450, "{} delivered", session.delivered);
+    assert_eq!(session.judged.receiver.roc(SSRCS[0]), Some(1));
+}

@@ -1,0 +1,171 @@
+//! The driver as a callee.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::admission::Admission;
+use super::event::{Event, Ignored};
+use super::incoming::Incoming;
+use super::queue::Flight;
+use super::{AMPLIFICATION, Arrival, EPOCHS_OVERLAP, Handshaker};
+use crate::Refusal;
+use crate::carriage::datagrams_len;
+use crate::established::{Role, Running};
+use crate::messages::{Challenge, M1, MessageKind, SessionId};
+use crate::responder::{Answering, AwaitM3, M1Error};
+
+impl Handshaker {
+    /// A fragment without the header: let in where somebody is known, and
+    /// where there is no need to ask.
+    pub(super) fn admit_headless(&mut self, now: Duration, from: SocketAddr) -> Admission {
+        let calling = self.outgoing.as_ref();
+        let known = calling.is_some_and(|outgoing| outgoing.remote == from)
+            || self.incomings.knows(from)
+            || (self.config.answers && !self.wants_proof(now, from));
+        if known {
+            Admission::Admit
+        } else {
+            Admission::Drop
+        }
+    }
+
+    /// Whether a new first message from this address is to show a cookie.
+    fn wants_proof(&mut self, now: Duration, from: SocketAddr) -> bool {
+        let limits = &self.config.limits;
+        (self.incomings.half_open() >= limits.challenge_from
+            || self.gate.is_flooded(now, limits.m1_per_second)
+            || self.incomings.is_full_for(from, limits))
+            && !self.gate.is_proven(now, from)
+    }
+
+    /// Step 3: whether a new first message may pass; if not, it is answered
+    /// with a challenge.
+    pub(super) fn pass_or_challenge(&mut self, arrival: Arrival, caller: SessionId) -> bool {
+        let Arrival {
+            now,
+            from,
+            received_len,
+        } = arrival;
+        if !self.wants_proof(now, from) {
+            return true;
+        }
+        self.gate.note_m1(now);
+        let len = datagrams_len(Challenge::LEN, false);
+        if len <= AMPLIFICATION.saturating_mul(received_len) {
+            let cookie = self.gate.bake(now, from, &mut *self.random);
+            let challenge = Challenge { caller, cookie }.to_bytes();
+            let flight = Flight::new(MessageKind::Challenge, challenge);
+            self.queue.send_alone(from, &flight, None);
+        }
+        false
+    }
+
+    /// The callee's steps 1 to 5.
+    pub(super) fn handle_m1(
+        &mut self,
+        arrival: Arrival,
+        caller: SessionId,
+        m1: &[u8],
+    ) -> Result<(), Ignored> {
+        let Arrival { now, from, .. } = arrival;
+        if !self.config.answers {
+            return Err(Ignored::NotAnswering);
+        }
+        M1::parse(m1).map_err(M1Error::from)?;
+        if self.is_calling_as(caller) {
+            return Err(Ignored::OwnM1);
+        }
+        if let Some(session) = self.incomings.of_m1(caller, from, m1) {
+            session.handle_m1_again(arrival, &mut self.queue);
+            return Ok(());
+        }
+        if !self.pass_or_challenge(arrival, caller) {
+            return Err(Ignored::Challenged);
+        }
+        self.gate.note_m1(now);
+        if let Some(outgoing) = &self.outgoing
+            && outgoing.awaits_m2()
+            && outgoing.remote == from
+            && outgoing.session < caller
+        {
+            return Err(Ignored::OurCallGoesFirst);
+        }
+        if !self.incomings.make_room(from, &self.config.limits) {
+            return Err(Ignored::Full);
+        }
+        let answering = Answering {
+            suites: self.config.suites.clone(),
+            running: self.running,
+        };
+        let own = self.config.own.clone();
+        let answer = AwaitM3::answer(own, m1, &answering, &mut *self.random)?;
+        let handle = self.new_handle();
+        let showed_cookie = self.gate.is_proven(now, from);
+        let queue = &mut self.queue;
+        let session = Incoming::begin(handle, m1, arrival, showed_cookie, answer, queue);
+        self.incomings.push(session);
+        if let Some(number) = self.config.expected
+            && !core::mem::replace(&mut self.advised, true)
+        {
+            let session = handle;
+            self.queue.tell(Event::LookUpAdvised { session, number });
+        }
+        Ok(())
+    }
+
+    /// The callee's steps 6 to 9.
+    pub(super) fn handle_m3(
+        &mut self,
+        arrival: Arrival,
+        (caller, callee): (SessionId, SessionId),
+        m3: &[u8],
+    ) -> Result<(), Ignored> {
+        let now = arrival.now;
+        let is_too_soon = self.running.is_some()
+            && self
+                .established_at
+                .is_some_and(|at| now < at + EPOCHS_OVERLAP);
+        let session = self
+            .incomings
+            .of_m3(caller, callee)
+            .ok_or(Ignored::NoSuchSession(MessageKind::M3))?;
+        let Some(presented) = session.examine_m3(arrival, m3, &mut self.queue)? else {
+            return Ok(());
+        };
+        let identity = *presented.identity();
+        if let Some(outgoing) = &self.outgoing
+            && outgoing.callee == identity.number
+            && outgoing.session < caller
+        {
+            return Err(Ignored::OurCallGoesFirst);
+        }
+        if is_too_soon {
+            return Err(Ignored::TooSoon);
+        }
+        session.present(arrival, m3, presented, &mut self.queue);
+        let handle = session.handle;
+        let expected = [
+            self.config.expected,
+            self.outgoing.as_ref().map(|outgoing| outgoing.callee),
+        ];
+        if expected
+            .iter()
+            .flatten()
+            .any(|number| *number != identity.number)
+            || !Running::admits(self.running.as_ref(), &identity)
+        {
+            session.refuse(now, Refusal::Declined, &mut self.queue);
+            self.queue.tell(Event::TurnedAway {
+                session: handle,
+                identity,
+            });
+            return Ok(());
+        }
+        self.queue.tell(Event::PeerPresented {
+            session: handle,
+            role: Role::Callee,
+            identity,
+        });
+        Ok(())
+    }
+}

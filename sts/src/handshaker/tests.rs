@@ -1,0 +1,8 @@
+//! What the driver promises.
+
+mod calls;
+mod glare;
+mod load;
+mod network;
+mod renewals;
+mod timers;

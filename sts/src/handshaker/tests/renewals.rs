@@ -1,0 +1,183 @@
+//! Handshakes beside a running call.
+
+use callseal_testkit::{Conditions, Pair};
+
+use crate::handshaker::{CallError, Failure, Ignored};
+use crate::initiator::M2Error;
+use crate::messages::{M1, MessageKind};
+use crate::phone::{
+    MS, Phone, S, address, config, identity, key, number, pair, pair_in_call, share_keys,
+};
+use crate::responder::M1Error;
+use crate::{Config, Refusal, Running, SessionHash};
+
+/// Phones 1 and 2, whose call is old enough to be renewed.
+fn old_call(seed: u64) -> Pair<Phone, Phone> {
+    let mut pair = pair_in_call(seed);
+    pair.run_to(20 * S, 100).unwrap();
+    pair
+}
+
+#[test]
+fn a_renewal_gives_new_keys_under_the_next_epoch() {
+    let mut pair = old_call(1);
+    let before = pair.a.last().unwrap().session_hash();
+    for (times, caller_is_first) in [(1, true), (2, false)] {
+        let (caller, other) = match caller_is_first {
+            true => (&mut pair.a, 2),
+            false => (&mut pair.b, 1),
+        };
+        caller.call_again(pair.now, other);
+        pair.run_to(pair.now + 20 * S, 100).unwrap();
+        assert!(share_keys(&pair.a, &pair.b));
+        assert_eq!(pair.a.established.len(), 1 + times);
+        assert_eq!(usize::from(pair.a.last().unwrap().epoch()), 1 + times);
+    }
+    let renewed = &pair.a.established[1].1;
+    assert_eq!(renewed.previous(), Some(before));
+    assert_eq!(pair.b.established[1].1.previous(), Some(before));
+    let [old, new, newest] = [0, 1, 2].map(|at: usize| pair.a.established[at].1.media_keys());
+    assert!(old != new && new != newest);
+}
+
+#[test]
+fn a_new_call_beside_a_call_needs_no_name_for_it() {
+    let mut pair = old_call(2);
+    // Phone 1 was switched off and on: it knows of no call.
+    pair.a = Phone::new(1, config(1), 99);
+    pair.a.call(pair.now, 2);
+    pair.run_to(pair.now + S, 100).unwrap();
+    assert!(share_keys(&pair.a, &pair.b));
+    assert_eq!(pair.a.last().unwrap().previous(), None);
+    assert_eq!(
+        pair.a.last().unwrap().epoch(),
+        2,
+        "1 is in use at the callee"
+    );
+}
+
+#[test]
+fn epochs_in_use_at_either_side_are_passed_over() {
+    for (callers, callees, expected) in [(None, None, 1), (Some(1), None, 2), (Some(8), Some(7), 9)]
+    {
+        let mut pair = pair(3, Conditions::perfect());
+        let running = |epoch: Option<u8>, peer| {
+            epoch.map(|epoch| Running {
+                session_hash: SessionHash::from_bytes([9; 32]),
+                epoch,
+                peer: identity(peer),
+            })
+        };
+        pair.a.handshaker.set_running(running(callers, 2));
+        pair.b.handshaker.set_running(running(callees, 1));
+        pair.a.call(pair.now, 2);
+        pair.run_to(S, 100).unwrap();
+        assert!(share_keys(&pair.a, &pair.b));
+        assert_eq!(pair.a.last().unwrap().epoch(), expected);
+    }
+}
+
+#[test]
+fn somebody_else_beside_a_call_is_turned_away() {
+    let mut pair = old_call(4);
+    // The same number under another key is somebody else, too.
+    for (seed, stranger) in [(98, config(3)), (99, Config::new(number(1), key(3)))] {
+        pair.a = Phone::new(1, stranger, seed);
+        pair.a.call(pair.now, 2);
+        pair.run_to(pair.now + S, 100).unwrap();
+        assert!(matches!(
+            pair.a.failed[..],
+            [(_, Failure::RefusedByPeer(status))] if status.refusal() == Some(Refusal::Declined)
+        ));
+    }
+    assert_eq!(pair.b.established.len(), 1);
+    assert_eq!(pair.b.turned_away.len(), 2);
+}
+
+#[test]
+fn somebody_else_who_answers_a_renewal_is_ignored() {
+    let mut pair = old_call(5);
+    pair.b = Phone::new(2, Config::new(number(2), key(3)), 99);
+    pair.a.call(pair.now, 2);
+    pair.run_to(pair.now + 11 * S, 200).unwrap();
+    assert_eq!(
+        pair.a.failed[0].1,
+        Failure::TimedOut {
+            waiting_for: MessageKind::M2,
+            last_ignored: Some(Ignored::M2(M2Error::NotTheRunningPeer)),
+        }
+    );
+    assert_eq!(pair.a.established.len(), 1, "the call goes on as it was");
+}
+
+#[test]
+fn a_renewal_of_a_call_that_is_not_running_is_ignored() {
+    let mut pair = old_call(6);
+    pair.b.handshaker.set_running(None);
+    pair.a.call_again(pair.now, 2);
+    pair.run_to(pair.now + 11 * S, 200).unwrap();
+    let not_running = Ignored::M1(M1Error::NotTheRunningCall);
+    assert!(pair.b.ignored.iter().all(|why| *why == not_running));
+    assert_eq!(pair.b.sent(MessageKind::M2), 1, "that of the first call");
+    assert!(matches!(pair.a.failed[..], [(_, Failure::TimedOut { .. })]));
+}
+
+#[test]
+fn keys_are_renewed_once_in_ten_seconds() {
+    let mut pair = old_call(7);
+    pair.a.call_again(pair.now, 2);
+    pair.run_to(pair.now + S, 100).unwrap();
+    let again = pair.a.handshaker.call_again(pair.now, address(2));
+    let CallError::TooSoon { until } = again.unwrap_err() else {
+        panic!("{again:?}");
+    };
+    assert_eq!(until, 30 * S + 80 * MS);
+    assert!(pair.a.handshaker.call_again(until, address(2)).is_ok());
+}
+
+#[test]
+fn a_caller_in_a_hurry_gets_its_answer_after_ten_seconds() {
+    let mut pair = old_call(8);
+    pair.a.call_again(pair.now, 2);
+    pair.run_to(pair.now + S, 100).unwrap();
+    let renewed_at = 20 * S + 60 * MS;
+
+    // Phone 1 was switched off and on, and does not wait.
+    pair.a = Phone::new(1, config(1), 99);
+    pair.a.call(pair.now, 2);
+    pair.run_to(renewed_at + 10 * S - MS, 200).unwrap();
+    assert!(pair.a.established.is_empty());
+    assert!(pair.b.ignored.contains(&Ignored::TooSoon));
+    assert_eq!(pair.b.established.len(), 2);
+
+    pair.run_to(renewed_at + 12 * S, 200).unwrap();
+    assert!(share_keys(&pair.a, &pair.b));
+    assert_eq!(pair.b.established.len(), 3);
+}
+
+#[test]
+fn a_call_that_is_over_stands_in_nobodys_way() {
+    let mut pair = pair_in_call(9);
+    for phone in [&mut pair.a, &mut pair.b] {
+        phone.handshaker.set_running(None);
+    }
+    pair.a.call(pair.now, 2);
+    let m1 = pair.a.handshaker.poll_transmit().unwrap().message;
+    assert_eq!(M1::parse(&m1).unwrap().epoch_in_use, 0);
+    pair.run_to(pair.now + S, 100).unwrap();
+    assert!(share_keys(&pair.a, &pair.b));
+    assert_eq!(pair.a.established.len(), 2);
+}
+
+#[test]
+fn both_may_renew_at_once() {
+    for seed in 10..20 {
+        let mut pair = old_call(seed);
+        pair.a.call_again(pair.now, 2);
+        pair.b.call_again(pair.now, 1);
+        pair.run_to(pair.now + 5 * S, 200).unwrap();
+        assert!(share_keys(&pair.a, &pair.b));
+        assert_eq!((pair.a.established.len(), pair.b.established.len()), (2, 2));
+        assert_eq!(pair.a.superseded.len() + pair.b.superseded.len(), 1);
+    }
+}
