@@ -105,6 +105,7 @@ impl<'a> GcmPacketJob<'a> {
     /// # Errors
     ///
     /// [`PortionsError`] where the portions do not fit the packet.
+    #[inline]
     pub fn new(
         key: &'a AesGcmKey,
         iv: [u8; 12],
@@ -185,6 +186,7 @@ impl<'a> GcmPacketJob<'a> {
     }
 
     /// Compares the tag and keeps the verdict.
+    #[inline]
     pub(crate) fn judge(&mut self, computed: &[u8; GCM_TAG_LEN]) -> bool {
         let carried = &self.packet[self.portions.tag.clone()];
         self.authentic = tag::is_right(carried, computed);
