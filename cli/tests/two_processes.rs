@@ -177,8 +177,9 @@ fn a_caller_whom_the_registry_does_not_know_is_refused() {
 #[test]
 fn a_stolen_number_without_its_key_is_refused() {
     let world = World::new();
+    let den = folder();
     let thief = Phone::new(
-        folder().keep().as_path(),
+        den.path(),
         ALICE,
         &IdentityKey::from_bytes([9; 32]).unwrap(),
         world.registry(),
