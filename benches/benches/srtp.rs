@@ -23,7 +23,7 @@ fn packets(c: &mut Criterion) {
     let mut group = c.benchmark_group("srtp");
     group.warm_up_time(Duration::from_millis(500));
     group.measurement_time(Duration::from_secs(2));
-    for &backend in Backend::available() {
+    for backend in Backend::available() {
         for &profile in Profile::ALL {
             for payload_len in PAYLOADS {
                 let name = format!("{profile}/{payload_len}/{}/1", backend.name());
@@ -72,7 +72,7 @@ fn packets(c: &mut Criterion) {
 /// What it takes before the first packet: two sets of session keys and tables.
 fn sessions(c: &mut Criterion) {
     let mut group = c.benchmark_group("srtp-session");
-    for &backend in Backend::available() {
+    for backend in Backend::available() {
         for &profile in Profile::ALL {
             let name = format!("{profile}/{}", backend.name());
             group.bench_function(BenchmarkId::new("sender", name), |bencher| {

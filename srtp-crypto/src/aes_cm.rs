@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use crate::backends::soft::AesSchedule;
+use crate::Backend;
+use crate::aes_key::{AesKey, RawKey};
 
 /// The most octets one IV's keystream has: 2^16 blocks of 16 octets, since the
 /// block counter is 16 bits (RFC 3711 §4.1.1).
@@ -10,11 +11,11 @@ pub const MAX_KEYSTREAM_LEN: usize = 1 << 20;
 
 /// An expanded AES key for counter mode; wiped on drop.
 pub struct AesCmKey {
-    pub(crate) schedule: AesSchedule,
+    pub(crate) aes: AesKey,
 }
 
 impl AesCmKey {
-    /// Expands a key of 16, 24 or 32 octets.
+    /// Expands a key of 16, 24 or 32 octets for [`Backend::detected`].
     ///
     /// ```
     /// use callseal_srtp_crypto::AesCmKey;
@@ -27,39 +28,43 @@ impl AesCmKey {
     ///
     /// [`KeyLengthError`] at any other length.
     pub fn new(key: &[u8]) -> Result<Self, KeyLengthError> {
-        if let Ok(key) = <&[u8; 16]>::try_from(key) {
-            Ok(Self::from(key))
-        } else if let Ok(key) = <&[u8; 24]>::try_from(key) {
-            Ok(Self::from(key))
-        } else if let Ok(key) = <&[u8; 32]>::try_from(key) {
-            Ok(Self::from(key))
-        } else {
-            Err(KeyLengthError { len: key.len() })
-        }
+        Self::for_backend(Backend::detected(), key)
+    }
+
+    /// The same for another backend. Every backend takes every key; it is
+    /// quickest with one expanded for it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyLengthError`] where the key is not 16, 24 or 32 octets.
+    pub fn for_backend(backend: Backend, key: &[u8]) -> Result<Self, KeyLengthError> {
+        let raw = RawKey::new(key).ok_or(KeyLengthError { len: key.len() })?;
+        let aes = AesKey::expand(backend, &raw);
+        Ok(Self { aes })
     }
 }
 
 impl From<&[u8; 16]> for AesCmKey {
     /// Expands an AES-128 key.
     fn from(key: &[u8; 16]) -> Self {
-        let schedule = AesSchedule::aes128(key);
-        Self { schedule }
+        let aes = AesKey::expand(Backend::detected(), &RawKey::Aes128(*key));
+        Self { aes }
     }
 }
 
 impl From<&[u8; 24]> for AesCmKey {
     /// Expands an AES-192 key.
     fn from(key: &[u8; 24]) -> Self {
-        let schedule = AesSchedule::aes192(key);
-        Self { schedule }
+        let aes = AesKey::expand(Backend::detected(), &RawKey::Aes192(*key));
+        Self { aes }
     }
 }
 
 impl From<&[u8; 32]> for AesCmKey {
     /// Expands an AES-256 key.
     fn from(key: &[u8; 32]) -> Self {
-        let schedule = AesSchedule::aes256(key);
-        Self { schedule }
+        let aes = AesKey::expand(Backend::detected(), &RawKey::Aes256(*key));
+        Self { aes }
     }
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::backends::message::HmacMessage;
 use crate::backends::soft;
 
 /// The octets of a tag before anybody truncates it.
@@ -74,6 +75,20 @@ impl<'a> HmacSha1Job<'a> {
     #[must_use]
     pub fn tag(&self) -> &[u8; HMAC_SHA1_LEN] {
         &self.tag
+    }
+}
+
+impl HmacMessage for HmacSha1Job<'_> {
+    fn key(&self) -> &HmacSha1Key {
+        self.key
+    }
+
+    fn message(&self) -> &[u8] {
+        self.message
+    }
+
+    fn suffix(&self) -> Option<[u8; 4]> {
+        self.suffix
     }
 }
 

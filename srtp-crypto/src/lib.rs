@@ -28,11 +28,22 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
 mod aes_cm;
+mod aes_f8;
+mod aes_key;
 mod backend;
 mod backends;
+mod gcm_packet;
+mod hmac_packet;
 mod hmac_sha1;
+mod known_answers;
+mod tag;
 
 pub use aes_cm::{AesCmJob, AesCmKey, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN};
+pub use aes_f8::{AesF8Job, AesF8Key};
 pub use backend::Backend;
+pub use gcm_packet::{AesGcmKey, GCM_TAG_LEN, GcmPacketJob, GcmPortions};
+pub use hmac_packet::{Cipher, HmacPacketJob, HmacPortions, PortionsError};
 pub use hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Job, HmacSha1Key};

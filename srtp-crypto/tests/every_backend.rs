@@ -51,7 +51,7 @@ fn rfc3711_b2_keystream_is_reproduced_to_its_last_block() {
     let key = AesCmKey::new(&vector.session_key).unwrap();
     let iv: [u8; 14] = vector.session_salt_shifted[..14].try_into().unwrap();
     assert_eq!(vector.keystream_octets, 1_044_512);
-    for &backend in Backend::available() {
+    for backend in Backend::available() {
         let mut data = vec![0; vector.keystream_octets];
         backend.aes_cm(&mut [AesCmJob::new(&key, iv, &mut data).unwrap()]);
         assert_eq!(vector.blocks.len(), 6);
@@ -73,7 +73,7 @@ fn the_counter_runs_to_its_last_block_without_touching_the_iv() {
     // With the IV all ones a carry out of the 16-bit counter would show.
     let key = AesCmKey::new(&[0x5a; 16]).unwrap();
     let expected = keystream(&[0x5a; 16], [0xff; 14], MAX_KEYSTREAM_LEN);
-    for &backend in Backend::available() {
+    for backend in Backend::available() {
         let mut data = vec![0; MAX_KEYSTREAM_LEN];
         backend.aes_cm(&mut [AesCmJob::new(&key, [0xff; 14], &mut data).unwrap()]);
         assert!(data == expected, "{}", backend.name());
@@ -102,7 +102,7 @@ fn every_length_and_key_size_equals_the_plain_definition() {
         .iter()
         .map(|&len| (0..len).collect())
         .collect();
-    for &backend in Backend::available() {
+    for backend in Backend::available() {
         for key in &keys {
             let expected = keystream(key, [9; 14], 2_100);
             let tag_key = HmacSha1Key::new(key);
@@ -144,7 +144,7 @@ fn rfc2202_tags_are_reproduced() {
             "aa4ae5e15272d00e95705637ce8a3b55ed402112",
         ),
     ];
-    for &backend in Backend::available() {
+    for backend in Backend::available() {
         for (key, message, tag) in cases {
             let key = HmacSha1Key::new(key);
             let mut jobs = [HmacSha1Job::new(&key, message, None)];
@@ -190,7 +190,7 @@ proptest! {
         let raw: Vec<Vec<u8>> = packets.iter().map(|(len, fill, ..)| vec![*fill; *len]).collect();
         let keys: Vec<AesCmKey> = raw.iter().map(|key| AesCmKey::new(key).unwrap()).collect();
         let tag_keys: Vec<HmacSha1Key> = raw.iter().map(|key| HmacSha1Key::new(key)).collect();
-        for &backend in Backend::available() {
+        for backend in Backend::available() {
             let mut data: Vec<Vec<u8>> = packets.iter().map(|packet| packet.3.clone()).collect();
             let mut jobs: Vec<AesCmJob> = data
                 .iter_mut()

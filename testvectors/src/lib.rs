@@ -11,6 +11,7 @@
 
 pub mod libsrtp;
 pub mod rfc3711;
+pub mod rfc7714;
 pub mod srtp_reference;
 pub mod trie;
 

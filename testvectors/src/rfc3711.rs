@@ -21,6 +21,7 @@ pub fn appendix_b() -> AppendixB {
     let blocks = file.b2.blocks.into_iter();
     AppendixB {
         source: file.source,
+        aes_f8: file.b1,
         aes_cm: AesCm {
             session_key: file.b2.session_key,
             session_salt_shifted: file.b2.session_salt_shifted,
@@ -41,6 +42,8 @@ pub fn appendix_b() -> AppendixB {
 pub struct AppendixB {
     /// Where the values come from.
     pub source: String,
+    /// B.1.
+    pub aes_f8: AesF8,
     /// B.2.
     pub aes_cm: AesCm,
     /// B.3.
@@ -48,6 +51,32 @@ pub struct AppendixB {
     /// Beyond the RFC: the SRTCP keys of B.3's master key (labels 3, 4 and 5),
     /// computed by an independent script.
     pub srtcp: SrtcpKeys,
+}
+
+/// B.1: a payload.
+#[derive(Debug, Deserialize)]
+pub struct AesF8 {
+    /// The packet's header, 12 octets.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub rtp_header: Vec<u8>,
+    /// The rollover counter, 4 octets.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub roc: Vec<u8>,
+    /// What is encrypted.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub payload: Vec<u8>,
+    /// 16 octets.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub key: Vec<u8>,
+    /// 4 octets.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub salt: Vec<u8>,
+    /// 16 octets, as the header and the ROC give it.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub iv: Vec<u8>,
+    /// As long as the payload.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub ciphertext: Vec<u8>,
 }
 
 /// B.2: a keystream, by some of its blocks.
@@ -100,6 +129,8 @@ pub struct SrtcpKeys {
 #[derive(Deserialize)]
 struct File {
     source: String,
+    #[serde(rename = "B1_aes_f8")]
+    b1: AesF8,
     #[serde(rename = "B2_aes_cm")]
     b2: FileB2,
     #[serde(rename = "B3_kdf")]
@@ -132,6 +163,10 @@ mod tests {
     fn the_file_loads_with_its_source_and_the_rfcs_lengths() {
         let appendix = appendix_b();
         assert!(appendix.source.contains("RFC 3711"));
+        assert_eq!(
+            appendix.aes_f8.payload.len(),
+            appendix.aes_f8.ciphertext.len()
+        );
         assert_eq!(appendix.aes_cm.session_key.len(), 16);
         assert_eq!(appendix.aes_cm.blocks.len(), 6);
         assert_eq!(appendix.kdf.auth_key.len(), 94);

@@ -10,59 +10,162 @@ use aes::{Aes128Enc, Aes192Enc, Aes256Enc, Block};
 use sha1::block_api::compress;
 use sha1::{Digest, Sha1};
 
-use crate::aes_cm::AesCmJob;
+use super::message::{HmacMessage, Tail, octets, outer_block};
+use crate::aes_cm::{AesCmJob, AesCmKey};
+use crate::aes_f8::{AesF8Job, AesF8Key};
+use crate::aes_key::{AesKey, RawKey};
+use crate::hmac_packet::{Cipher, HmacPacketJob};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Job};
 
-/// The encryption half of an expanded key, which is all that counter mode uses.
-pub(crate) enum AesSchedule {
+/// An expanded key's encryption half, which is all that these modes use.
+pub(crate) enum SoftAes {
     Aes128(Aes128Enc),
     Aes192(Aes192Enc),
     Aes256(Aes256Enc),
 }
 
-impl AesSchedule {
-    pub(crate) fn aes128(key: &[u8; 16]) -> Self {
-        Self::Aes128(Aes128Enc::new(key.into()))
+impl SoftAes {
+    pub(crate) fn expand(key: &RawKey) -> Self {
+        match key {
+            RawKey::Aes128(key) => Self::Aes128(Aes128Enc::new(key.into())),
+            RawKey::Aes192(key) => Self::Aes192(Aes192Enc::new(key.into())),
+            RawKey::Aes256(key) => Self::Aes256(Aes256Enc::new(key.into())),
+        }
     }
 
-    pub(crate) fn aes192(key: &[u8; 24]) -> Self {
-        Self::Aes192(Aes192Enc::new(key.into()))
+    /// Adds to `data` the keystream of the counter blocks `first`, `first` + 1
+    /// and so on.
+    pub(super) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
+        let xor_keystream = XorKeystream {
+            counter: CounterBlock(first),
+            data,
+        };
+        match self {
+            Self::Aes128(key) => key.encrypt_with_backend(xor_keystream),
+            Self::Aes192(key) => key.encrypt_with_backend(xor_keystream),
+            Self::Aes256(key) => key.encrypt_with_backend(xor_keystream),
+        }
     }
 
-    pub(crate) fn aes256(key: &[u8; 32]) -> Self {
-        Self::Aes256(Aes256Enc::new(key.into()))
+    pub(super) fn encrypt_block(&self, block: [u8; 16]) -> [u8; 16] {
+        let mut block = Block::from(block);
+        match self {
+            Self::Aes128(key) => key.encrypt_block(&mut block),
+            Self::Aes192(key) => key.encrypt_block(&mut block),
+            Self::Aes256(key) => key.encrypt_block(&mut block),
+        }
+        block.into()
+    }
+}
+
+impl AesKey {
+    /// Runs `operation` on the key in this backend's form.
+    fn with_soft<R>(&self, operation: impl FnOnce(&SoftAes) -> R) -> R {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Rounds(rounds) => operation(&SoftAes::expand(&rounds.raw_key())),
+            Self::Soft(key) => operation(key),
+        }
     }
 }
 
 pub(crate) fn aes_cm(jobs: &mut [AesCmJob<'_>]) {
     for job in jobs {
-        let xor_keystream = XorKeystream {
-            iv: &job.iv,
-            data: job.data,
-        };
-        match &job.key.schedule {
-            AesSchedule::Aes128(key) => key.encrypt_with_backend(xor_keystream),
-            AesSchedule::Aes192(key) => key.encrypt_with_backend(xor_keystream),
-            AesSchedule::Aes256(key) => key.encrypt_with_backend(xor_keystream),
-        }
+        cm(job.key, job.iv, job.data);
+    }
+}
+
+pub(crate) fn aes_f8(jobs: &mut [AesF8Job<'_>]) {
+    for job in jobs {
+        f8(job.key, job.iv, job.data);
     }
 }
 
 pub(crate) fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
     for job in jobs {
-        let mut state = job.key.inner;
-        let (blocks, rest) = job.message.as_chunks::<SHA1_BLOCK_LEN>();
-        compress(&mut state, blocks);
-        finish_inner(&mut state, rest, job.suffix, job.message.len());
+        job.tag = hmac(job);
+    }
+}
 
-        let inner_hash = octets(&state);
-        state = job.key.outer;
-        let mut block = [0; SHA1_BLOCK_LEN];
-        block[..HMAC_SHA1_LEN].copy_from_slice(&inner_hash);
-        block[HMAC_SHA1_LEN] = 0x80;
-        block[LENGTH_AT..].copy_from_slice(&bit_len(HMAC_SHA1_LEN));
-        compress(&mut state, &[block]);
-        job.tag = octets(&state);
+pub(crate) fn seal_hmac(jobs: &mut [HmacPacketJob<'_>]) {
+    for job in jobs {
+        encrypt(job);
+        let tag = hmac(job);
+        job.put_tag(&tag);
+    }
+}
+
+pub(crate) fn open_hmac(jobs: &mut [HmacPacketJob<'_>]) {
+    for job in jobs {
+        let tag = hmac(job);
+        if job.judge(&tag) {
+            encrypt(job);
+        }
+    }
+}
+
+/// HMAC(K, text) = H(K ^ opad || H(K ^ ipad || text)).
+pub(crate) fn hmac(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
+    let mut inner = message.key().inner;
+    compress(&mut inner, message.body());
+    compress(&mut inner, Tail::of(message).blocks());
+
+    let mut outer = message.key().outer;
+    compress(&mut outer, &[outer_block(&inner)]);
+    octets(&outer)
+}
+
+/// RFC 3711 §4.1.1.
+pub(crate) fn cm(key: &AesCmKey, iv: [u8; 14], data: &mut [u8]) {
+    let mut block = [0; AES_BLOCK_LEN];
+    block[..iv.len()].copy_from_slice(&iv);
+    let first = u128::from_be_bytes(block);
+    key.aes.with_soft(|key| key.xor_keystream(first, data));
+}
+
+/// RFC 3711 §4.1.2.1.
+pub(crate) fn f8(key: &AesF8Key, iv: [u8; 16], data: &mut [u8]) {
+    // IV' = E(k_e XOR m, IV), S(-1) = 0,
+    // S(j) = E(k_e, IV' XOR j XOR S(j-1)).
+    let iv = key.masked.with_soft(|masked| masked.encrypt_block(iv));
+    key.encryption.with_soft(|key| {
+        let mut keystream = [0; 16];
+        for (j, chunk) in data.chunks_mut(16).enumerate() {
+            let j = (j as u128).to_be_bytes();
+            for ((octet, iv), j) in keystream.iter_mut().zip(iv).zip(j) {
+                *octet ^= iv ^ j;
+            }
+            keystream = key.encrypt_block(keystream);
+            for (octet, key) in chunk.iter_mut().zip(keystream) {
+                *octet ^= key;
+            }
+        }
+    });
+}
+
+/// The SHA-1 state after `block`, the first of a message.
+pub(crate) fn sha1_state_after(block: &[u8; 64]) -> [u32; 5] {
+    let mut state = [
+        0x6745_2301,
+        0xefcd_ab89,
+        0x98ba_dcfe,
+        0x1032_5476,
+        0xc3d2_e1f0,
+    ];
+    compress(&mut state, &[*block]);
+    state
+}
+
+/// The plain hash, for keys longer than a block.
+pub(crate) fn sha1(message: &[u8]) -> [u8; HMAC_SHA1_LEN] {
+    Sha1::digest(message).into()
+}
+
+fn encrypt(job: &mut HmacPacketJob<'_>) {
+    match job.encrypted() {
+        (Cipher::Null, _) => {}
+        (Cipher::AesCm(key, iv), data) => cm(key, *iv, data),
+        (Cipher::AesF8(key, iv), data) => f8(key, *iv, data),
     }
 }
 
@@ -70,7 +173,7 @@ pub(crate) fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
 /// The `ctr` crate fills a whole flight of blocks, 64 at AVX-512's width, for
 /// the few that a packet ends with, and once more for the last octets.
 struct XorKeystream<'a> {
-    iv: &'a [u8; 14],
+    counter: CounterBlock,
     data: &'a mut [u8],
 }
 
@@ -89,7 +192,7 @@ impl BlockCipherEncClosure for XorKeystream<'_> {
         } else {
             flight_len
         };
-        let mut counter = CounterBlock::first(self.iv);
+        let mut counter = self.counter;
         let mut rest = self.data;
         while rest.len() >= min_len {
             let mut keystream = Array::<Block, B::ParBlocksSize>::default();
@@ -128,15 +231,8 @@ const AES_BLOCK_LEN: usize = 16;
 struct CounterBlock(u128);
 
 impl CounterBlock {
-    #[inline(always)]
-    fn first(iv: &[u8; 14]) -> Self {
-        let mut block = [0; AES_BLOCK_LEN];
-        block[..iv.len()].copy_from_slice(iv);
-        Self(u128::from_be_bytes(block))
-    }
-
-    /// A job is at most 2^16 blocks, so that the carry of the last one goes
-    /// nowhere.
+    /// No job is so long that the carry of a block before its last one would
+    /// reach the IV.
     #[inline(always)]
     fn next(&mut self) -> Block {
         let block = self.0.to_be_bytes();
@@ -148,60 +244,4 @@ impl CounterBlock {
 #[inline(always)]
 fn xor(a: &[u8; AES_BLOCK_LEN], b: &[u8; AES_BLOCK_LEN]) -> [u8; AES_BLOCK_LEN] {
     (u128::from_ne_bytes(*a) ^ u128::from_ne_bytes(*b)).to_ne_bytes()
-}
-
-/// The SHA-1 state after `block`, the first of a message.
-pub(crate) fn sha1_state_after(block: &[u8; SHA1_BLOCK_LEN]) -> [u32; 5] {
-    let mut state = [
-        0x6745_2301,
-        0xefcd_ab89,
-        0x98ba_dcfe,
-        0x1032_5476,
-        0xc3d2_e1f0,
-    ];
-    compress(&mut state, &[*block]);
-    state
-}
-
-/// The plain hash, for keys longer than a block.
-pub(crate) fn sha1(message: &[u8]) -> [u8; HMAC_SHA1_LEN] {
-    Sha1::digest(message).into()
-}
-
-/// The octets of a SHA-1 block.
-const SHA1_BLOCK_LEN: usize = 64;
-
-/// Where SHA-1's 64-bit message length stands in the last block.
-const LENGTH_AT: usize = SHA1_BLOCK_LEN - 8;
-
-/// Compresses what is left of the inner message, its suffix and its padding:
-/// one block, or two where they do not fit one.
-fn finish_inner(state: &mut [u32; 5], rest: &[u8], suffix: Option<[u8; 4]>, message_len: usize) {
-    let mut tail = [[0; SHA1_BLOCK_LEN]; 2];
-    let flat = tail.as_flattened_mut();
-    let mut end = rest.len();
-    flat[..end].copy_from_slice(rest);
-    let mut inner_len = message_len;
-    if let Some(suffix) = suffix {
-        flat[end..end + suffix.len()].copy_from_slice(&suffix);
-        end += suffix.len();
-        inner_len += suffix.len();
-    }
-    flat[end] = 0x80;
-    let blocks = if end < LENGTH_AT { 1 } else { 2 };
-    flat[blocks * SHA1_BLOCK_LEN - 8..blocks * SHA1_BLOCK_LEN].copy_from_slice(&bit_len(inner_len));
-    compress(state, &tail[..blocks]);
-}
-
-/// The length field of an HMAC half: its key's block and `len` octets, in bits.
-fn bit_len(len: usize) -> [u8; 8] {
-    ((SHA1_BLOCK_LEN as u64 + len as u64) * 8).to_be_bytes()
-}
-
-fn octets(state: &[u32; 5]) -> [u8; HMAC_SHA1_LEN] {
-    let mut octets = [0; HMAC_SHA1_LEN];
-    for (octets, word) in octets.chunks_exact_mut(4).zip(state) {
-        octets.copy_from_slice(&word.to_be_bytes());
-    }
-    octets
 }

@@ -1,0 +1,96 @@
+//! A window: the messages that are hashed together, and their hashes.
+
+use crate::backends::message::{Block, HmacMessage, Tail};
+use crate::hmac_packet::HmacPacketJob;
+
+/// The most messages that the lanes of the widest backend choose from. More
+/// would fill unequal lanes better, and leave the nearest cache.
+pub(super) const WINDOW: usize = 64;
+
+/// The octets of packets in a window, which are encrypted first and hashed
+/// afterwards: two thirds of the 32 KiB that a nearest cache has.
+const WINDOW_OCTETS: usize = 21 * 1024;
+
+/// How many of `jobs` make the next window: as many as stay in the nearest
+/// cache, but enough to fill `lanes`.
+pub(super) fn next_len(jobs: &[HmacPacketJob<'_>], lanes: usize) -> usize {
+    let mut octets = 0;
+    let mut len = 0;
+    for job in jobs.iter().take(WINDOW) {
+        octets += job.packet_len();
+        if octets > WINDOW_OCTETS && len >= lanes {
+            return len - len % lanes;
+        }
+        len += 1;
+    }
+    len
+}
+
+/// The tails of a window's messages.
+pub(super) struct Tails<const W: usize>([Tail; W]);
+
+impl<const W: usize> Tails<W> {
+    /// Those of `messages`, of which there are at most `W`.
+    #[inline]
+    pub(super) fn of(messages: &[impl HmacMessage]) -> Self {
+        let mut tails = [const { Tail::EMPTY }; W];
+        for (tail, message) in tails.iter_mut().zip(messages) {
+            tail.fill(message);
+        }
+        Self(tails)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, position: usize) -> &[Block] {
+        self.0[position].blocks()
+    }
+}
+
+/// The positions of a window's messages, those of the most blocks first.
+pub(super) fn longest_first<const W: usize>(messages: &[impl HmacMessage]) -> [u8; W] {
+    const CLASSES: usize = 32;
+    let mut class = [0u8; W];
+    let mut starts = [0u8; CLASSES + 1];
+    for (class, message) in class.iter_mut().zip(messages) {
+        let blocks = message.body().len() + 1;
+        *class = (CLASSES - blocks.min(CLASSES)) as u8;
+        starts[usize::from(*class) + 1] += 1;
+    }
+    let mut order = [0u8; W];
+    if starts[1..].contains(&(messages.len() as u8)) {
+        for (position, order) in order.iter_mut().enumerate() {
+            *order = position as u8;
+        }
+        return order;
+    }
+    for class in 1..starts.len() {
+        starts[class] += starts[class - 1];
+    }
+    for (position, class) in class.iter().enumerate().take(messages.len()) {
+        let start = &mut starts[usize::from(*class)];
+        order[usize::from(*start)] = position as u8;
+        *start += 1;
+    }
+    order
+}
+
+/// The inner hashes of a window's messages, by word and position.
+#[repr(C, align(64))]
+pub(super) struct Digests<const W: usize>([[u32; W]; 5]);
+
+impl<const W: usize> Digests<W> {
+    pub(super) const ZERO: Self = Self([[0; W]; 5]);
+
+    #[inline]
+    pub(super) fn set(&mut self, position: usize, digest: [u32; 5]) {
+        for (words, word) in self.0.iter_mut().zip(digest) {
+            words[position] = word;
+        }
+    }
+
+    /// One word of the `L` hashes from `position` on, which is a multiple of `L`.
+    #[inline]
+    pub(super) fn column<const L: usize>(&self, word: usize, position: usize) -> &[u32; L] {
+        &self.0[word].as_chunks().0[position / L]
+    }
+}
