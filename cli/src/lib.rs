@@ -10,6 +10,7 @@ pub mod demo;
 pub mod g711;
 pub mod heard;
 pub mod identity_file;
+pub mod interrupt;
 pub mod keys_file;
 pub mod known_peers;
 pub mod leg_driver;
@@ -31,6 +32,7 @@ pub mod wire_recorder;
 
 mod args;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -53,8 +55,18 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Whoever closes the pipe has heard enough, and reads no error.
+            if !is_broken_pipe(&error) {
+                let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            }
             EXIT_UNUSABLE.into()
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
 }

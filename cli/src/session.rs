@@ -1,14 +1,13 @@
 //! One call of one leg, from its start to its end.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use callseal_endpoint::{EndReason, Event, ExportedKeys, Pins, Remote, Secured, Statistics, Step};
 use callseal_sts::{Failure, Number, Refusal};
 
 use crate::heard::Heard;
+use crate::interrupt::Interrupt;
 use crate::leg_driver::{Happening, LegDriver, Strangers};
 use crate::look_up::describe;
 
@@ -61,9 +60,8 @@ impl Observer for () {
 /// What can end a call besides its script.
 #[derive(Clone, Debug, Default)]
 pub struct Bounds {
-    /// Set from outside, together with waking the leg: the call ends with a
-    /// BYE.
-    pub interrupted: Arc<AtomicBool>,
+    /// Ends the call with a BYE.
+    pub interrupt: Interrupt,
     /// How long it may take to be secured.
     pub set_up_limit: Option<Duration>,
     /// Whether a peer's changed key is accepted.
@@ -204,7 +202,7 @@ impl Session<'_> {
         if self.has_hung_up {
             return None;
         }
-        if self.bounds.interrupted.load(Ordering::Relaxed) {
+        if self.bounds.interrupt.has_come() {
             self.hang_up(now, "interrupted");
             return None;
         }

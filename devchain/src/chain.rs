@@ -54,7 +54,7 @@ impl DevChain {
                 chain_id: genesis.chain_id,
                 kept_blocks: genesis.kept_blocks,
                 next_timestamp: None,
-                head: block,
+                head: Arc::new(block),
                 past: VecDeque::new(),
             })),
         }
@@ -168,7 +168,9 @@ impl DevChain {
         &self,
         transactions: impl IntoIterator<Item = Transaction>,
     ) -> Result<Vec<Receipt>, SendError> {
-        self.lock().transact_all(transactions)
+        // The iterator is the caller's code, and may ask this chain something.
+        let transactions: Vec<_> = transactions.into_iter().collect();
+        self.lock().transact_all(&transactions)
     }
 
     /// Makes an empty block and returns its hash.
@@ -215,8 +217,8 @@ impl DevChain {
         Ok(())
     }
 
-    /// A kept block, or whether it was one of this chain's at all.
-    pub(crate) fn block(&self, block_hash: B256) -> Option<Block> {
+    /// A kept block.
+    pub(crate) fn block(&self, block_hash: B256) -> Option<Arc<Block>> {
         self.lock().block(block_hash).cloned()
     }
 
@@ -241,16 +243,13 @@ struct Chain {
     chain_id: u64,
     kept_blocks: usize,
     next_timestamp: Option<u64>,
-    head: Block,
+    head: Arc<Block>,
     /// The kept blocks before the head, oldest first, without a gap.
-    past: VecDeque<Block>,
+    past: VecDeque<Arc<Block>>,
 }
 
 impl Chain {
-    fn transact_all(
-        &mut self,
-        transactions: impl IntoIterator<Item = Transaction>,
-    ) -> Result<Vec<Receipt>, SendError> {
+    fn transact_all(&mut self, transactions: &[Transaction]) -> Result<Vec<Receipt>, SendError> {
         // On a copy, which shares everything, so that an error leaves no block behind.
         let mut ahead = Self {
             past: self.past.clone(),
@@ -260,7 +259,7 @@ impl Chain {
         let mut receipts = Vec::new();
         let mut draft = ahead.draft();
         for transaction in transactions {
-            while let Run::NoRoom = draft.run(&transaction, |number| ahead.hash_of(number))? {
+            while let Run::NoRoom = draft.run(transaction, |number| ahead.hash_of(number))? {
                 if draft.is_empty() {
                     return Err(SendError::Invalid("no block has enough gas for it".into()));
                 }
@@ -289,13 +288,13 @@ impl Chain {
     fn append(&mut self, block: Block) {
         self.next_timestamp = None;
         self.past
-            .push_back(std::mem::replace(&mut self.head, block));
+            .push_back(std::mem::replace(&mut self.head, Arc::new(block)));
         while self.past.len() >= self.kept_blocks {
             self.past.pop_front();
         }
     }
 
-    fn block(&self, hash: B256) -> Option<&Block> {
+    fn block(&self, hash: B256) -> Option<&Arc<Block>> {
         self.blocks().find(|block| block.hash == hash)
     }
 
@@ -306,7 +305,7 @@ impl Chain {
     }
 
     /// The kept blocks, newest first: those are asked for.
-    fn blocks(&self) -> impl Iterator<Item = &Block> {
+    fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
         std::iter::once(&self.head).chain(self.past.iter().rev())
     }
 }

@@ -1,12 +1,19 @@
 //! The subscriber registry on the embedded chain, with types instead of calldata.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_sol_types::{SolCall, SolConstructor, SolEventInterface, SolInterface};
+use alloy_sol_types::{SolCall, SolConstructor, SolEventInterface};
 use callseal_registry_client::{RegistryConfig, layout, record_hash};
 
 use self::abi::Registry as contract;
+use self::error::refusal;
 use crate::chain::DevChain;
 use crate::transaction::{Outcome, Receipt, SendError, Transaction};
+
+mod error;
+mod event;
+
+pub use self::error::RegistryError;
+pub use self::event::RegistryEvent;
 
 /// The contract's interface and bytecode, from the committed artifact.
 mod abi {
@@ -366,158 +373,6 @@ impl Entry {
     }
 }
 
-/// Something that the registry logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RegistryEvent {
-    /// The operator's keys came into force.
-    OperatorKeysSet {
-        /// The only account that may approve.
-        account: Address,
-        /// How many key sets there were, this one included.
-        revision: u32,
-    },
-    /// A number was claimed.
-    ClientAdded {
-        /// The number's hash.
-        number_hash: B256,
-        /// Who claims it.
-        sender: Address,
-        /// The identity key, SEC 1 compressed.
-        key: [u8; 33],
-        /// The hash of the enrolment token.
-        token_hash: B256,
-        /// What an approval has to name.
-        record_hash: B256,
-    },
-    /// A claim was removed.
-    ClientDropped {
-        /// The number's hash.
-        number_hash: B256,
-        /// Who had claimed it.
-        sender: Address,
-    },
-    /// A claim was approved.
-    ClientApproved {
-        /// The number's hash.
-        number_hash: B256,
-        /// Who had claimed it.
-        holder: Address,
-        /// The identity key, SEC 1 compressed.
-        key: [u8; 33],
-        /// The record's revision.
-        revision: u32,
-        /// What was approved.
-        record_hash: B256,
-    },
-}
-
-impl From<contract::RegistryEvents> for RegistryEvent {
-    fn from(event: contract::RegistryEvents) -> Self {
-        use contract::RegistryEvents as Events;
-
-        let key = |prefix: u8, x: B256| {
-            let mut key = [prefix; 33];
-            key[1..].copy_from_slice(&x.0);
-            key
-        };
-        match event {
-            Events::OperatorKeysSet(event) => Self::OperatorKeysSet {
-                account: event.account,
-                revision: event.revision,
-            },
-            Events::ClientAdded(event) => Self::ClientAdded {
-                number_hash: event.numberHash,
-                sender: event.sender,
-                key: key(event.keyPrefix, event.keyX),
-                token_hash: event.tokenHash,
-                record_hash: event.recordHash,
-            },
-            Events::ClientDropped(event) => Self::ClientDropped {
-                number_hash: event.numberHash,
-                sender: event.sender,
-            },
-            Events::ClientApproved(event) => Self::ClientApproved {
-                number_hash: event.numberHash,
-                holder: event.holder,
-                key: key(event.keyPrefix, event.keyX),
-                revision: event.revision,
-                record_hash: event.recordHash,
-            },
-        }
-    }
-}
-
-/// Why the registry did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegistryError {
-    /// The caller is not the operator.
-    #[error("{caller} is not the operator")]
-    NotOperator {
-        /// Who called.
-        caller: Address,
-    },
-    /// The caller is neither the claim's sender nor the operator.
-    #[error("{caller} is neither the claim's sender nor the operator")]
-    NotSenderNorOperator {
-        /// Who called.
-        caller: Address,
-    },
-    /// A key is not 64 octets long.
-    #[error("a key has 64 octets, this one {len}")]
-    BadKeyLength {
-        /// Its octets.
-        len: U256,
-    },
-    /// A key is not a point of secp256k1.
-    #[error("the key is not on secp256k1")]
-    KeyNotOnCurve,
-    /// A proof of possession is not 65 octets long.
-    #[error("a proof of possession has 65 octets, this one {len}")]
-    BadProofLength {
-        /// Its octets.
-        len: U256,
-    },
-    /// A proof of possession is not by the key, or not for this claim.
-    #[error("the proof of possession fails")]
-    BadProofOfPossession,
-    /// An identity key is the sender's wallet key.
-    #[error("the identity key is the key of wallet {wallet}")]
-    IdentityIsWallet {
-        /// The wallet.
-        wallet: Address,
-    },
-    /// There is no such claim.
-    #[error("nothing is pending for number {number_hash} and sender {sender}")]
-    NotPending {
-        /// The number's hash.
-        number_hash: B256,
-        /// Who would have claimed it.
-        sender: Address,
-    },
-    /// The claim is not the one that was checked.
-    #[error("{pending} is pending, {expected} was to be approved")]
-    RecordMismatch {
-        /// The hash of what was checked.
-        expected: B256,
-        /// The hash of what is pending.
-        pending: B256,
-    },
-    /// The number has an approved record.
-    #[error("number {number_hash} is approved already")]
-    AlreadyApproved {
-        /// The number's hash.
-        number_hash: B256,
-    },
-    /// The contract ended in a way that its interface does not have.
-    #[error("the registry answered unexpectedly: {0:?}")]
-    Unexpected(Outcome),
-    /// The chain did not take the transaction.
-    #[error(transparent)]
-    Send(#[from] SendError),
-}
-
 fn add_client_call(claim: &Claim) -> contract::addClientCall {
     contract::addClientCall {
         numberHash: claim.number_hash,
@@ -543,37 +398,5 @@ fn done(receipt: Receipt) -> Result<Receipt, RegistryError> {
     match receipt.outcome {
         Outcome::Returned(_) => Ok(receipt),
         failed => Err(refusal(failed)),
-    }
-}
-
-/// What the contract's custom errors say.
-fn refusal(outcome: Outcome) -> RegistryError {
-    use contract::RegistryErrors as Errors;
-
-    let Outcome::Reverted(data) = &outcome else {
-        return RegistryError::Unexpected(outcome);
-    };
-    let Ok(error) = contract::RegistryErrors::abi_decode(data) else {
-        return RegistryError::Unexpected(outcome);
-    };
-    match error {
-        Errors::NotOperator(e) => RegistryError::NotOperator { caller: e.caller },
-        Errors::NotSenderNorOperator(e) => RegistryError::NotSenderNorOperator { caller: e.caller },
-        Errors::BadKeyLength(e) => RegistryError::BadKeyLength { len: e.length },
-        Errors::KeyNotOnCurve(_) => RegistryError::KeyNotOnCurve,
-        Errors::BadProofLength(e) => RegistryError::BadProofLength { len: e.length },
-        Errors::BadProofOfPossession(_) => RegistryError::BadProofOfPossession,
-        Errors::IdentityIsWallet(e) => RegistryError::IdentityIsWallet { wallet: e.wallet },
-        Errors::NotPending(e) => RegistryError::NotPending {
-            number_hash: e.numberHash,
-            sender: e.sender,
-        },
-        Errors::RecordMismatch(e) => RegistryError::RecordMismatch {
-            expected: e.expected,
-            pending: e.pending,
-        },
-        Errors::AlreadyApproved(e) => RegistryError::AlreadyApproved {
-            number_hash: e.numberHash,
-        },
     }
 }

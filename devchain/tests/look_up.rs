@@ -225,11 +225,14 @@ fn a_registry_answers_for_itself_alone() {
 
 #[test]
 fn two_legs_look_each_other_up_at_the_same_time() {
+    fn shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
+
     let (chain, registry) = registry();
     let (alice, bob) = (Subscriber::new(&chain, 1), Subscriber::new(&chain, 2));
     for subscriber in [&alice, &bob] {
         subscriber.enrol(&chain, &registry);
     }
+    shareable(&chain);
     let keys = thread::scope(|scope| {
         let legs = [&alice, &bob].map(|subscriber| {
             let mut reader = Registry::new(registry.config(), chain.head(), chain.clone());

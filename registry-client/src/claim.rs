@@ -34,6 +34,14 @@ pub fn proof_of_possession_digest(
 /// Names a claim's whole content: what an approval has to say it approves.
 ///
 /// `key` is SEC 1 compressed.
+///
+/// ```
+/// use alloy_primitives::{Address, B256};
+/// use callseal_registry_client::record_hash;
+///
+/// let claim = |key| record_hash(B256::ZERO, Address::ZERO, key, B256::ZERO);
+/// assert_ne!(claim(&[2; 33]), claim(&[3; 33]));
+/// ```
 #[must_use]
 pub fn record_hash(number_hash: B256, sender: Address, key: &[u8; 33], token_hash: B256) -> B256 {
     let [prefix, x @ ..] = *key;

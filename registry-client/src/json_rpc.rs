@@ -74,6 +74,14 @@ pub fn header(response: &[u8], id: u64) -> Result<Option<Header>, ResponseError>
 /// # Errors
 ///
 /// [`ResponseError`] when there is no answer in `response`.
+///
+/// ```
+/// use callseal_registry_client::json_rpc;
+///
+/// let response = br#"{"jsonrpc":"2.0","id":7,"result":{"accountProof":["0x80"],"storageProof":[]}}"#;
+/// assert_eq!(json_rpc::proof(response, 7)?.account, [[0x80]]);
+/// # Ok::<(), json_rpc::ResponseError>(())
+/// ```
 pub fn proof(response: &[u8], id: u64) -> Result<RawProof, ResponseError> {
     let proof: Proof = result(response, id)?;
     let nodes = |nodes: Vec<Bytes>| nodes.into_iter().map(Vec::from).collect();

@@ -24,6 +24,14 @@ const CLIENTS: u64 = 3;
 const PENDING: u64 = 4;
 
 /// The slots that hold the approved record of a number.
+///
+/// ```
+/// use callseal_registry_client::{layout, number_hash};
+///
+/// let [key, packed] = layout::client_slots(number_hash("+8613800000001")?);
+/// assert_ne!(key, packed);
+/// # Ok::<(), callseal_registry_client::NumberError>(())
+/// ```
 #[must_use]
 pub fn client_slots(number_hash: B256) -> [B256; RECORD_SLOTS] {
     let base = mapping_entry(number_hash, B256::from(U256::from(CLIENTS)));

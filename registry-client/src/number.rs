@@ -8,7 +8,7 @@ use alloy_primitives::{B256, keccak256};
 ///
 /// # Errors
 ///
-/// [`NumberError`] when `number` is not a plus sign and 2 to 15 digits.
+/// [`NumberError`] when `number` is not a plus sign and 2 to 15 digits, the first not 0.
 ///
 /// ```
 /// let hash = callseal_registry_client::number_hash("+8613800000001")?;
@@ -25,6 +25,9 @@ pub fn number_hash(number: &str) -> Result<B256, NumberError> {
         return Err(NumberError::Length {
             digits: digits.len(),
         });
+    }
+    if digits.starts_with('0') {
+        return Err(NumberError::LeadingZero);
     }
     Ok(keccak256([b"tel:", number.as_bytes()].concat()))
 }
@@ -50,6 +53,9 @@ pub enum NumberError {
         /// How many digits it has.
         digits: usize,
     },
+    /// Its first digit is 0.
+    #[error("a number begins with its country code, and no country code begins with 0")]
+    LeadingZero,
 }
 
 #[cfg(test)]
@@ -81,6 +87,7 @@ mod tests {
                 },
             ),
             ("tel:+1234", NumberError::NoPlus),
+            ("+013800000001", NumberError::LeadingZero),
         ] {
             assert_eq!(number_hash(text), Err(why), "{text:?}");
         }

@@ -24,6 +24,7 @@ pub struct RegistryConfig {
 }
 
 /// A reader of one operator's registry, as it stood after one trusted block.
+#[derive(Debug)]
 pub struct Registry<T> {
     config: RegistryConfig,
     trusted_block: B256,

@@ -12,6 +12,26 @@ use crate::proof::{ProofError, walk};
 /// # Errors
 ///
 /// [`SlotsError`] names the first slot whose proof fails.
+///
+/// ```
+/// use alloy_primitives::{Address, B256, keccak256};
+/// use alloy_trie::nodes::LeafNode;
+/// use alloy_trie::{HashBuilder, Nibbles, TrieAccount};
+/// use callseal_registry_client::{verify_account, verify_slots};
+///
+/// // A state of one account, whose storage is empty: its leaf is the whole proof.
+/// let leaf = alloy_rlp::encode(TrieAccount::default());
+/// let mut builder = HashBuilder::default();
+/// builder.add_leaf(Nibbles::unpack(keccak256(Address::ZERO)), &leaf);
+/// let state_root = builder.root();
+/// let node = LeafNode::new(Nibbles::unpack(keccak256(Address::ZERO)), leaf);
+/// let proof = [alloy_rlp::encode(node)];
+///
+/// let account = verify_account(state_root, Address::ZERO, &proof)?.ok_or("absent")?;
+/// assert_eq!(verify_slots(&account, &[B256::ZERO], &[vec![]])?, [B256::ZERO]);
+/// assert!(verify_slots(&account, &[B256::ZERO], &[]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify_slots(
     account: &VerifiedAccount,
     slots: &[B256],

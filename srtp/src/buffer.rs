@@ -11,6 +11,15 @@ pub(crate) fn packet_of(buf: &mut [u8], len: usize) -> Result<&mut [u8], Unprote
         .ok_or(UnprotectError::BeyondBuffer { len, buffer_len })
 }
 
+/// The packet to protect, as long as its sender says it is; behind it
+/// `trailer_len` octets at least will be needed.
+pub(crate) fn plain_of(buf: &[u8], len: usize, trailer_len: usize) -> Result<&[u8], ProtectError> {
+    let buffer_len = buf.len();
+    let needed = len.saturating_add(trailer_len);
+    let no_room = ProtectError::NoRoom { buffer_len, needed };
+    buf.get(..len).ok_or(no_room)
+}
+
 /// The octets that a protected packet of this layout takes up.
 pub(crate) fn room_of(
     buf: &mut [u8],

@@ -51,6 +51,18 @@ impl PacketIndex {
     pub fn seq(self) -> u16 {
         self.0 as u16
     }
+
+    pub(crate) fn divided_by_power_of_two(self, exponent: u8) -> Self {
+        Self(self.0 >> exponent)
+    }
+}
+
+impl From<RtcpIndex> for PacketIndex {
+    /// The 31 bits where SRTP has its 48: what key derivation takes in
+    /// (RFC 3711 §4.3.2).
+    fn from(index: RtcpIndex) -> Self {
+        Self(u64::from(index.0))
+    }
 }
 
 impl fmt::Display for PacketIndex {
@@ -136,6 +148,15 @@ impl Estimate {
             restarts: progress.set_roc.is_some(),
         };
         Some((estimate, index))
+    }
+
+    /// The index of an SRTP packet that says its ROC itself, or is tried with
+    /// another one than it seems to have.
+    pub(crate) fn of_index(index: PacketIndex, restarts: bool) -> Self {
+        Self {
+            index: index.0,
+            restarts,
+        }
     }
 
     /// The index that an SRTCP packet says it has.

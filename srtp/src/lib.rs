@@ -46,6 +46,9 @@
 extern crate alloc;
 
 mod buffer;
+mod cryptex;
+mod event;
+mod extension;
 mod index;
 mod keys;
 mod packet;
@@ -53,6 +56,7 @@ mod policy;
 mod profile;
 mod receiver;
 mod replay;
+mod roc_carrying;
 mod rtcp;
 mod rtp;
 mod sender;
@@ -63,13 +67,18 @@ mod transform;
 
 pub use callseal_srtp_crypto::Backend;
 
+pub use cryptex::Cryptex;
+pub use event::Event;
+pub use extension::ExtensionIds;
 pub use index::{PacketIndex, RtcpIndex};
 pub use keys::{
-    AddKeyError, KeyError, Label, MAX_MKI_LEN, MasterKey, Mki, MkiError, RemoveKeyError, UnknownMki,
+    AddKeyError, IndexRange, KeyDerivationRate, KeyError, KeyLifetime, KeyLifetimeError, Label,
+    MAX_MKI_LEN, MasterKey, Mki, MkiError, RemoveKeyError, UnknownMki, UnknownRange,
 };
 pub use packet::Malformed;
 pub use policy::{Policy, SetUpError};
 pub use profile::Profile;
 pub use receiver::{Receiver, UnprotectError, Unprotected};
-pub use sender::{ProtectError, Sender, SetRocError};
+pub use roc_carrying::{RocCarrying, RocCarryingMode};
+pub use sender::{ProtectError, Sender, SetRocError, SetRtcpIndexError};
 pub use stream::{Counters, StreamCounters};

@@ -5,28 +5,49 @@
 pub(crate) struct RtpHeader {
     pub(crate) ssrc: u32,
     pub(crate) seq: u16,
+    /// The CSRCs, in octets.
+    pub(crate) csrc_len: usize,
+    pub(crate) extension: Option<Extension>,
     /// The fixed header, the CSRCs and the extension: where the payload begins.
     pub(crate) len: usize,
+}
+
+/// A header extension (RFC 3550 §5.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extension {
+    /// The field "defined by profile", which says what the body is made of.
+    pub(crate) defined_by_profile: u16,
+    /// The body behind the first word, in octets.
+    pub(crate) body_len: usize,
 }
 
 impl RtpHeader {
     /// The fixed header alone, in octets.
     pub(crate) const FIXED_LEN: usize = 12;
 
+    /// The extension's first word, in octets.
+    pub(crate) const EXTENSION_WORD_LEN: usize = 4;
+
     /// Reads the header of `packet`, which is without any trailer.
     pub(crate) fn parse(packet: &[u8]) -> Result<Self, Malformed> {
         let fixed = fixed_header::<{ Self::FIXED_LEN }>(packet)?;
-        let csrc_count = usize::from(fixed[0] & 0x0f);
+        let csrc_len = usize::from(fixed[0] & 0x0f) * 4;
         let has_extension = fixed[0] & 0x10 != 0;
 
         // At most 12 + 15 * 4 + 4 + 65,535 * 4 octets: no sum overflows.
-        let mut len = Self::FIXED_LEN + csrc_count * 4;
+        let mut len = Self::FIXED_LEN + csrc_len;
+        let mut extension = None;
         if has_extension {
-            let extension = packet.get(len..).and_then(<[u8]>::first_chunk::<4>);
-            let Some(&[_, _, words @ ..]) = extension else {
-                return Err(too_short(packet, len + 4));
+            let word = packet.get(len..).and_then(<[u8]>::first_chunk::<4>);
+            let Some(&[profile_0, profile_1, words @ ..]) = word else {
+                return Err(too_short(packet, len + Self::EXTENSION_WORD_LEN));
             };
-            len += 4 + usize::from(u16::from_be_bytes(words)) * 4;
+            let body_len = usize::from(u16::from_be_bytes(words)) * 4;
+            len += Self::EXTENSION_WORD_LEN + body_len;
+            extension = Some(Extension {
+                defined_by_profile: u16::from_be_bytes([profile_0, profile_1]),
+                body_len,
+            });
         }
         if packet.len() < len {
             return Err(too_short(packet, len));
@@ -36,8 +57,23 @@ impl RtpHeader {
         Ok(Self {
             ssrc: u32::from_be_bytes(ssrc),
             seq: u16::from_be_bytes([seq_0, seq_1]),
+            csrc_len,
+            extension,
             len,
         })
+    }
+
+    /// The sequence number of `packet`, which may not be one.
+    pub(crate) fn seq_of(packet: &[u8]) -> u16 {
+        match packet {
+            [_, _, seq_0, seq_1, ..] => u16::from_be_bytes([*seq_0, *seq_1]),
+            _ => 0,
+        }
+    }
+
+    /// Where the extension's first word stands, or would stand.
+    pub(crate) fn extension_start(&self) -> usize {
+        Self::FIXED_LEN + self.csrc_len
     }
 }
 
@@ -141,7 +177,12 @@ mod tests {
                             Ok(RtpHeader {
                                 ssrc: 0xdead_beef,
                                 seq: 0x1234,
-                                len: header_len
+                                len: header_len,
+                                csrc_len: usize::from(csrc_count) * 4,
+                                extension: words.map(|words| Extension {
+                                    defined_by_profile: 0xbede,
+                                    body_len: usize::from(words) * 4,
+                                }),
                             })
                         );
                     }

@@ -1,14 +1,18 @@
 //! The receiving half of a session: its keys, its streams, and what can be set.
 
+use alloc::vec::Vec;
+
+use crate::cryptex::NotCryptex;
+use crate::event::Event;
 use crate::index::PacketIndex;
-use crate::keys::{AddKeyError, Key, Keyring, MasterKey, Mki, UnknownMki};
+use crate::keys::{AddKeyError, IndexRange, Keyring, MasterKey, Mki, UnknownMki, UnknownRange};
 use crate::packet::Malformed;
 use crate::policy::{Policy, SetUpError};
 use crate::replay::Stale;
 use crate::sender::SetRocError;
 use crate::stream::{ReceiverStream, StreamCounters};
 use crate::streams::{SsrcHash, StreamTable};
-use crate::trailer::{Layout, Trailer};
+use crate::trailer::{Layout, RtpTrailer, Trailer};
 use crate::transform::OpenError;
 
 /// Authenticates and opens the SRTP and SRTCP packets of one direction of a
@@ -31,10 +35,12 @@ use crate::transform::OpenError;
 #[derive(Debug)]
 pub struct Receiver {
     pub(crate) policy: Policy,
-    pub(crate) rtp_trailer: Trailer,
+    pub(crate) rtp_trailer: RtpTrailer,
     pub(crate) rtcp_trailer: Trailer,
     pub(crate) streams: StreamTable<ReceiverStream>,
-    keys: Keyring,
+    pub(crate) keys: Keyring,
+    /// For the keystream of a header extension.
+    pub(crate) scratch: Vec<u8>,
 }
 
 impl Receiver {
@@ -46,8 +52,9 @@ impl Receiver {
     /// profile's.
     pub fn new(policy: Policy, key: MasterKey) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let keys = Keyring::unnamed(&policy, &key);
-        Ok(Self::with_keys(policy, keys, &key))
+        let hash = SsrcHash::new(&key.stream_hash_seed());
+        let keys = Keyring::unnamed(&policy, key);
+        Ok(Self::with_keys(policy, keys, hash))
     }
 
     /// A receiver of packets that name their key by an MKI as long as this one.
@@ -58,19 +65,40 @@ impl Receiver {
     /// profile's.
     pub fn with_mki(policy: Policy, mki: Mki, key: MasterKey) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let keys = Keyring::named(&policy, mki, &key);
-        Ok(Self::with_keys(policy, keys, &key))
+        let hash = SsrcHash::new(&key.stream_hash_seed());
+        let keys = Keyring::named(&policy, mki, key);
+        Ok(Self::with_keys(policy, keys, hash))
     }
 
-    fn with_keys(policy: Policy, keys: Keyring, key: &MasterKey) -> Self {
-        let (mki_len, profile) = (keys.mki_len(), policy.profile());
+    /// A receiver whose packets find their key by their index, beginning with
+    /// this one (RFC 3711 §8.1.1): for a session of one stream, since SRTP's
+    /// indexes are counted for each stream. SRTCP uses the key of the newest
+    /// SRTP packet of its SSRC.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds or the key is another
+    /// profile's.
+    pub fn with_range(
+        policy: Policy,
+        range: IndexRange,
+        key: MasterKey,
+    ) -> Result<Self, SetUpError> {
+        policy.check(&key)?;
         let hash = SsrcHash::new(&key.stream_hash_seed());
+        let keys = Keyring::ranged(&policy, range, key);
+        Ok(Self::with_keys(policy, keys, hash))
+    }
+
+    fn with_keys(policy: Policy, keys: Keyring, hash: SsrcHash) -> Self {
+        let mki_len = keys.mki_len();
         Self {
-            rtp_trailer: Trailer::of_rtp(mki_len, profile.rtp_tag_len()),
-            rtcp_trailer: Trailer::of_rtcp(mki_len, profile.rtcp_tag_len()),
+            rtp_trailer: RtpTrailer::new(&policy, mki_len),
+            rtcp_trailer: policy.rtcp_trailer(mki_len),
             streams: StreamTable::new(policy.max_streams(), hash),
             policy,
             keys,
+            scratch: Vec::new(),
         }
     }
 
@@ -84,7 +112,7 @@ impl Receiver {
     /// the plain one.
     #[must_use]
     pub fn max_trailer_len(&self) -> usize {
-        self.rtp_trailer.len().max(self.rtcp_trailer.len())
+        self.rtp_trailer.max_len().max(self.rtcp_trailer.len())
     }
 
     /// Adds a key, which packets may name from now on.
@@ -94,7 +122,7 @@ impl Receiver {
     /// [`AddKeyError`]: another profile, an MKI of another length or one that
     /// is taken, or a session without MKIs. The receiver is as before.
     pub fn add_key(&mut self, mki: Mki, key: MasterKey) -> Result<(), AddKeyError> {
-        self.keys.add(&self.policy, mki, &key)
+        self.keys.add(&self.policy, mki, key)
     }
 
     /// Forgets a key, whose memory is wiped. Packets that name it are refused
@@ -107,6 +135,32 @@ impl Receiver {
         let place = self.keys.place_of(mki).ok_or(UnknownMki)?;
         self.keys.remove(place);
         Ok(())
+    }
+
+    /// Adds a key for the packets with these indexes.
+    ///
+    /// # Errors
+    ///
+    /// [`AddKeyError`]: another profile, indexes that another key is for, or a
+    /// session that was not begun with a range. The receiver is as before.
+    pub fn add_range(&mut self, range: IndexRange, key: MasterKey) -> Result<(), AddKeyError> {
+        self.keys.add_range(&self.policy, range, key)
+    }
+
+    /// Forgets the key that was added with exactly this range.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownRange`] where there is none.
+    pub fn remove_range(&mut self, range: IndexRange) -> Result<(), UnknownRange> {
+        let place = self.keys.place_of_range(range).ok_or(UnknownRange)?;
+        self.keys.remove(place);
+        Ok(())
+    }
+
+    /// The next thing to be told, once; to be asked until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.keys.poll_event()
     }
 
     /// The rollover counter that the next packet of `ssrc` is measured
@@ -145,6 +199,13 @@ impl Receiver {
         self.streams.get(ssrc)?.rtp.newest()
     }
 
+    pub(crate) fn no_key_found(&self) -> UnprotectError {
+        match self.keys.is_ranged() {
+            true => UnprotectError::NoKey,
+            false => UnprotectError::UnknownMki,
+        }
+    }
+
     /// What happened to the packets of `ssrc`.
     #[must_use]
     pub fn counters(&self, ssrc: u32) -> Option<StreamCounters> {
@@ -155,11 +216,6 @@ impl Receiver {
     /// no order.
     pub fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
         self.streams.ssrcs()
-    }
-
-    /// Step 6: the key that a packet names.
-    pub(crate) fn key_named(&self, mki: &[u8]) -> Option<&Key> {
-        self.keys.named_by(mki)
     }
 }
 
@@ -219,6 +275,10 @@ pub enum UnprotectError {
     /// The octets are no SRTP or SRTCP packet.
     #[error("not a packet: {0}")]
     Malformed(#[from] Malformed),
+    /// The packet's CSRCs or header extension are in clear where the policy
+    /// requires Cryptex.
+    #[error("the packet does not use Cryptex")]
+    NotCryptex,
     /// More payload than one packet has keystream for, 2^20 octets
     /// (RFC 3711 §4.1.1).
     #[error("the payload is longer than a packet's keystream")]
@@ -238,6 +298,12 @@ pub enum UnprotectError {
     /// No key has the packet's MKI.
     #[error("no key has the packet's MKI")]
     UnknownMki,
+    /// No key is for the packet's index.
+    #[error("no key is for the packet's index")]
+    NoKey,
+    /// The packet's key has opened as many packets as its lifetime lets it.
+    #[error("the key's lifetime has ended")]
+    KeySpent,
     /// The tag is wrong.
     #[error("authentication failed")]
     AuthenticationFailed,
@@ -258,5 +324,11 @@ impl From<OpenError> for UnprotectError {
             OpenError::TooLong => Self::TooLong,
             OpenError::AuthenticationFailed => Self::AuthenticationFailed,
         }
+    }
+}
+
+impl From<NotCryptex> for UnprotectError {
+    fn from(_: NotCryptex) -> Self {
+        Self::NotCryptex
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::buffer;
 use crate::index::{Estimate, RtcpIndex};
+use crate::keys::Used;
 use crate::packet::RtcpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::replay::Candidate;
@@ -9,7 +10,7 @@ use crate::sender::{ProtectError, Sender};
 use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::Place;
 use crate::trailer::Layout;
-use crate::transform::{Authenticated, Nonce, Portions};
+use crate::transform::{Authenticated, Nonce, Portions, Transform};
 
 impl Sender {
     /// Protects the RTCP packet, compound as a rule, in the first `len` octets
@@ -32,24 +33,37 @@ impl Sender {
         let place = place.ok_or(ProtectError::TooManyStreams)?;
 
         // 4. Index: the next one, so that there is nothing to check in step 5.
+        let first = Some(self.policy.first_rtcp_index());
         let stream = self.streams.at(place);
-        let next = stream.map_or(SenderStream::FIRST_RTCP, |stream| stream.next_rtcp);
+        let next = stream.map_or(first, |stream| stream.next_rtcp);
         let index = next.ok_or(ProtectError::IndexExhausted)?;
 
         // 6. Keys.
-        let key = self.current_key();
+        let newest_rtp = stream.and_then(|stream| stream.rtp.newest());
+        let key_place = self.keys.place_to_send(self.current, newest_rtp);
+        let key_place = key_place.ok_or(ProtectError::NoKey)?;
+        let key = self.keys.at(key_place);
+        if key.is_spent(&self.policy) {
+            return Err(ProtectError::KeySpent);
+        }
+        let drawn = key.rtcp(&self.policy, index);
 
         // 7. Cipher and tag, which takes in the index and leaves out the MKI
         // (RFC 3711, figure 2).
         let encrypted = self.policy.rtcp_encrypted();
         let carried = CarriedIndex { encrypted, index };
-        packet[layout.index()].copy_from_slice(&carried.octets());
-        let (nonce, portions) = portions(&header, carried, &layout);
+        packet[layout.index()].copy_from_slice(&carried.word().to_be_bytes());
+        let portions = portions(&header, carried, &layout);
         let backend = self.policy.backend();
-        let sealed = key.session.rtcp.seal(backend, packet, nonce, &portions)?;
+        let sealed = drawn.seal(backend, packet, &portions)?;
         packet[layout.mki()].copy_from_slice(key.mki.as_bytes());
 
         // 8. Commit.
+        let used = Used {
+            place: key_place,
+            fresh: drawn.into_fresh(),
+        };
+        self.keys.commit_rtcp(&self.policy, used);
         let stream = self
             .streams
             .settle(place, || SenderStream::new(&self.policy));
@@ -104,20 +118,21 @@ impl Receiver {
 
         // 4 to 7.
         let judged = self.judge_rtcp(packet, &header, place, &layout);
-        let (index, candidate, authenticated) = judged.inspect_err(|&error| {
+        let genuine = judged.inspect_err(|&error| {
             if let Some(stream) = self.streams.at_mut(place) {
                 stream.counters.rtcp.count_refused(error);
             }
         })?;
 
         // 8. Commit.
+        self.keys.commit_rtcp(&self.policy, genuine.used);
         let stream = self
             .streams
             .settle(place, || ReceiverStream::new(&self.policy));
-        stream.commit_rtcp(candidate, authenticated, layout.payload_end);
+        stream.commit_rtcp(genuine.candidate, genuine.authenticated, layout.payload_end);
 
         // 9. Bytes out.
-        Ok(Unprotected::new(header.ssrc, index, &layout))
+        Ok(Unprotected::new(header.ssrc, genuine.index, &layout))
     }
 
     /// Steps 4 to 7, which change nothing but a packet that is genuine.
@@ -127,7 +142,7 @@ impl Receiver {
         header: &RtcpHeader,
         place: Place,
         layout: &Layout,
-    ) -> Result<(RtcpIndex, Candidate, Authenticated), UnprotectError> {
+    ) -> Result<Genuine, UnprotectError> {
         // 4. Index: the packet carries it. A clear E bit never means that a
         // packet goes unencrypted or unauthenticated where the policy wants both.
         let carried = CarriedIndex::read(&packet[layout.index()]);
@@ -137,21 +152,47 @@ impl Receiver {
         let estimate = Estimate::of_rtcp(carried.index);
 
         // 5. Replay: before the tag, which costs more (RFC 3711 §3.3, step 5).
-        let candidate = match self.streams.at(place) {
+        let stream = self.streams.at(place);
+        let candidate = match stream {
             Some(stream) => stream.rtcp.check(estimate)?,
             None => Candidate::first(estimate),
         };
 
         // 6. Keys.
-        let key = self.key_named(&packet[layout.mki()]);
-        let key = key.ok_or(UnprotectError::UnknownMki)?;
+        let newest_rtp = stream.and_then(|stream| stream.rtp.newest());
+        let key_place = self
+            .keys
+            .place_for_received(&packet[layout.mki()], newest_rtp);
+        let key_place = key_place.ok_or_else(|| self.no_key_found())?;
+        let key = self.keys.at(key_place);
+        if key.is_spent(&self.policy) {
+            return Err(UnprotectError::KeySpent);
+        }
+        let drawn = key.rtcp(&self.policy, carried.index);
 
         // 7. Tag, then cipher.
-        let (nonce, portions) = portions(header, carried, layout);
+        let portions = portions(header, carried, layout);
         let backend = self.policy.backend();
-        let authenticated = key.session.rtcp.open(backend, packet, nonce, &portions)?;
-        Ok((carried.index, candidate, authenticated))
+        let authenticated = drawn.open(backend, packet, &portions)?;
+        let used = Used {
+            place: key_place,
+            fresh: drawn.into_fresh(),
+        };
+        Ok(Genuine {
+            index: carried.index,
+            candidate,
+            authenticated,
+            used,
+        })
     }
+}
+
+/// A packet after step 7.
+struct Genuine {
+    index: RtcpIndex,
+    candidate: Candidate,
+    authenticated: Authenticated,
+    used: Used<Transform>,
 }
 
 /// The E bit and the index behind it, as an SRTCP packet carries them.
@@ -174,30 +215,28 @@ impl CarriedIndex {
         }
     }
 
-    fn octets(self) -> [u8; 4] {
+    fn word(self) -> u32 {
         let e = if self.encrypted { Self::E } else { 0 };
-        (e | self.index.get()).to_be_bytes()
+        e | self.index.get()
     }
 }
 
 /// Which octets of an SRTCP packet are encrypted and authenticated, and how.
-fn portions(header: &RtcpHeader, carried: CarriedIndex, layout: &Layout) -> (Nonce, Portions) {
-    let nonce = Nonce {
-        ssrc: header.ssrc,
-        index: u64::from(carried.index.get()),
-    };
-    let clear_len = if carried.encrypted {
+fn portions(header: &RtcpHeader, carried: CarriedIndex, layout: &Layout) -> Portions {
+    let start = if carried.encrypted {
         RtcpHeader::LEN
     } else {
         layout.payload_end
     };
-    let portions = Portions {
-        encrypted: clear_len..layout.payload_end,
-        authenticated: layout.authenticated(),
-        roc: None,
-        tag: layout.tag(),
-    };
-    (nonce, portions)
+    Portions {
+        nonce: Nonce::Rtcp {
+            ssrc: header.ssrc,
+            word: carried.word(),
+        },
+        encrypted: start..layout.payload_end,
+        csrc_len: 0,
+        layout: *layout,
+    }
 }
 
 #[cfg(test)]

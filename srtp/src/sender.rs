@@ -1,14 +1,20 @@
 //! The sending half of a session: its keys, its streams, and what can be set.
 
+use alloc::vec::Vec;
+
+use crate::cryptex::NotCryptex;
+use crate::event::Event;
 use crate::index::{PacketIndex, RtcpIndex};
-use crate::keys::{AddKeyError, Key, Keyring, MasterKey, Mki, RemoveKeyError, UnknownMki};
+use crate::keys::{
+    AddKeyError, IndexRange, Keyring, MasterKey, Mki, RemoveKeyError, UnknownMki, UnknownRange,
+};
 use crate::packet::Malformed;
 use crate::policy::{Policy, SetUpError};
 use crate::replay::Stale;
 use crate::stream::{SenderStream, StreamCounters};
 use crate::streams::{SsrcHash, StreamTable};
-use crate::trailer::Trailer;
-use crate::transform::SealError;
+use crate::trailer::{RtpTrailer, Trailer};
+use crate::transform::TooLong;
 
 /// Protects the RTP and RTCP packets of one direction of a session.
 ///
@@ -29,12 +35,14 @@ use crate::transform::SealError;
 #[derive(Debug)]
 pub struct Sender {
     pub(crate) policy: Policy,
-    pub(crate) rtp_trailer: Trailer,
+    pub(crate) rtp_trailer: RtpTrailer,
     pub(crate) rtcp_trailer: Trailer,
     pub(crate) streams: StreamTable<SenderStream>,
-    keys: Keyring,
+    pub(crate) keys: Keyring,
     /// The place of the key that packets are protected with.
-    current: usize,
+    pub(crate) current: usize,
+    /// For the keystream of a header extension.
+    pub(crate) scratch: Vec<u8>,
 }
 
 impl Sender {
@@ -46,8 +54,9 @@ impl Sender {
     /// profile's.
     pub fn new(policy: Policy, key: MasterKey) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let keys = Keyring::unnamed(&policy, &key);
-        Ok(Self::with_keys(policy, keys, &key))
+        let hash = SsrcHash::new(&key.stream_hash_seed());
+        let keys = Keyring::unnamed(&policy, key);
+        Ok(Self::with_keys(policy, keys, hash))
     }
 
     /// A sender whose packets name their key by an MKI, beginning with this one.
@@ -58,20 +67,41 @@ impl Sender {
     /// profile's.
     pub fn with_mki(policy: Policy, mki: Mki, key: MasterKey) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let keys = Keyring::named(&policy, mki, &key);
-        Ok(Self::with_keys(policy, keys, &key))
+        let hash = SsrcHash::new(&key.stream_hash_seed());
+        let keys = Keyring::named(&policy, mki, key);
+        Ok(Self::with_keys(policy, keys, hash))
     }
 
-    fn with_keys(policy: Policy, keys: Keyring, key: &MasterKey) -> Self {
-        let (mki_len, profile) = (keys.mki_len(), policy.profile());
+    /// A sender whose packets find their key by their index, beginning with
+    /// this one (RFC 3711 §8.1.1): for a session of one stream, since SRTP's
+    /// indexes are counted for each stream. SRTCP uses the key of the newest
+    /// SRTP packet of its SSRC.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds or the key is another
+    /// profile's.
+    pub fn with_range(
+        policy: Policy,
+        range: IndexRange,
+        key: MasterKey,
+    ) -> Result<Self, SetUpError> {
+        policy.check(&key)?;
         let hash = SsrcHash::new(&key.stream_hash_seed());
+        let keys = Keyring::ranged(&policy, range, key);
+        Ok(Self::with_keys(policy, keys, hash))
+    }
+
+    fn with_keys(policy: Policy, keys: Keyring, hash: SsrcHash) -> Self {
+        let mki_len = keys.mki_len();
         Self {
-            rtp_trailer: Trailer::of_rtp(mki_len, profile.rtp_tag_len()),
-            rtcp_trailer: Trailer::of_rtcp(mki_len, profile.rtcp_tag_len()),
+            rtp_trailer: RtpTrailer::new(&policy, mki_len),
+            rtcp_trailer: policy.rtcp_trailer(mki_len),
             streams: StreamTable::new(policy.max_streams(), hash),
             policy,
             keys,
             current: 0,
+            scratch: Vec::new(),
         }
     }
 
@@ -84,7 +114,7 @@ impl Sender {
     /// The most octets that protecting a packet, RTP or RTCP, adds to it.
     #[must_use]
     pub fn max_trailer_len(&self) -> usize {
-        self.rtp_trailer.len().max(self.rtcp_trailer.len())
+        self.rtp_trailer.max_len().max(self.rtcp_trailer.len())
     }
 
     /// Adds a key, which is not used before [`switch_to`](Self::switch_to).
@@ -94,7 +124,7 @@ impl Sender {
     /// [`AddKeyError`]: another profile, an MKI of another length or one that
     /// is taken, or a session without MKIs. The sender is as before.
     pub fn add_key(&mut self, mki: Mki, key: MasterKey) -> Result<(), AddKeyError> {
-        self.keys.add(&self.policy, mki, &key)
+        self.keys.add(&self.policy, mki, key)
     }
 
     /// Protects from now on with the key of this MKI. ROC and SRTCP index go
@@ -124,6 +154,32 @@ impl Sender {
             self.current -= 1;
         }
         Ok(())
+    }
+
+    /// Adds a key for the packets with these indexes.
+    ///
+    /// # Errors
+    ///
+    /// [`AddKeyError`]: another profile, indexes that another key is for, or a
+    /// session that was not begun with a range. The sender is as before.
+    pub fn add_range(&mut self, range: IndexRange, key: MasterKey) -> Result<(), AddKeyError> {
+        self.keys.add_range(&self.policy, range, key)
+    }
+
+    /// Forgets the key that was added with exactly this range.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownRange`] where there is none.
+    pub fn remove_range(&mut self, range: IndexRange) -> Result<(), UnknownRange> {
+        let place = self.keys.place_of_range(range).ok_or(UnknownRange)?;
+        self.keys.remove(place);
+        Ok(())
+    }
+
+    /// The next thing to be told, once; to be asked until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.keys.poll_event()
     }
 
     /// The rollover counter that the next packet of `ssrc` is measured
@@ -170,8 +226,37 @@ impl Sender {
     /// the last one.
     #[must_use]
     pub fn next_rtcp_index(&self, ssrc: u32) -> Option<RtcpIndex> {
+        let first = Some(self.policy.first_rtcp_index());
         let stream = self.streams.get(ssrc);
-        stream.map_or(SenderStream::FIRST_RTCP, |stream| stream.next_rtcp)
+        stream.map_or(first, |stream| stream.next_rtcp)
+    }
+
+    /// Sets the index that the next SRTCP packet of `ssrc`, known or not, will
+    /// carry: to take a stream over.
+    ///
+    /// # Errors
+    ///
+    /// [`SetRtcpIndexError::Backwards`] where the stream has come further,
+    /// since an index used twice is keystream used twice;
+    /// [`SetRtcpIndexError::TooManyStreams`] where there is no room for another.
+    pub fn set_next_rtcp_index(
+        &mut self,
+        ssrc: u32,
+        index: RtcpIndex,
+    ) -> Result<(), SetRtcpIndexError> {
+        let place = self.streams.place(ssrc);
+        let place = place.ok_or(SetRtcpIndexError::TooManyStreams)?;
+        if let Some(stream) = self.streams.at(place) {
+            let next = stream.next_rtcp;
+            if next.is_none_or(|next| index < next) {
+                return Err(SetRtcpIndexError::Backwards { next });
+            }
+        }
+        let stream = self
+            .streams
+            .settle(place, || SenderStream::new(&self.policy));
+        stream.next_rtcp = Some(index);
+        Ok(())
     }
 
     /// What happened to the packets of `ssrc`.
@@ -183,11 +268,6 @@ impl Sender {
     /// The SSRCs that packets were protected for, in no order.
     pub fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
         self.streams.ssrcs()
-    }
-
-    /// Step 6: the key that packets are protected with.
-    pub(crate) fn current_key(&self) -> &Key {
-        self.keys.at(self.current)
     }
 }
 
@@ -207,6 +287,11 @@ pub enum ProtectError {
     /// The octets are no RTP or RTCP packet.
     #[error("not a packet: {0}")]
     Malformed(#[from] Malformed),
+    /// Cryptex cannot be used for the packet's header extension, which is not
+    /// of RFC 8285, and the policy requires it; or the extension is marked as
+    /// encrypted already.
+    #[error("Cryptex cannot be used for the header extension")]
+    NotCryptex,
     /// More payload than one packet has keystream for, 2^20 octets
     /// (RFC 3711 §4.1.1).
     #[error("the payload is longer than a packet's keystream")]
@@ -225,6 +310,12 @@ pub enum ProtectError {
     /// The stream has used its last index: 2^48 packets of RTP or 2^31 of RTCP.
     #[error("the stream has used its last index")]
     IndexExhausted,
+    /// No key is for the packet's index.
+    #[error("no key is for the packet's index")]
+    NoKey,
+    /// The key has protected as many packets as its lifetime lets it.
+    #[error("the key's lifetime has ended")]
+    KeySpent,
 }
 
 impl From<Stale> for ProtectError {
@@ -236,11 +327,15 @@ impl From<Stale> for ProtectError {
     }
 }
 
-impl From<SealError> for ProtectError {
-    fn from(error: SealError) -> Self {
-        match error {
-            SealError::TooLong => Self::TooLong,
-        }
+impl From<TooLong> for ProtectError {
+    fn from(_: TooLong) -> Self {
+        Self::TooLong
+    }
+}
+
+impl From<NotCryptex> for ProtectError {
+    fn from(_: NotCryptex) -> Self {
+        Self::NotCryptex
     }
 }
 
@@ -253,6 +348,21 @@ pub enum SetRocError {
     Backwards {
         /// Where the stream is.
         current: u32,
+    },
+    /// Another SSRC than the ones the policy has room for.
+    #[error("the policy allows no further stream")]
+    TooManyStreams,
+}
+
+/// Why the index of the next SRTCP packet was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetRtcpIndexError {
+    /// A sender's index never goes back.
+    #[error("the stream has come further")]
+    Backwards {
+        /// Where the stream is; `None` after its last index.
+        next: Option<RtcpIndex>,
     },
     /// Another SSRC than the ones the policy has room for.
     #[error("the policy allows no further stream")]

@@ -47,13 +47,10 @@ pub(crate) struct SenderStream {
 }
 
 impl SenderStream {
-    /// What a stream starts from: RFC 3711 §3.4 counts from zero.
-    pub(crate) const FIRST_RTCP: Option<RtcpIndex> = Some(RtcpIndex::ZERO);
-
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
             rtp: RtpTrack::new(policy),
-            next_rtcp: Self::FIRST_RTCP,
+            next_rtcp: Some(policy.first_rtcp_index()),
             counters: StreamCounters::default(),
         }
     }
@@ -92,6 +89,21 @@ impl RtpTrack {
     pub(crate) fn estimate(track: Option<&Self>, seq: u16) -> Option<(Estimate, PacketIndex)> {
         let progress = track.map_or_else(Progress::default, Self::progress);
         Estimate::of_rtp(progress, seq)
+    }
+
+    /// The indexes that a packet with this `seq` may have besides, where no
+    /// packet has shown the stream's ROC yet: those of the ROC after the one
+    /// it was estimated with, and of the one before.
+    pub(crate) fn neighbours(
+        track: Option<&Self>,
+        estimated: PacketIndex,
+    ) -> [Option<PacketIndex>; 2] {
+        if track.is_some_and(|track| track.newest().is_some() && track.set_roc.is_none()) {
+            return [None, None];
+        }
+        let (roc, seq) = (estimated.roc(), estimated.seq());
+        [roc.checked_add(1), roc.checked_sub(1)]
+            .map(|roc| roc.map(|roc| PacketIndex::from_parts(roc, seq)))
     }
 
     /// Step 5, for a stream that is known or one that is not.

@@ -85,13 +85,15 @@ fn cve_2015_6360_every_header_shape_at_every_length_is_an_error_or_left_in_clear
 
 #[test]
 fn libsrtp_817_818_unencrypted_srtcp_writes_no_octet_beyond_its_packet() {
-    for &profile in Profile::ALL {
+    for profile in authenticating() {
         let (mut sender, mut receiver) = pair(policy(profile).with_unencrypted_rtcp());
         let plain = rtcp(SSRC, 7);
         // The helper has canaries behind the packet, and the buffer is exact here.
         let packet = protect_rtcp(&mut sender, &plain).unwrap();
         assert_eq!(packet[..28], plain, "left in clear");
-        assert_eq!(packet[28..32], [0, 0, 0, 0], "E = 0, index 0");
+        let word_at = e_bit_at(profile, 28);
+        let word = &packet[word_at..word_at + 4];
+        assert_eq!(word, [0, 0, 0, 0], "E = 0, index 0");
         assert_eq!(packet.len(), 32 + profile.rtcp_tag_len());
         assert_eq!(unprotect_rtcp(&mut receiver, &packet).unwrap(), plain);
 
@@ -107,7 +109,7 @@ fn libsrtp_817_818_unencrypted_srtcp_writes_no_octet_beyond_its_packet() {
 
 #[test]
 fn libsrtp_20_an_e_bit_that_is_not_the_policys_is_refused_with_a_right_tag_too() {
-    for &profile in Profile::ALL {
+    for profile in encrypting() {
         let (mut sealing, mut wants_sealed) = pair(policy(profile));
         let (mut clear, mut wants_clear) = pair(policy(profile).with_unencrypted_rtcp());
         let sealed = protect_rtcp(&mut sealing, &rtcp(SSRC, 7)).unwrap();
@@ -117,7 +119,7 @@ fn libsrtp_20_an_e_bit_that_is_not_the_policys_is_refused_with_a_right_tag_too()
         assert_eq!(unprotect_rtcp(&mut wants_clear, &sealed), refused);
 
         let mut cleared = sealed.clone();
-        cleared[28] &= 0x7f;
+        cleared[e_bit_at(profile, 28)] &= 0x7f;
         assert_eq!(unprotect_rtcp(&mut wants_sealed, &cleared), refused);
         let refused = Err(UnprotectError::AuthenticationFailed);
         assert_eq!(unprotect_rtcp(&mut wants_clear, &cleared), refused);
@@ -126,7 +128,7 @@ fn libsrtp_20_an_e_bit_that_is_not_the_policys_is_refused_with_a_right_tag_too()
 
 #[test]
 fn libsrtp_264_no_two_srtcp_packets_share_keystream() {
-    for &profile in Profile::ALL {
+    for profile in encrypting() {
         let (mut sender, _) = pair(policy(profile));
         // The payloads are equal, so that equal ciphertext is equal keystream.
         let mut keystreams: Vec<Vec<u8>> = (0..100)
@@ -254,7 +256,7 @@ fn cve_2025_53399_nothing_of_a_packet_counts_before_its_tag() {
 
 #[test]
 fn every_prefix_of_a_valid_packet_is_refused_and_changes_nothing() {
-    for &profile in Profile::ALL {
+    for profile in authenticating() {
         for name in [&[][..], &[9, 9]] {
             let (mut sender, mut receiver) = match name {
                 [] => pair(policy(profile)),

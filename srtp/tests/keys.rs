@@ -13,7 +13,7 @@ const PROFILE: Profile = Profile::AesCm128HmacSha1_80;
 const SHORT: Profile = Profile::AesCm128HmacSha1_32;
 
 #[test]
-fn an_mki_of_any_length_travels_between_payload_and_tag() {
+fn an_mki_of_any_length_travels_before_the_tag_or_behind_an_aeads() {
     for &profile in Profile::ALL {
         for mki_len in [1, 2, 4, 16, 127, 128] {
             let name = vec![0x3c; mki_len];
@@ -21,13 +21,15 @@ fn an_mki_of_any_length_travels_between_payload_and_tag() {
             let tag_len = profile.rtp_tag_len();
             let packet = protect_rtp(&mut sender, &rtp(SSRC, 1, 20)).unwrap();
             assert_eq!(packet.len(), 32 + mki_len + tag_len);
-            assert_eq!(packet[32..32 + mki_len], name);
+            let mki_at = 32 + if profile.is_aead() { tag_len } else { 0 };
+            assert_eq!(packet[mki_at..mki_at + mki_len], name);
             let (_, opened) = opened_rtp(&mut receiver, &packet).unwrap();
             assert_eq!(opened.mki(&packet), Some(&name[..]));
 
             let packet = protect_rtcp(&mut sender, &rtcp(SSRC, 7)).unwrap();
             assert_eq!(packet.len(), 28 + 4 + mki_len + profile.rtcp_tag_len());
-            assert_eq!(packet[32..32 + mki_len], name);
+            let mki_at = e_bit_at(profile, 28) + 4;
+            assert_eq!(packet[mki_at..mki_at + mki_len], name);
             let (_, opened) = opened_rtcp(&mut receiver, &packet).unwrap();
             assert_eq!(opened.mki(&packet), Some(&name[..]));
             assert_eq!(

@@ -1,14 +1,15 @@
 //! Sequences of operations, judged by the slow reference: equal octets and
 //! equal verdicts, whatever the order, loss, repetition or forgery.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
 #[expect(dead_code, reason = "the fuzz target's entry is not called here")]
 #[path = "fuzz/srtp_operations.rs"]
 mod srtp_operations;
 
-use callseal_srtp::Profile;
+use callseal_srtp::{Cryptex, Profile, RocCarryingMode};
 use proptest::prelude::*;
-use srtp_operations::judged::Setting;
+use srtp_operations::judged::{Extra, Setting};
 use srtp_operations::{Operation, SSRCS, Session};
 
 fn setting() -> impl Strategy<Value = Setting> {
@@ -17,19 +18,52 @@ fn setting() -> impl Strategy<Value = Setting> {
         prop::sample::select(&[0, 1, 4, 128]),
         prop_oneof![Just(64), 64..400u64, Just(32_768)],
         prop_oneof![Just(64), 64..400u64],
-        prop::bool::weighted(0.8),
+        (prop::bool::weighted(0.9), prop::bool::weighted(0.8)),
         prop::bool::weighted(0.2),
+        prop::bool::weighted(0.3),
+        extra(),
     )
         .prop_map(
-            |(profile, mki_len, rtp_window, rtcp_window, encrypt_rtcp, repeat_allowed)| Setting {
+            |(
                 profile,
                 mki_len,
                 rtp_window,
                 rtcp_window,
+                (encrypt_rtp, encrypt_rtcp),
+                repeat_allowed,
+                ranged,
+                extra,
+            )| Setting {
+                profile,
+                mki_len,
+                rtp_window,
+                rtcp_window,
+                encrypt_rtp,
                 encrypt_rtcp,
                 repeat_allowed,
+                ranged,
+                extra,
             },
         )
+        .prop_filter("the policy holds together", Setting::holds_together)
+}
+
+fn extra() -> impl Strategy<Value = Extra> {
+    let mode = prop::sample::select(&[
+        RocCarryingMode::One,
+        RocCarryingMode::Two,
+        RocCarryingMode::Three,
+    ]);
+    prop_oneof![
+        3 => Just(Extra::Nothing),
+        2 => (0..=24u8).prop_map(Extra::KeyDerivationRate),
+        1 => (1..60u64, 1..6u64).prop_map(|(rtp, rtcp)| Extra::Lifetime(rtp, rtcp)),
+        2 => (mode, 1..9u16).prop_map(|(mode, rate)| Extra::RocCarrying(mode, rate)),
+        1 => Just(Extra::NeighbouringRocs),
+        2 => Just(Extra::EncryptedExtensions),
+        2 => prop::sample::select(&[Cryptex::On, Cryptex::Required]).prop_map(Extra::Cryptex),
+        1 => (0..=0x7fff_ffffu32).prop_map(Extra::FirstRtcpIndex),
+    ]
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -44,11 +78,13 @@ fn operation() -> impl Strategy<Value = Operation> {
     let flip = prop_oneof![5 => Just(None), 1 => any::<usize>().prop_map(Some)];
     let roc = prop_oneof![0..4u32, Just(u32::MAX)];
     prop_oneof![
-        10 => (stream.clone(), step, 0..70usize, 0..3u8).prop_map(
-            |(stream, step, payload_len, csrc_count)| {
-                Operation::Rtp { stream, step, payload_len, csrc_count }
+        10 => (stream.clone(), step, 0..70usize, 0..3u8, 0..12usize).prop_map(
+            |(stream, step, payload_len, csrc_count, extension)| {
+                Operation::Rtp { stream, step, payload_len, csrc_count, extension }
             }
         ),
+        1 => (stream.clone(), prop_oneof![0..20u32, Just(0x7fff_ffff)])
+            .prop_map(|(stream, index)| Operation::SetRtcpIndex { stream, index }),
         3 => (stream.clone(), 2..20u16)
             .prop_map(|(stream, words)| Operation::Rtcp { stream, words }),
         14 => (back, flip).prop_map(|(back, flip)| Operation::Deliver { back, flip }),
@@ -65,7 +101,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn every_sequence_of_operations_gives_the_references_octets_and_verdicts(
@@ -73,7 +109,7 @@ proptest! {
         start in prop_oneof![Just(65_520u16), Just(0), any::<u16>()],
         operations in prop::collection::vec(operation(), 1..160),
     ) {
-        let mut session = Session::new(setting, start);
+        let mut session = Session::new(setting, start).unwrap();
         for operation in operations {
             session.perform(operation);
         }
@@ -84,14 +120,10 @@ proptest! {
 fn a_call_with_loss_reordering_and_repetition_is_received_as_the_reference_receives_it() {
     // A plain run, sure to wrap, to rekey, and to deliver most of what it sends.
     let setting = Setting {
-        profile: Profile::AesCm128HmacSha1_32,
         mki_len: 1,
-        rtp_window: 64,
-        rtcp_window: 64,
-        encrypt_rtcp: true,
-        repeat_allowed: false,
+        ..Setting::new(Profile::AesCm128HmacSha1_32)
     };
-    let mut session = Session::new(setting, 65_450);
+    let mut session = Session::new(setting, 65_450).unwrap();
     let deliver = |back| Operation::Deliver { back, flip: None };
     for n in 0..600usize {
         session.perform(Operation::Rtp {
@@ -99,6 +131,7 @@ fn a_call_with_loss_reordering_and_repetition_is_received_as_the_reference_recei
             step: 1,
             payload_len: n % 60,
             csrc_count: (n % 2) as u8,
+            extension: n % 9,
         });
         // Nine of ten arrive, one of seven out of order, one of eleven twice.
         if n % 10 != 0 {

@@ -56,6 +56,12 @@ pub struct AppendixB {
 /// B.1: a payload.
 #[derive(Debug, Deserialize)]
 pub struct AesF8 {
+    /// The packet's header, 12 octets.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub rtp_header: Vec<u8>,
+    /// The rollover counter, 4 octets.
+    #[serde(deserialize_with = "hex_octets::deserialize")]
+    pub roc: Vec<u8>,
     /// What is encrypted.
     #[serde(deserialize_with = "hex_octets::deserialize")]
     pub payload: Vec<u8>,

@@ -1,9 +1,12 @@
-//! A slow SRTP written from RFC 3711 alone, to judge the fast one.
+//! A slow SRTP written from the RFCs alone, to judge the fast one: RFC 3711 with
+//! 4771 (ROC carrying), 6188 (AES-192 and 256), 6904 (encrypted header
+//! extensions), 7714 (AES-GCM) and 9335 (Cryptex).
 //!
-//! Every session key is derived again for every packet, every keystream block
-//! is one call of AES on an integer that stands in the RFC's formula, every
-//! index ever accepted is remembered, and every packet is copied. Only the raw
-//! primitives (AES, HMAC-SHA1) come from elsewhere.
+//! Every session key is derived again for every packet, every block is one
+//! call of AES on an integer that stands in the RFC's formula, GHASH goes bit
+//! by bit, every index ever accepted is remembered, and every packet is taken
+//! apart and put together from copies. Only the raw primitives (AES,
+//! HMAC-SHA1) come from elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +14,37 @@ use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
+/// What a profile encrypts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cipher {
+    /// RFC 3711 §4.1.3, with HMAC-SHA1.
+    Null,
+    /// RFC 3711 §4.1.1 and RFC 6188, with HMAC-SHA1.
+    AesCm,
+    /// RFC 3711 §4.1.2, with HMAC-SHA1.
+    AesF8,
+    /// RFC 7714.
+    AesGcm,
+}
+
+/// What a session does with Cryptex (RFC 9335).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cryptex {
+    /// Nothing.
+    Off,
+    /// Uses it, and takes packets without it.
+    On,
+    /// Uses it, and refuses packets without it.
+    Required,
+}
+
 /// What key management agrees on besides the keys (RFC 3711 §8.2).
 #[derive(Clone, Debug)]
 pub struct Parameters {
+    /// SRTP's cipher.
+    pub rtp_cipher: Cipher,
+    /// SRTCP's cipher.
+    pub rtcp_cipher: Cipher,
     /// n_tag of SRTP, in octets.
     pub rtp_tag_len: usize,
     /// n_tag of SRTCP, in octets.
@@ -22,12 +53,80 @@ pub struct Parameters {
     pub rtp_window: u64,
     /// The same for SRTCP.
     pub rtcp_window: u64,
+    /// Whether SRTP is encrypted.
+    pub encrypt_rtp: bool,
     /// Whether SRTCP is encrypted, and so whether E is 1.
     pub encrypt_rtcp: bool,
     /// Whether a sender may use an index again.
     pub repeat_allowed: bool,
     /// How many SSRCs may have state.
     pub max_streams: usize,
+    /// key_derivation_rate.
+    pub key_derivation_rate: u64,
+    /// SRTP packets that a master key is for.
+    pub rtp_lifetime: u64,
+    /// SRTCP packets that a master key is for.
+    pub rtcp_lifetime: u64,
+    /// The index of a stream's first SRTCP packet.
+    pub first_rtcp_index: u64,
+    /// RFC 4771's mode, 1 to 3, and R.
+    pub roc_carrying: Option<(u8, u16)>,
+    /// Whether a stream's first packet is tried with the ROCs beside.
+    pub try_neighbours: bool,
+    /// The ids of RFC 6904.
+    pub encrypted_ids: Vec<u8>,
+    /// RFC 9335.
+    pub cryptex: Cryptex,
+}
+
+impl Parameters {
+    /// The defaults of RFC 3711 with this cipher and these tags.
+    #[must_use]
+    pub fn new(cipher: Cipher, rtp_tag_len: usize, rtcp_tag_len: usize) -> Self {
+        Self {
+            rtp_cipher: cipher,
+            rtcp_cipher: cipher,
+            rtp_tag_len,
+            rtcp_tag_len,
+            rtp_window: 128,
+            rtcp_window: 128,
+            encrypt_rtp: cipher != Cipher::Null,
+            encrypt_rtcp: cipher != Cipher::Null,
+            repeat_allowed: false,
+            max_streams: 16,
+            key_derivation_rate: 0,
+            rtp_lifetime: 1 << 48,
+            rtcp_lifetime: 1 << 31,
+            first_rtcp_index: 0,
+            roc_carrying: None,
+            try_neighbours: false,
+            encrypted_ids: Vec::new(),
+            cryptex: Cryptex::Off,
+        }
+    }
+
+    /// The octets of ROC and of HMAC in the tag field of an SRTP packet
+    /// (RFC 4771 §2): in an AEAD profile the field is there for the ROC alone.
+    fn tag_field(&self, seq: u16) -> (usize, usize) {
+        let hmac_len = match self.rtp_cipher {
+            Cipher::AesGcm => 0,
+            _ => self.rtp_tag_len,
+        };
+        match self.roc_carrying {
+            None => (0, hmac_len),
+            Some((mode, rate)) => match (mode, seq.is_multiple_of(rate)) {
+                (1 | 2, true) => (4, hmac_len - 4),
+                (1, false) => (0, 0),
+                (2, false) => (0, hmac_len),
+                (_, true) => (4, 0),
+                (_, false) => (0, 0),
+            },
+        }
+    }
+
+    fn r(&self, index: u64) -> u64 {
+        index.checked_div(self.key_derivation_rate).unwrap_or(0)
+    }
 }
 
 /// A master key and its salt; the key's length chooses AES-128, 192 or 256.
@@ -35,7 +134,7 @@ pub struct Parameters {
 pub struct Master {
     /// k_master.
     pub key: Vec<u8>,
-    /// master_salt, 14 octets.
+    /// master_salt, 14 octets, or 12 for AES-GCM.
     pub salt: Vec<u8>,
 }
 
@@ -44,6 +143,8 @@ pub struct Master {
 pub enum Verdict {
     /// No RTP or RTCP packet, or shorter than what SRTP adds to one.
     Malformed,
+    /// Cryptex cannot be used, or is not used and has to be.
+    NotCryptex,
     /// Another SSRC than the ones there is room for.
     TooManyStreams,
     /// The index would pass 2^48 or 2^31.
@@ -54,19 +155,67 @@ pub enum Verdict {
     TooOld,
     /// No key has this MKI.
     UnknownMki,
+    /// No key is for this index.
+    NoKey,
+    /// The key has been used for as many packets as it may.
+    KeySpent,
     /// E is not what was agreed.
     EncryptFlag,
     /// The tag is wrong.
     AuthenticationFailed,
-    /// A sender's ROC set back, which would use indexes again.
+    /// A sender's ROC or SRTCP index set back, which would use indexes again.
     Backwards,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    mki: Vec<u8>,
+    /// <From, To>, where keys are told apart by it.
+    range: Option<(u64, u64)>,
+    master: Master,
+    rtp_used: u64,
+    rtcp_used: u64,
+}
+
+impl Key {
+    fn new(mki: &[u8], range: Option<(u64, u64)>, master: Master) -> Self {
+        Self {
+            mki: mki.to_vec(),
+            range,
+            master,
+            rtp_used: 0,
+            rtcp_used: 0,
+        }
+    }
+
+    /// RFC 3711 §9.2: the first limit that is reached ends both uses.
+    fn check_life(&self, parameters: &Parameters) -> Result<(), Verdict> {
+        if self.rtp_used >= parameters.rtp_lifetime || self.rtcp_used >= parameters.rtcp_lifetime {
+            return Err(Verdict::KeySpent);
+        }
+        Ok(())
+    }
+}
+
+/// RFC 3711 §8.1.1: the key whose <From, To> holds `index`, and the first one
+/// before there is an index; `None` where keys are not told apart that way.
+fn by_range(keys: &[Key], index: Option<u64>) -> Option<Result<usize, Verdict>> {
+    keys.iter().find_map(|key| key.range)?;
+    let place = match index {
+        Some(index) => keys.iter().position(|key| {
+            let (from, to) = key.range.unwrap_or_default();
+            from <= index && index <= to
+        }),
+        None => (0..keys.len()).min_by_key(|&place| keys[place].range),
+    };
+    Some(place.ok_or(Verdict::NoKey))
 }
 
 /// The sending half of a cryptographic context.
 #[derive(Debug)]
 pub struct SlowSender {
     parameters: Parameters,
-    keys: BTreeMap<Vec<u8>, Master>,
+    keys: Vec<Key>,
     current: Vec<u8>,
     streams: BTreeMap<u32, Stream>,
 }
@@ -77,15 +226,31 @@ impl SlowSender {
     pub fn new(parameters: Parameters, mki: &[u8], master: Master) -> Self {
         Self {
             parameters,
-            keys: BTreeMap::from([(mki.to_vec(), master)]),
+            keys: vec![Key::new(mki, None, master)],
             current: mki.to_vec(),
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// A context whose keys are told apart by <From, To>.
+    #[must_use]
+    pub fn with_range(parameters: Parameters, range: (u64, u64), master: Master) -> Self {
+        Self {
+            parameters,
+            keys: vec![Key::new(&[], Some(range), master)],
+            current: Vec::new(),
             streams: BTreeMap::new(),
         }
     }
 
     /// Adds a key.
     pub fn add_key(&mut self, mki: &[u8], master: Master) {
-        self.keys.insert(mki.to_vec(), master);
+        self.keys.push(Key::new(mki, None, master));
+    }
+
+    /// Adds a key with its <From, To>.
+    pub fn add_range(&mut self, range: (u64, u64), master: Master) {
+        self.keys.push(Key::new(&[], Some(range), master));
     }
 
     /// Makes a key that was added the one that is used.
@@ -99,14 +264,37 @@ impl SlowSender {
     ///
     /// [`Verdict::Backwards`], [`Verdict::TooManyStreams`].
     pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), Verdict> {
-        let stream = stream_of(&self.streams, &self.parameters, ssrc)?;
+        let mut stream = stream_of(&self.streams, &self.parameters, ssrc)?;
         let reached = stream.rtp_newest.map_or(0, |newest| newest >> 16);
         if u64::from(roc) < reached {
             return Err(Verdict::Backwards);
         }
-        let stream = self.streams.entry(ssrc).or_default();
         stream.set_roc = (u64::from(roc) > reached || stream.rtp_newest.is_none()).then_some(roc);
+        self.streams.insert(ssrc, stream);
         Ok(())
+    }
+
+    /// Sets the index of the next SRTCP packet of `ssrc`.
+    ///
+    /// # Errors
+    ///
+    /// [`Verdict::Backwards`], [`Verdict::TooManyStreams`].
+    pub fn set_next_rtcp_index(&mut self, ssrc: u32, index: u32) -> Result<(), Verdict> {
+        let known = self.streams.contains_key(&ssrc);
+        let mut stream = stream_of(&self.streams, &self.parameters, ssrc)?;
+        if known && u64::from(index) < stream.rtcp_next {
+            return Err(Verdict::Backwards);
+        }
+        stream.rtcp_next = u64::from(index);
+        self.streams.insert(ssrc, stream);
+        Ok(())
+    }
+
+    fn key(&self, index: Option<u64>) -> Result<usize, Verdict> {
+        by_range(&self.keys, index).unwrap_or_else(|| {
+            let place = self.keys.iter().position(|key| key.mki == self.current);
+            place.ok_or(Verdict::UnknownMki)
+        })
     }
 
     /// RFC 3711 §3.3, the sender's eight steps.
@@ -115,30 +303,49 @@ impl SlowSender {
     ///
     /// The [`Verdict`].
     pub fn protect_rtp(&mut self, packet: &[u8]) -> Result<Vec<u8>, Verdict> {
-        let header = rtp_header(packet)?;
-        let mut stream = stream_of(&self.streams, &self.parameters, header.ssrc)?;
-        let index = stream.estimate(header.seq)?;
+        let parameters = &self.parameters;
+        let mut parts = RtpParts::of(packet)?;
+        let hidden = parts.put_on_cryptex(parameters.cryptex)?;
+        let mut stream = stream_of(&self.streams, parameters, parts.ssrc)?;
+        let index = stream.estimate(parts.seq)?;
         let seen = seen_before(
             &stream.rtp_seen,
             stream.rtp_newest,
             index,
-            self.parameters.rtp_window,
+            parameters.rtp_window,
         );
         match seen {
-            Err(Verdict::Replayed) if self.parameters.repeat_allowed => {}
+            Err(Verdict::Replayed) if parameters.repeat_allowed => {}
             seen => seen?,
         }
+        let place = self.key(Some(index))?;
+        let key = &self.keys[place];
+        key.check_life(parameters)?;
+        let r = parameters.r(index);
+        let keys = SessionKeys::derive(&key.master, [0, 1, 2], r);
 
-        let master = &self.keys[&self.current];
-        let mut out = packet.to_vec();
-        let keys = session_keys(master, [0, 1, 2]);
-        xor_keystream(&keys, header.ssrc, index, &mut out[header.len..]);
-        let tag = tag(&keys, &out, &((index >> 16) as u32).to_be_bytes());
-        out.extend_from_slice(&self.current);
-        out.extend_from_slice(&tag[..self.parameters.rtp_tag_len]);
+        if !hidden {
+            parts.xor_extensions(parameters, &key.master, index);
+        }
+        let (clear, secret) = parts.clear_and_secret(parameters, hidden);
+        let nonce = Nonce::rtp(&parts, index);
+        let (secret, tag) = match parameters.rtp_cipher {
+            Cipher::AesGcm => gcm_seal(&keys, nonce, &clear, &secret, parameters.rtp_tag_len),
+            cipher => (xor_keystream(cipher, &keys, nonce, &secret), Vec::new()),
+        };
+        let mut out = parts.put_together(parameters, hidden, &secret);
+        let roc = ((index >> 16) as u32).to_be_bytes();
+        let hmac = hmac(&keys, &out, &roc);
+        out.extend(tag);
+        out.extend(&key.mki);
+        let (roc_len, hmac_len) = parameters.tag_field(parts.seq);
+        out.extend(&roc[..roc_len]);
+        out.extend(&hmac[..hmac_len]);
 
-        stream.accept_rtp(index);
-        self.streams.insert(header.ssrc, stream);
+        self.keys[place].rtp_used += 1;
+        let restarts = stream.set_roc.is_some();
+        stream.accept_rtp(index, restarts);
+        self.streams.insert(parts.ssrc, stream);
         Ok(out)
     }
 
@@ -148,27 +355,44 @@ impl SlowSender {
     ///
     /// The [`Verdict`].
     pub fn protect_rtcp(&mut self, packet: &[u8]) -> Result<Vec<u8>, Verdict> {
+        let parameters = &self.parameters;
         let ssrc = rtcp_ssrc(packet)?;
-        let mut stream = stream_of(&self.streams, &self.parameters, ssrc)?;
-        let index = stream.rtcp_sent;
+        let mut stream = stream_of(&self.streams, parameters, ssrc)?;
+        let index = stream.rtcp_next;
         if index > 0x7fff_ffff {
             return Err(Verdict::Exhausted);
         }
+        let place = self.key(stream.rtp_newest)?;
+        let key = &self.keys[place];
+        key.check_life(parameters)?;
+        let keys = SessionKeys::derive(&key.master, [3, 4, 5], parameters.r(index));
 
-        let master = &self.keys[&self.current];
-        let keys = session_keys(master, [3, 4, 5]);
-        let mut out = packet.to_vec();
-        let mut word = index as u32;
-        if self.parameters.encrypt_rtcp {
-            xor_keystream(&keys, ssrc, index, &mut out[8..]);
-            word |= 0x8000_0000;
+        let e = u32::from(parameters.encrypt_rtcp) << 31;
+        let word = (e | index as u32).to_be_bytes();
+        let nonce = Nonce::rtcp(packet, ssrc, integer(&word) as u32);
+        let (clear, secret) = match parameters.encrypt_rtcp {
+            true => packet.split_at(8),
+            false => (packet, &[][..]),
+        };
+        let mut out = clear.to_vec();
+        if parameters.rtcp_cipher == Cipher::AesGcm {
+            let associated = [clear, &word].concat();
+            let tag_len = parameters.rtcp_tag_len;
+            let (secret, tag) = gcm_seal(&keys, nonce, &associated, secret, tag_len);
+            out.extend(secret);
+            out.extend(tag);
+            out.extend(word);
+            out.extend(&key.mki);
+        } else {
+            out.extend(xor_keystream(parameters.rtcp_cipher, &keys, nonce, secret));
+            out.extend(word);
+            let tag = hmac(&keys, &out, &[]);
+            out.extend(&key.mki);
+            out.extend(&tag[..parameters.rtcp_tag_len]);
         }
-        out.extend_from_slice(&word.to_be_bytes());
-        let tag = tag(&keys, &out, &[]);
-        out.extend_from_slice(&self.current);
-        out.extend_from_slice(&tag[..self.parameters.rtcp_tag_len]);
 
-        stream.rtcp_sent += 1;
+        self.keys[place].rtcp_used += 1;
+        stream.rtcp_next += 1;
         self.streams.insert(ssrc, stream);
         Ok(out)
     }
@@ -179,7 +403,7 @@ impl SlowSender {
 pub struct SlowReceiver {
     parameters: Parameters,
     mki_len: usize,
-    keys: BTreeMap<Vec<u8>, Master>,
+    keys: Vec<Key>,
     streams: BTreeMap<u32, Stream>,
 }
 
@@ -191,19 +415,35 @@ impl SlowReceiver {
         Self {
             parameters,
             mki_len: mki.len(),
-            keys: BTreeMap::from([(mki.to_vec(), master)]),
+            keys: vec![Key::new(mki, None, master)],
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// A context whose keys are told apart by <From, To>.
+    #[must_use]
+    pub fn with_range(parameters: Parameters, range: (u64, u64), master: Master) -> Self {
+        Self {
+            parameters,
+            mki_len: 0,
+            keys: vec![Key::new(&[], Some(range), master)],
             streams: BTreeMap::new(),
         }
     }
 
     /// Adds a key.
     pub fn add_key(&mut self, mki: &[u8], master: Master) {
-        self.keys.insert(mki.to_vec(), master);
+        self.keys.push(Key::new(mki, None, master));
+    }
+
+    /// Adds a key with its <From, To>.
+    pub fn add_range(&mut self, range: (u64, u64), master: Master) {
+        self.keys.push(Key::new(&[], Some(range), master));
     }
 
     /// Forgets a key.
     pub fn remove_key(&mut self, mki: &[u8]) {
-        self.keys.remove(mki);
+        self.keys.retain(|key| key.mki != mki);
     }
 
     /// Sets the ROC of the next packet of `ssrc` that authenticates.
@@ -219,6 +459,13 @@ impl SlowReceiver {
         Ok(())
     }
 
+    fn key(&self, mki: &[u8], index: Option<u64>) -> Result<usize, Verdict> {
+        by_range(&self.keys, index).unwrap_or_else(|| {
+            let place = self.keys.iter().position(|key| key.mki == mki);
+            place.ok_or(Verdict::UnknownMki)
+        })
+    }
+
     /// RFC 3711 §3.3, the receiver's eight steps.
     ///
     /// # Errors
@@ -226,12 +473,59 @@ impl SlowReceiver {
     /// The [`Verdict`].
     pub fn unprotect_rtp(&mut self, packet: &[u8]) -> Result<Vec<u8>, Verdict> {
         let parameters = &self.parameters;
-        let (rest, tag_got) = split_end(packet, parameters.rtp_tag_len)?;
-        let (protected, mki) = split_end(rest, self.mki_len)?;
-        let header = rtp_header(protected)?;
-        let mut stream = stream_of(&self.streams, parameters, header.ssrc)?;
-        let restarts = stream.set_roc.is_some();
-        let index = stream.estimate(header.seq)?;
+        let seq = packet.get(2..4).map_or(0, |seq| integer(seq) as u16);
+        let (roc_len, hmac_len) = parameters.tag_field(seq);
+        let (rest, hmac_got) = split_end(packet, hmac_len)?;
+        let (rest, roc_got) = split_end(rest, roc_len)?;
+        let (rest, mki) = split_end(rest, self.mki_len)?;
+        let aead_tag_len = match parameters.rtp_cipher {
+            Cipher::AesGcm => parameters.rtp_tag_len,
+            _ => 0,
+        };
+        let (protected, aead_tag) = split_end(rest, aead_tag_len)?;
+        let parts = RtpParts::of(protected)?;
+        parts.hides(parameters.cryptex)?;
+        let stream = stream_of(&self.streams, parameters, parts.ssrc)?;
+
+        let carried = (!roc_got.is_empty()).then(|| integer(roc_got) as u64);
+        let indexes = match carried {
+            Some(roc) => vec![(roc << 16 | u64::from(seq), false)],
+            None => stream.indexes_to_try(seq, parameters.try_neighbours)?,
+        };
+        let judge = |(index, restarts)| {
+            let tags = Tags {
+                hmac: hmac_got,
+                aead: aead_tag,
+            };
+            self.judge_rtp(protected, mki, &tags, &stream, index, restarts)
+        };
+        let mut verdict = judge(indexes[0]);
+        if verdict == Err(Verdict::AuthenticationFailed) {
+            let others = indexes[1..].iter().map(|&index| judge(index));
+            verdict = others.into_iter().find(Result::is_ok).unwrap_or(verdict);
+        }
+        let (index, restarts, place, out) = verdict?;
+
+        let mut stream = stream;
+        self.keys[place].rtp_used += 1;
+        stream.accept_rtp(index, restarts);
+        self.streams.insert(parts.ssrc, stream);
+        Ok(out)
+    }
+
+    /// What becomes of a packet if this is its index.
+    fn judge_rtp(
+        &self,
+        protected: &[u8],
+        mki: &[u8],
+        tags: &Tags<'_>,
+        stream: &Stream,
+        index: u64,
+        restarts: bool,
+    ) -> Result<(u64, bool, usize, Vec<u8>), Verdict> {
+        let parameters = &self.parameters;
+        let mut parts = RtpParts::of(protected)?;
+        let hidden = parts.hides(parameters.cryptex)?;
         if !restarts {
             seen_before(
                 &stream.rtp_seen,
@@ -240,18 +534,28 @@ impl SlowReceiver {
                 parameters.rtp_window,
             )?;
         }
-        let master = self.keys.get(mki).ok_or(Verdict::UnknownMki)?;
-        let keys = session_keys(master, [0, 1, 2]);
-        let tag = tag(&keys, protected, &((index >> 16) as u32).to_be_bytes());
-        if tag[..tag_got.len()] != *tag_got {
+        let place = self.key(mki, Some(index))?;
+        let key = &self.keys[place];
+        key.check_life(parameters)?;
+        let keys = SessionKeys::derive(&key.master, [0, 1, 2], parameters.r(index));
+        let hmac = hmac(&keys, protected, &((index >> 16) as u32).to_be_bytes());
+        if hmac[..tags.hmac.len()] != *tags.hmac {
             return Err(Verdict::AuthenticationFailed);
         }
-        let mut out = protected.to_vec();
-        xor_keystream(&keys, header.ssrc, index, &mut out[header.len..]);
-
-        stream.accept_rtp(index);
-        self.streams.insert(header.ssrc, stream);
-        Ok(out)
+        let (clear, secret) = parts.clear_and_secret(parameters, hidden);
+        let nonce = Nonce::rtp(&parts, index);
+        let secret = match parameters.rtp_cipher {
+            Cipher::AesGcm => gcm_open(&keys, nonce, &clear, &secret, tags.aead)?,
+            cipher => xor_keystream(cipher, &keys, nonce, &secret),
+        };
+        let out = parts.put_together(parameters, hidden, &secret);
+        parts = RtpParts::of(&out)?;
+        if hidden {
+            parts.take_off_cryptex();
+        } else {
+            parts.xor_extensions(parameters, &key.master, index);
+        }
+        Ok((index, restarts, place, parts.octets()))
     }
 
     /// RFC 3711 §3.4.
@@ -261,44 +565,242 @@ impl SlowReceiver {
     /// The [`Verdict`].
     pub fn unprotect_rtcp(&mut self, packet: &[u8]) -> Result<Vec<u8>, Verdict> {
         let parameters = &self.parameters;
-        let (rest, tag_got) = split_end(packet, parameters.rtcp_tag_len)?;
-        let (authenticated, mki) = split_end(rest, self.mki_len)?;
-        let (protected, word) = split_end(authenticated, 4)?;
+        let aead = parameters.rtcp_cipher == Cipher::AesGcm;
+        let tag_len = parameters.rtcp_tag_len;
+        let (authenticated, protected, word, mki, tag_got);
+        if aead {
+            let (rest, mki_got) = split_end(packet, self.mki_len)?;
+            let (rest, word_got) = split_end(rest, 4)?;
+            let (rest, tag) = split_end(rest, tag_len)?;
+            (authenticated, protected, word, mki, tag_got) = (rest, rest, word_got, mki_got, tag);
+        } else {
+            let (rest, tag) = split_end(packet, tag_len)?;
+            let (whole, mki_got) = split_end(rest, self.mki_len)?;
+            let (rest, word_got) = split_end(whole, 4)?;
+            (authenticated, protected, word, mki, tag_got) = (whole, rest, word_got, mki_got, tag);
+        }
         let ssrc = rtcp_ssrc(protected)?;
         let mut stream = stream_of(&self.streams, parameters, ssrc)?;
-        let word = integer(word);
-        if (word >> 31 == 1) != parameters.encrypt_rtcp {
+        let e_and_index = integer(word) as u32;
+        if (e_and_index >> 31 == 1) != parameters.encrypt_rtcp {
             return Err(Verdict::EncryptFlag);
         }
-        let index = (word & 0x7fff_ffff) as u64;
+        let index = u64::from(e_and_index & 0x7fff_ffff);
         seen_before(
             &stream.rtcp_seen,
             stream.rtcp_seen.last().copied(),
             index,
             parameters.rtcp_window,
         )?;
-        let master = self.keys.get(mki).ok_or(Verdict::UnknownMki)?;
-        let keys = session_keys(master, [3, 4, 5]);
-        if tag(&keys, authenticated, &[])[..tag_got.len()] != *tag_got {
-            return Err(Verdict::AuthenticationFailed);
-        }
-        let mut out = protected.to_vec();
-        if parameters.encrypt_rtcp {
-            xor_keystream(&keys, ssrc, index, &mut out[8..]);
+        let place = self.key(mki, stream.rtp_newest)?;
+        let key = &self.keys[place];
+        key.check_life(parameters)?;
+        let keys = SessionKeys::derive(&key.master, [3, 4, 5], parameters.r(index));
+        let (clear, secret) = match parameters.encrypt_rtcp {
+            true => protected.split_at(8),
+            false => (protected, &[][..]),
+        };
+        let nonce = Nonce::rtcp(protected, ssrc, e_and_index);
+        let mut out = clear.to_vec();
+        if aead {
+            let associated = [clear, word].concat();
+            out.extend(gcm_open(&keys, nonce, &associated, secret, tag_got)?);
+        } else {
+            if hmac(&keys, authenticated, &[])[..tag_len] != *tag_got {
+                return Err(Verdict::AuthenticationFailed);
+            }
+            out.extend(xor_keystream(parameters.rtcp_cipher, &keys, nonce, secret));
         }
 
+        self.keys[place].rtcp_used += 1;
         stream.rtcp_seen.insert(index);
         self.streams.insert(ssrc, stream);
         Ok(out)
     }
 }
 
+struct Tags<'a> {
+    hmac: &'a [u8],
+    aead: &'a [u8],
+}
+
+/// An RTP packet, taken apart (RFC 3550 §5.1 and §5.3.1).
+struct RtpParts {
+    ssrc: u32,
+    seq: u16,
+    fixed: Vec<u8>,
+    csrcs: Vec<u8>,
+    /// "defined by profile" and length.
+    extension_word: Vec<u8>,
+    extension_body: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl RtpParts {
+    fn of(packet: &[u8]) -> Result<Self, Verdict> {
+        let header = rtp_header(packet)?;
+        let csrc_end = 12 + 4 * usize::from(packet[0] & 0x0f);
+        let word_end = if header.len > csrc_end {
+            csrc_end + 4
+        } else {
+            csrc_end
+        };
+        Ok(Self {
+            ssrc: header.ssrc,
+            seq: header.seq,
+            fixed: packet[..12].to_vec(),
+            csrcs: packet[12..csrc_end].to_vec(),
+            extension_word: packet[csrc_end..word_end].to_vec(),
+            extension_body: packet[word_end..header.len].to_vec(),
+            payload: packet[header.len..].to_vec(),
+        })
+    }
+
+    fn octets(&self) -> Vec<u8> {
+        [
+            &self.fixed[..],
+            &self.csrcs,
+            &self.extension_word,
+            &self.extension_body,
+            &self.payload,
+        ]
+        .concat()
+    }
+
+    fn defined_by_profile(&self) -> Option<u16> {
+        let field = self.extension_word.get(..2)?;
+        Some(integer(field) as u16)
+    }
+
+    /// RFC 9335 §5.1; whether the header is hidden.
+    fn put_on_cryptex(&mut self, cryptex: Cryptex) -> Result<bool, Verdict> {
+        if cryptex == Cryptex::Off {
+            return Ok(false);
+        }
+        match self.defined_by_profile() {
+            None if self.csrcs.is_empty() => return Ok(false),
+            None => {
+                self.fixed[0] |= 0x10;
+                self.extension_word = vec![0xc0, 0xde, 0, 0];
+            }
+            Some(0xbede) => self.extension_word[..2].copy_from_slice(&[0xc0, 0xde]),
+            Some(0x1000) => self.extension_word[..2].copy_from_slice(&[0xc2, 0xde]),
+            Some(0xc0de | 0xc2de) => return Err(Verdict::NotCryptex),
+            Some(_) if cryptex == Cryptex::Required => return Err(Verdict::NotCryptex),
+            Some(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// RFC 9335 §5.2; whether the header of this packet, which was received,
+    /// is hidden.
+    fn hides(&self, cryptex: Cryptex) -> Result<bool, Verdict> {
+        match (cryptex, self.defined_by_profile()) {
+            (Cryptex::Off, _) => Ok(false),
+            (_, Some(0xc0de | 0xc2de)) => Ok(true),
+            (Cryptex::Required, None) if self.csrcs.is_empty() => Ok(false),
+            (Cryptex::Required, _) => Err(Verdict::NotCryptex),
+            (Cryptex::On, _) => Ok(false),
+        }
+    }
+
+    fn take_off_cryptex(&mut self) {
+        let field: [u8; 2] = match self.defined_by_profile() {
+            Some(0xc0de) => [0xbe, 0xde],
+            _ => [0x10, 0x00],
+        };
+        self.extension_word[..2].copy_from_slice(&field);
+    }
+
+    /// What is authenticated alone and what is encrypted too, in the order of
+    /// RFC 9335 §6.2 where the header is hidden.
+    fn clear_and_secret(&self, parameters: &Parameters, hidden: bool) -> (Vec<u8>, Vec<u8>) {
+        if !parameters.encrypt_rtp {
+            return (self.octets(), Vec::new());
+        }
+        if hidden {
+            let clear = [&self.fixed[..], &self.extension_word].concat();
+            let secret = [&self.csrcs[..], &self.extension_body, &self.payload].concat();
+            return (clear, secret);
+        }
+        let header_len = self.octets().len() - self.payload.len();
+        (self.octets()[..header_len].to_vec(), self.payload.clone())
+    }
+
+    /// The packet in its own order, with `secret` in the place of what was secret.
+    fn put_together(&self, parameters: &Parameters, hidden: bool, secret: &[u8]) -> Vec<u8> {
+        if !parameters.encrypt_rtp {
+            return self.octets();
+        }
+        if hidden {
+            let (csrcs, rest) = secret.split_at(self.csrcs.len());
+            return [&self.fixed[..], csrcs, &self.extension_word, rest].concat();
+        }
+        let header_len = self.octets().len() - self.payload.len();
+        [&self.octets()[..header_len], secret].concat()
+    }
+
+    /// RFC 6904 §3.1: the keystream of labels 6 and 7 over the whole body,
+    /// under a mask.
+    fn xor_extensions(&mut self, parameters: &Parameters, master: &Master, index: u64) {
+        let mask = match self.defined_by_profile() {
+            Some(0xbede) => self.mask(&parameters.encrypted_ids, true),
+            Some(field) if field >> 4 == 0x100 => self.mask(&parameters.encrypted_ids, false),
+            _ => return,
+        };
+        let r = parameters.r(index);
+        let mut keys = SessionKeys::derive(master, [6, 1, 7], r);
+        // RFC 7714 §8.3: GCM's salt of 12 octets, filled up.
+        keys.k_s.truncate(master.salt.len());
+        keys.k_s.resize(14, 0);
+        let cipher = match parameters.rtp_cipher {
+            Cipher::AesGcm => Cipher::AesCm,
+            cipher => cipher,
+        };
+        let zeros = vec![0; self.extension_body.len()];
+        let keystream = xor_keystream(cipher, &keys, Nonce::rtp(self, index), &zeros);
+        for ((octet, keystream), mask) in self.extension_body.iter_mut().zip(keystream).zip(mask) {
+            *octet ^= keystream & mask;
+        }
+    }
+
+    fn mask(&self, ids: &[u8], one_byte: bool) -> Vec<u8> {
+        let body = &self.extension_body;
+        let mut mask = vec![0; body.len()];
+        let mut at = 0;
+        while at < body.len() {
+            if body[at] == 0 {
+                at += 1;
+                continue;
+            }
+            let (id, start, len) = if one_byte {
+                (body[at] >> 4, at + 1, usize::from(body[at] & 15) + 1)
+            } else if at + 1 < body.len() {
+                (body[at], at + 2, usize::from(body[at + 1]))
+            } else {
+                break;
+            };
+            if one_byte && (id == 0 || id == 15) || start + len > body.len() {
+                break;
+            }
+            if ids.contains(&id) {
+                mask[start..start + len].fill(0xff);
+            }
+            at = start + len;
+        }
+        mask
+    }
+}
+
 /// PRF_n(k_master, x) for one label (RFC 3711 §4.3.1, §4.3.3), `len` octets;
-/// `r` is index DIV key_derivation_rate.
+/// `r` is index DIV key_derivation_rate. A salt of 12 octets is filled up with
+/// zeros behind (RFC 7714 §11).
 #[must_use]
 pub fn derive(master: &Master, label: u8, r: u64, len: usize) -> Vec<u8> {
+    let mut salt = master.salt.clone();
+    salt.resize(14, 0);
     let key_id = u128::from(label) << 48 | u128::from(r);
-    let x = key_id ^ integer(&master.salt);
+    let x = key_id ^ integer(&salt);
     let mut out = vec![0; len];
     xor_segment(&master.key, x << 16, &mut out);
     out
@@ -310,18 +812,58 @@ struct SessionKeys {
     k_s: Vec<u8>,
 }
 
-fn session_keys(master: &Master, labels: [u8; 3]) -> SessionKeys {
-    SessionKeys {
-        k_e: derive(master, labels[0], 0, master.key.len()),
-        k_a: derive(master, labels[1], 0, 20),
-        k_s: derive(master, labels[2], 0, 14),
+impl SessionKeys {
+    fn derive(master: &Master, labels: [u8; 3], r: u64) -> Self {
+        Self {
+            k_e: derive(master, labels[0], r, master.key.len()),
+            k_a: derive(master, labels[1], r, 20),
+            k_s: derive(master, labels[2], r, 14),
+        }
     }
 }
 
-/// RFC 3711 §4.1.1.
-fn xor_keystream(keys: &SessionKeys, ssrc: u32, index: u64, data: &mut [u8]) {
-    let iv = (integer(&keys.k_s) << 16) ^ (u128::from(ssrc) << 64) ^ (u128::from(index) << 16);
-    xor_segment(&keys.k_e, iv, data);
+/// What goes into an IV.
+#[derive(Clone, Copy)]
+struct Nonce {
+    ssrc: u32,
+    index: u64,
+    /// f8's IV (RFC 3711 §4.1.2.2 and §4.1.2.3).
+    f8_iv: u128,
+}
+
+impl Nonce {
+    fn rtp(parts: &RtpParts, index: u64) -> Self {
+        let header = integer(&parts.fixed[1..12]);
+        Self {
+            ssrc: parts.ssrc,
+            index,
+            f8_iv: header << 32 | u128::from(index >> 16),
+        }
+    }
+
+    fn rtcp(packet: &[u8], ssrc: u32, word: u32) -> Self {
+        Self {
+            ssrc,
+            index: u64::from(word & 0x7fff_ffff),
+            f8_iv: u128::from(word) << 64 | integer(&packet[..8]),
+        }
+    }
+}
+
+/// RFC 3711 §4.1, one cipher or the other.
+fn xor_keystream(cipher: Cipher, keys: &SessionKeys, nonce: Nonce, data: &[u8]) -> Vec<u8> {
+    let mut out = data.to_vec();
+    match cipher {
+        Cipher::Null | Cipher::AesGcm => {}
+        Cipher::AesCm => {
+            let iv = (integer(&keys.k_s) << 16)
+                ^ (u128::from(nonce.ssrc) << 64)
+                ^ (u128::from(nonce.index) << 16);
+            xor_segment(&keys.k_e, iv, &mut out);
+        }
+        Cipher::AesF8 => xor_f8(&keys.k_e, &keys.k_s, nonce.f8_iv, &mut out),
+    }
+    out
 }
 
 /// E(k, IV) || E(k, IV + 1 mod 2^128) || …, added to `data`.
@@ -332,6 +874,85 @@ fn xor_segment(key: &[u8], iv: u128, data: &mut [u8]) {
             *octet ^= keystream;
         }
     }
+}
+
+/// RFC 3711 §4.1.2.1: S(j) = E(k_e, IV' XOR j XOR S(j-1)), added to `data`.
+fn xor_f8(k_e: &[u8], k_s: &[u8], iv: u128, data: &mut [u8]) {
+    let mut m = k_s.to_vec();
+    m.resize(k_e.len(), 0x55);
+    let masked: Vec<u8> = k_e.iter().zip(m).map(|(key, mask)| key ^ mask).collect();
+    let iv_prime = integer(&aes(&masked, iv));
+    let mut s = 0;
+    for (j, chunk) in data.chunks_mut(16).enumerate() {
+        s = integer(&aes(k_e, iv_prime ^ j as u128 ^ s));
+        for (octet, keystream) in chunk.iter_mut().zip(s.to_be_bytes()) {
+            *octet ^= keystream;
+        }
+    }
+}
+
+/// SP 800-38D §7.1 with the IV of RFC 7714 §8.1 and §9.1: ciphertext and tag.
+fn gcm_seal(
+    keys: &SessionKeys,
+    nonce: Nonce,
+    associated: &[u8],
+    plain: &[u8],
+    tag_len: usize,
+) -> (Vec<u8>, Vec<u8>) {
+    let iv = integer(&keys.k_s[..12]) ^ (u128::from(nonce.ssrc) << 48) ^ u128::from(nonce.index);
+    let j0 = iv << 32 | 1;
+    let mut out = plain.to_vec();
+    xor_segment(&keys.k_e, j0 + 1, &mut out);
+    let s = ghash(integer(&aes(&keys.k_e, 0)), associated, &out);
+    let tag = s ^ integer(&aes(&keys.k_e, j0));
+    (out, tag.to_be_bytes()[..tag_len].to_vec())
+}
+
+/// SP 800-38D §7.2.
+fn gcm_open(
+    keys: &SessionKeys,
+    nonce: Nonce,
+    associated: &[u8],
+    sealed: &[u8],
+    tag_got: &[u8],
+) -> Result<Vec<u8>, Verdict> {
+    // The keystream twice gives the plaintext; sealing that, the tag.
+    let (plain, _) = gcm_seal(keys, nonce, associated, sealed, tag_got.len());
+    let (_, tag) = gcm_seal(keys, nonce, associated, &plain, tag_got.len());
+    if tag != tag_got {
+        return Err(Verdict::AuthenticationFailed);
+    }
+    Ok(plain)
+}
+
+/// SP 800-38D §6.4 over associated data, ciphertext and their lengths.
+fn ghash(h: u128, associated: &[u8], ciphertext: &[u8]) -> u128 {
+    let mut y = 0;
+    for data in [associated, ciphertext] {
+        for chunk in data.chunks(16) {
+            let mut block = [0; 16];
+            block[..chunk.len()].copy_from_slice(chunk);
+            y = multiply(y ^ integer(&block), h);
+        }
+    }
+    let lens = ((associated.len() as u128 * 8) << 64) | (ciphertext.len() as u128 * 8);
+    multiply(y ^ lens, h)
+}
+
+/// SP 800-38D §6.3.
+fn multiply(x: u128, y: u128) -> u128 {
+    let (mut z, mut v) = (0, y);
+    for i in (0..128).rev() {
+        if x >> i & 1 == 1 {
+            z ^= v;
+        }
+        let carry = v & 1 == 1;
+        v >>= 1;
+        if carry {
+            v ^= 0xe1 << 120;
+        }
+    }
+    z
 }
 
 fn aes(key: &[u8], block: u128) -> [u8; 16] {
@@ -346,7 +967,7 @@ fn aes(key: &[u8], block: u128) -> [u8; 16] {
 }
 
 /// RFC 3711 §4.2.1.
-fn tag(keys: &SessionKeys, authenticated: &[u8], roc: &[u8]) -> Vec<u8> {
+fn hmac(keys: &SessionKeys, authenticated: &[u8], roc: &[u8]) -> Vec<u8> {
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(&keys.k_a) else {
         unreachable!("HMAC takes a key of any length");
     };
@@ -412,7 +1033,7 @@ struct Stream {
     set_roc: Option<u32>,
     rtp_seen: BTreeSet<u64>,
     rtcp_seen: BTreeSet<u64>,
-    rtcp_sent: u64,
+    rtcp_next: u64,
 }
 
 impl Stream {
@@ -441,8 +1062,23 @@ impl Stream {
         }
     }
 
-    fn accept_rtp(&mut self, index: u64) {
-        if self.set_roc.take().is_some() && self.rtp_newest > Some(index) {
+    /// The index that a packet seems to have, and where no packet has shown the
+    /// ROC yet, those with the ROC after and before; each with whether it is
+    /// taken without a look at those seen.
+    fn indexes_to_try(&self, seq: u16, neighbours: bool) -> Result<Vec<(u64, bool)>, Verdict> {
+        let index = self.estimate(seq)?;
+        let mut indexes = vec![(index, self.set_roc.is_some())];
+        if neighbours && (self.rtp_newest.is_none() || self.set_roc.is_some()) {
+            indexes.push((index + 65_536, true));
+            indexes.extend(index.checked_sub(65_536).map(|index| (index, true)));
+            indexes.retain(|(index, _)| *index < 1 << 48);
+        }
+        Ok(indexes)
+    }
+
+    fn accept_rtp(&mut self, index: u64, restarts: bool) {
+        self.set_roc = None;
+        if restarts && self.rtp_newest > Some(index) {
             // The ROC was set back by hand: what was seen is forgotten with it.
             self.rtp_seen.clear();
             self.rtp_newest = None;
@@ -460,7 +1096,10 @@ fn stream_of(
 ) -> Result<Stream, Verdict> {
     match streams.get(&ssrc) {
         Some(stream) => Ok(stream.clone()),
-        None if streams.len() < parameters.max_streams => Ok(Stream::default()),
+        None if streams.len() < parameters.max_streams => Ok(Stream {
+            rtcp_next: parameters.first_rtcp_index,
+            ..Stream::default()
+        }),
         None => Err(Verdict::TooManyStreams),
     }
 }
@@ -484,18 +1123,6 @@ mod tests {
     use super::*;
     use crate::libsrtp::reference_packets;
     use crate::rfc3711::appendix_b;
-
-    fn parameters(rtp_tag_len: usize) -> Parameters {
-        Parameters {
-            rtp_tag_len,
-            rtcp_tag_len: 10,
-            rtp_window: 128,
-            rtcp_window: 128,
-            encrypt_rtcp: true,
-            repeat_allowed: false,
-            max_streams: 16,
-        }
-    }
 
     #[test]
     fn the_kdf_is_rfc_3711_b3s() {
@@ -531,14 +1158,15 @@ mod tests {
         let rtp = packets.packet("srtp_plaintext_ref");
         let rtcp = packets.packet("rtcp_plaintext_ref");
 
-        let mut sender = SlowSender::new(parameters(10), &[], master.clone());
+        let mut sender =
+            SlowSender::new(Parameters::new(Cipher::AesCm, 10, 10), &[], master.clone());
         let protected = sender.protect_rtp(&rtp).unwrap();
         assert_eq!(protected, packets.packet("srtp_ciphertext"));
         sender.protect_rtcp(&rtcp).unwrap();
         let second = sender.protect_rtcp(&rtcp).unwrap();
         assert_eq!(second, packets.packet("srtcp_ciphertext"));
 
-        let mut receiver = SlowReceiver::new(parameters(10), &[], master);
+        let mut receiver = SlowReceiver::new(Parameters::new(Cipher::AesCm, 10, 10), &[], master);
         assert_eq!(receiver.unprotect_rtp(&protected), Ok(rtp));
         assert_eq!(receiver.unprotect_rtcp(&second), Ok(rtcp));
         assert_eq!(receiver.unprotect_rtp(&protected), Err(Verdict::Replayed));

@@ -217,7 +217,7 @@ fn enter<'a>(
     }
 }
 
-/// Keccak-256 as Ethereum uses it: Keccak[512] with the padding of the contest, not that of SHA-3.
+/// Keccak-256 as Ethereum uses it: `Keccak[512]` with the padding of the contest, not that of SHA-3.
 #[must_use]
 pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
     const RATE: usize = 136;

@@ -5,11 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::capture::{CaptureReader, CaptureWriter, Format, with_udp_payload};
 use crate::commands::{EXIT_FAILED, EXIT_UNUSABLE};
+use crate::interrupt::Interrupt;
 use crate::keys_file::KeysFile;
 use crate::output_file::{Existing, OutputFile, Privacy};
 use crate::replay::{KeyRing, Replay, Report, Verdict};
@@ -84,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
 
     let mut replay = Replay::new(ring, keys);
+    let interrupt = Interrupt::watch(Vec::new())?;
     let cut_off = loop {
         let frame = match reader.next_frame() {
             Ok(Some(frame)) => frame,
@@ -92,6 +94,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         };
         if frame.number.is_multiple_of(4_096) {
             progress.set_position(frame.offset);
+            if interrupt.has_come() {
+                bail!("interrupted at packet {}; nothing is written", frame.number);
+            }
         }
         let accepted = replay.frame(&frame);
         if let (Some(output), Some(accepted)) = (&mut output, accepted) {

@@ -17,6 +17,7 @@ use super::subscribers::Enrolled;
 use super::wires::{Tap, Wires};
 use super::{ALICE, BOB};
 use crate::clock::Clock;
+use crate::interrupt::Interrupt;
 use crate::leg_driver::LegDriver;
 use crate::media_sockets::MediaSockets;
 use crate::scripts::{Common, Demonstrator};
@@ -115,6 +116,7 @@ impl Call {
         let mut listeners = [Listener::new(&speech[BOB]), Listener::new(&speech[ALICE])];
         let bounds = Bounds {
             set_up_limit: Some(SET_UP_LIMIT),
+            interrupt: Interrupt::watch(vec![alice.waker(), bob.waker()])?,
             ..Bounds::default()
         };
 

@@ -6,8 +6,6 @@ mod report;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -15,13 +13,14 @@ use callseal_endpoint::{Answering, Config, Event, Port, Remote};
 use callseal_registry_client::{
     HttpTransport, RawProof, Registry, RegistryConfig, Transport, TransportError, layout,
 };
-use callseal_sts::Number;
+use callseal_sts::{Number, Role};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
 use crate::commands::EXIT_FAILED;
 use crate::commands::phone::{PhoneArguments, RegistryArguments, Words};
 use crate::identity_file::IdentityFile;
+use crate::interrupt::Interrupt;
 use crate::leg_driver::{Happening, LegDriver};
 use crate::media_sockets::MediaSockets;
 use crate::scripts::Phone;
@@ -107,9 +106,8 @@ impl Call<'_> {
                 Destination::Call { .. } => None,
             },
             accept_changed_key: phone.accept_changed_key,
-            ..Bounds::default()
+            interrupt: Interrupt::watch(vec![driver.waker()])?,
         };
-        hang_up_on_interrupt(&driver, &bounds)?;
 
         self.begin(&mut driver, number, local)?;
         let mut script = Phone::new(speech, QUIET, phone.duration);
@@ -119,7 +117,7 @@ impl Call<'_> {
             .context("the sockets failed")?;
         display.bar.finish_and_clear();
 
-        let report = Report::new(number, &record);
+        let report = Report::new(self.role(), number, &record);
         let mut stdout = std::io::stdout().lock();
         match phone.json {
             true => writeln!(stdout, "{}", serde_json::to_string(&report)?)?,
@@ -130,6 +128,13 @@ impl Call<'_> {
             true => ExitCode::SUCCESS,
             false => EXIT_FAILED.into(),
         })
+    }
+
+    fn role(&self) -> Role {
+        match self.destination {
+            Destination::Call { .. } => Role::Caller,
+            Destination::Listen { .. } => Role::Callee,
+        }
     }
 
     fn answering(&self) -> Answering {
@@ -164,9 +169,10 @@ impl Call<'_> {
             Destination::Listen { .. } => {
                 // On standard error even with --json: whoever chose port 0
                 // has to learn it.
-                eprintln!(
-                    "{own} listens on {} (RTP) and {} (RTCP)",
-                    local.rtp, local.rtcp
+                let Remote { rtp, rtcp } = local;
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{own} listens on {rtp} (RTP) and {rtcp} (RTCP)"
                 );
             }
             Destination::Call { number, address } => {
@@ -232,18 +238,6 @@ impl Transport for Node {
     }
 }
 
-/// Ctrl-C and a request to terminate end the call with a BYE.
-fn hang_up_on_interrupt(driver: &LegDriver, bounds: &Bounds) -> Result<()> {
-    let interrupted = Arc::clone(&bounds.interrupted);
-    let waker = driver.waker();
-    ctrlc::set_handler(move || {
-        interrupted.store(true, Ordering::Relaxed);
-        // Were it lost, the next report would wake the leg.
-        let _ = waker.wake();
-    })
-    .context("cannot watch for Ctrl-C")
-}
-
 /// What is shown while the call goes on.
 struct Display {
     is_quiet: bool,
@@ -275,9 +269,11 @@ impl Observer for Display {
                         true => " again",
                         false => "",
                     };
-                    println!(
+                    let _ = writeln!(
+                        std::io::stdout(),
                         "secured{again} with {}; to be compared aloud: {}",
-                        secured.peer.number, secured.sas
+                        secured.peer.number,
+                        secured.sas
                     );
                 });
             }

@@ -14,7 +14,7 @@ use crate::table::{Align, Table};
 /// A finished call. `Display` is for people, `Serialize` for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    role: Option<&'static str>,
+    role: &'static str,
     established: bool,
     number: String,
     peer_number: Option<String>,
@@ -31,6 +31,8 @@ pub(super) struct Report {
     auth_failures: u64,
     replayed: u64,
     ignored: u64,
+    /// How many of these three were sent by neither side.
+    from_strangers: u64,
     lost: i64,
     round_trip_ms: Option<f64>,
     /// Over the payloads in their order, where just one stream was received.
@@ -54,7 +56,7 @@ struct Stream {
 }
 
 impl Report {
-    pub(super) fn new(number: Number, record: &CallRecord) -> Self {
+    pub(super) fn new(role: Role, number: Number, record: &CallRecord) -> Self {
         let secured = record.secured.as_ref();
         let statistics = &record.statistics;
         let sent = streams(&record.said, record, false);
@@ -64,10 +66,10 @@ impl Report {
             _ => None,
         };
         Self {
-            role: secured.map(|secured| match secured.role {
+            role: match role {
                 Role::Caller => "caller",
                 Role::Callee => "callee",
-            }),
+            },
             established: secured.is_some(),
             number: number.to_string(),
             peer_number: secured.map(|secured| secured.peer.number.to_string()),
@@ -86,6 +88,7 @@ impl Report {
             auth_failures: statistics.rejected,
             replayed: statistics.replayed,
             ignored: statistics.ignored,
+            from_strangers: record.strangers.packets,
             lost: statistics
                 .received
                 .iter()
@@ -162,10 +165,11 @@ impl fmt::Display for Report {
                 self.auth_failures, self.replayed, self.ignored
             )?;
         }
-        if let Some(ended) = &self.ended {
+        if let (Some(ended), None) = (&self.ended, &self.error) {
             writeln!(f, "{ended}")?;
         }
         match &self.error {
+            Some(error) if self.established => writeln!(f, "broke off: {error}"),
             Some(error) => writeln!(f, "not secured: {error}"),
             None => Ok(()),
         }

@@ -52,6 +52,7 @@ const MAX_FAILURES: usize = 10;
 pub struct Replay {
     ring: KeyRing,
     keys: KeysFile,
+    clock_rates: Vec<Option<u32>>,
     tally: Tally,
     totals: Totals,
     failures: Vec<Failure>,
@@ -117,6 +118,7 @@ impl Replay {
     pub fn new(ring: KeyRing, keys: KeysFile) -> Self {
         Self {
             ring,
+            clock_rates: (0..128).map(|kind| keys.clock_rate(kind)).collect(),
             keys,
             tally: Tally::default(),
             totals: Totals::default(),
@@ -156,7 +158,7 @@ impl Replay {
         self.totals.packets += 1;
         let plain_len = opened.outcome.map_or(0, |plain| plain.len);
         let plain = &self.packet[..plain_len];
-        let payload_type = protected[1] & 0x7f;
+        let payload_type = usize::from(protected[1] & 0x7f);
         self.tally.count(&Counted {
             protocol,
             ssrc,
@@ -165,7 +167,7 @@ impl Replay {
             at: frame.at,
             opened,
             plain,
-            clock_rate: self.keys.clock_rate(payload_type),
+            clock_rate: self.clock_rates[payload_type],
         });
         match opened.outcome {
             Ok(_) => {

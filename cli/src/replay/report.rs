@@ -172,6 +172,26 @@ impl<'a> Report<'a> {
         table
     }
 
+    /// Names the streams of which no packet was opened, where others were: a
+    /// wrong key of one direction would else hide among many failures.
+    fn write_hopeless_streams(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.verdict() != Verdict::SomeFailed {
+            return Ok(());
+        }
+        for (id, stream) in self.replay.tally().streams() {
+            if let (Some(sender), Some(ssrc), 0) = (id.sender, id.ssrc, stream.verified) {
+                let name = self.replay.ring().name(sender);
+                let packets = stream.packets;
+                writeln!(
+                    f,
+                    "{name}, {}: 0 of {packets} verified: the key, the profile or the ROC is wrong\n",
+                    Ssrc(ssrc)
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     fn encoding(&self, id: &StreamId, stream: &Stream) -> String {
         match (id.protocol, stream.payload_type) {
             (Protocol::Rtcp, _) => "RTCP".into(),
@@ -190,6 +210,7 @@ impl fmt::Display for Report<'_> {
         if totals.packets > 0 {
             writeln!(f, "{}", self.streams_table())?;
         }
+        self.write_hopeless_streams(f)?;
         for failure in self.replay.failures() {
             writeln!(f, "{failure}")?;
         }

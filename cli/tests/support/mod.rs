@@ -8,6 +8,7 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
+pub(crate) mod anvil;
 pub(crate) mod node;
 pub(crate) mod phones;
 

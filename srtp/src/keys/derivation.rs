@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::MasterKey;
 use crate::index::PacketIndex;
 
-/// What is derived from a master key (RFC 3711 §4.3.1 and §4.3.2).
+/// What is derived from a master key (RFC 3711 §4.3.1 and §4.3.2, RFC 6904 §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -23,6 +23,10 @@ pub enum Label {
     RtcpAuthentication = 0x04,
     /// SRTCP's salting key.
     RtcpSalt = 0x05,
+    /// The encryption key of SRTP's header extensions (RFC 6904 §3.2).
+    RtpHeaderEncryption = 0x06,
+    /// The salting key of SRTP's header extensions.
+    RtpHeaderSalt = 0x07,
 }
 
 impl MasterKey {

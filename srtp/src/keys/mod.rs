@@ -1,14 +1,21 @@
-//! From master keys to session keys, and from an MKI to either.
+//! From master keys to session keys, and from an MKI or an index to either.
 
 mod derivation;
+mod life;
 mod master;
 mod mki;
+mod range;
+mod rate;
 mod ring;
 mod session;
 
 pub use derivation::Label;
+pub use life::{KeyLifetime, KeyLifetimeError};
 pub use master::{KeyError, MasterKey};
 pub use mki::{MAX_MKI_LEN, Mki, MkiError};
-pub use ring::{AddKeyError, RemoveKeyError, UnknownMki};
+pub use range::IndexRange;
+pub use rate::KeyDerivationRate;
+pub use ring::{AddKeyError, RemoveKeyError, UnknownMki, UnknownRange};
 
-pub(crate) use ring::{Key, Keyring};
+pub(crate) use ring::{Keyring, Used};
+pub(crate) use session::RtpKeys;

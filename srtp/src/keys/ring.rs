@@ -1,97 +1,297 @@
-//! The keys a session holds at a time, by their MKI.
+//! The keys a session holds at a time, by their MKI or their <From, To>.
 
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::session::SessionKeys;
+use super::life::Packets;
+use super::range::IndexRange;
+use super::session::{Drawn, Epoch, RtpKeys, SessionKeys};
 use super::{MasterKey, Mki};
+use crate::event::Event;
+use crate::index::{PacketIndex, RtcpIndex};
 use crate::policy::Policy;
 use crate::profile::Profile;
+use crate::transform::Transform;
 
-/// One key without an MKI, or any number of keys whose MKIs are equally long.
+/// One key for all packets, or any number of keys that packets tell apart by
+/// MKIs equally long, or by their index.
 #[derive(Debug)]
 pub(crate) struct Keyring {
-    mki_len: usize,
+    naming: Naming,
     keys: Vec<Key>,
+    /// How many keys have an event that nobody has asked for yet.
+    events: usize,
 }
 
-/// A key and the MKI that packets name it by.
+/// How a packet leads to its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    None,
+    /// By an MKI of this many octets.
+    Mki(usize),
+    /// By its index.
+    Range,
+}
+
+/// A key and what packets find it by.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) mki: Mki,
+    range: IndexRange,
     /// Boxed, so that a ring that grows leaves no copy of it behind.
-    pub(crate) session: Box<SessionKeys>,
+    session: Box<SessionKeys>,
+    /// Kept where session keys are derived more than once.
+    master: Option<MasterKey>,
+    used: Packets,
+    /// Whether the soft limit was reached, and whether that was told.
+    warning: Warning,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Warning {
+    NotDue,
+    Due,
+    Given,
 }
 
 impl Keyring {
     /// A ring of one key, for packets without an MKI.
-    pub(crate) fn unnamed(policy: &Policy, key: &MasterKey) -> Self {
-        Self::of_one(policy, Mki::none(), key)
+    pub(crate) fn unnamed(policy: &Policy, key: MasterKey) -> Self {
+        let key = Key::new(policy, Mki::none(), IndexRange::ALL, key);
+        Self::of_one(Naming::None, key)
     }
 
     /// A ring of one key so far, for packets with an MKI of this length.
-    pub(crate) fn named(policy: &Policy, mki: Mki, key: &MasterKey) -> Self {
-        Self::of_one(policy, mki, key)
+    pub(crate) fn named(policy: &Policy, mki: Mki, key: MasterKey) -> Self {
+        let naming = Naming::Mki(mki.as_bytes().len());
+        Self::of_one(naming, Key::new(policy, mki, IndexRange::ALL, key))
     }
 
-    fn of_one(policy: &Policy, mki: Mki, key: &MasterKey) -> Self {
+    /// A ring of one key so far, for packets with these indexes.
+    pub(crate) fn ranged(policy: &Policy, range: IndexRange, key: MasterKey) -> Self {
+        Self::of_one(Naming::Range, Key::new(policy, Mki::none(), range, key))
+    }
+
+    fn of_one(naming: Naming, key: Key) -> Self {
         Self {
-            mki_len: mki.as_bytes().len(),
-            keys: vec![Key::new(policy, mki, key)],
+            naming,
+            keys: vec![key],
+            events: 0,
         }
     }
 
     pub(crate) fn mki_len(&self) -> usize {
-        self.mki_len
+        match self.naming {
+            Naming::Mki(len) => len,
+            Naming::None | Naming::Range => 0,
+        }
     }
 
-    /// Step 6 of a received packet: the key that it names.
-    pub(crate) fn named_by(&self, mki: &[u8]) -> Option<&Key> {
-        self.keys.iter().find(|key| key.mki.as_bytes() == mki)
+    /// Step 6 of a received packet: the place of the key that it names, or
+    /// that its index leads to.
+    pub(crate) fn place_for_received(
+        &self,
+        mki: &[u8],
+        index: Option<PacketIndex>,
+    ) -> Option<usize> {
+        match self.naming {
+            Naming::Range => self.place_for(index),
+            Naming::None | Naming::Mki(_) => {
+                let mut keys = self.keys.iter();
+                keys.position(|key| key.mki.as_bytes() == mki)
+            }
+        }
     }
 
-    /// Step 6 of a packet to send: the key in this place.
+    /// Step 6 of a packet to send: `current`, or where its index leads.
+    pub(crate) fn place_to_send(
+        &self,
+        current: usize,
+        index: Option<PacketIndex>,
+    ) -> Option<usize> {
+        match self.naming {
+            Naming::Range => self.place_for(index),
+            Naming::None | Naming::Mki(_) => Some(current),
+        }
+    }
+
+    /// The place of the key for `index`, which for SRTCP is the newest one of
+    /// the stream's SRTP; before the first one, it is the key that begins first
+    /// (RFC 3711 §8.1.1).
+    fn place_for(&self, index: Option<PacketIndex>) -> Option<usize> {
+        let mut keys = self.keys.iter();
+        match index {
+            Some(index) => keys.position(|key| key.range.contains(index)),
+            None => {
+                let first = keys.enumerate().min_by_key(|(_, key)| key.range.from());
+                first.map(|(place, _)| place)
+            }
+        }
+    }
+
+    pub(crate) fn is_ranged(&self) -> bool {
+        self.naming == Naming::Range
+    }
+
     pub(crate) fn at(&self, place: usize) -> &Key {
         &self.keys[place]
     }
 
     pub(crate) fn place_of(&self, mki: &Mki) -> Option<usize> {
-        self.keys.iter().position(|key| key.mki == *mki)
+        let mut keys = self.keys.iter();
+        let named = matches!(self.naming, Naming::Mki(_));
+        named.then(|| keys.position(|key| key.mki == *mki))?
+    }
+
+    pub(crate) fn place_of_range(&self, range: IndexRange) -> Option<usize> {
+        let mut keys = self.keys.iter();
+        let ranged = self.naming == Naming::Range;
+        ranged.then(|| keys.position(|key| key.range == range))?
     }
 
     pub(crate) fn add(
         &mut self,
         policy: &Policy,
         mki: Mki,
-        key: &MasterKey,
+        key: MasterKey,
     ) -> Result<(), AddKeyError> {
         key.check_profile(policy.profile())?;
         let len = mki.as_bytes().len();
-        if self.mki_len == 0 {
+        let Naming::Mki(expected) = self.naming else {
             return Err(AddKeyError::NoMki);
-        }
-        if len != self.mki_len {
-            let expected = self.mki_len;
+        };
+        if len != expected {
             return Err(AddKeyError::MkiLen { expected, len });
         }
         if self.place_of(&mki).is_some() {
             return Err(AddKeyError::MkiTaken);
         }
-        self.keys.push(Key::new(policy, mki, key));
+        self.keys.push(Key::new(policy, mki, IndexRange::ALL, key));
+        Ok(())
+    }
+
+    pub(crate) fn add_range(
+        &mut self,
+        policy: &Policy,
+        range: IndexRange,
+        key: MasterKey,
+    ) -> Result<(), AddKeyError> {
+        key.check_profile(policy.profile())?;
+        if self.naming != Naming::Range {
+            return Err(AddKeyError::NoRange);
+        }
+        if self.keys.iter().any(|key| key.range.overlaps(range)) {
+            return Err(AddKeyError::RangeTaken);
+        }
+        self.keys.push(Key::new(policy, Mki::none(), range, key));
         Ok(())
     }
 
     /// Drops the key in this place; the keys behind it move up by one.
     pub(crate) fn remove(&mut self, place: usize) {
-        self.keys.remove(place);
+        let removed = self.keys.remove(place);
+        if removed.warning == Warning::Due {
+            self.events -= 1;
+        }
+    }
+
+    /// Step 8: counts a packet of SRTP under its key, and keeps the session
+    /// keys that were derived for it.
+    pub(crate) fn commit_rtp(&mut self, policy: &Policy, used: Used<RtpKeys>) {
+        let key = &mut self.keys[used.place];
+        if let Some(epoch) = used.fresh {
+            key.session.rtp.keep(epoch);
+        }
+        key.used.rtp += 1;
+        self.events += usize::from(key.comes_to_warning(policy));
+    }
+
+    /// Step 8 for SRTCP.
+    pub(crate) fn commit_rtcp(&mut self, policy: &Policy, used: Used<Transform>) {
+        let key = &mut self.keys[used.place];
+        if let Some(epoch) = used.fresh {
+            key.session.rtcp.keep(epoch);
+        }
+        key.used.rtcp += 1;
+        self.events += usize::from(key.comes_to_warning(policy));
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if self.events == 0 {
+            return None;
+        }
+        let mut keys = self.keys.iter_mut();
+        let key = keys.find(|key| key.warning == Warning::Due)?;
+        key.warning = Warning::Given;
+        self.events -= 1;
+        Some(Event::KeyLifeLow {
+            mki: matches!(self.naming, Naming::Mki(_)).then(|| key.mki.clone()),
+            rtp_packets: key.used.rtp,
+            rtcp_packets: key.used.rtcp,
+        })
     }
 }
 
+/// A key that a packet was sealed or opened with, and the session keys that
+/// are to be kept.
+pub(crate) struct Used<K> {
+    pub(crate) place: usize,
+    pub(crate) fresh: Option<Box<Epoch<K>>>,
+}
+
 impl Key {
-    fn new(policy: &Policy, mki: Mki, key: &MasterKey) -> Self {
-        let session = Box::new(SessionKeys::derive(key, policy));
-        Self { mki, session }
+    fn new(policy: &Policy, mki: Mki, range: IndexRange, key: MasterKey) -> Self {
+        let session = Box::new(SessionKeys::derive(&key, policy));
+        let derives_again = policy.key_derivation_rate().get() != 0;
+        Self {
+            mki,
+            range,
+            session,
+            master: derives_again.then_some(key),
+            used: Packets::default(),
+            warning: Warning::NotDue,
+        }
+    }
+
+    /// Whether the key has protected as many packets as it may.
+    pub(crate) fn is_spent(&self, policy: &Policy) -> bool {
+        self.used.has_reached(policy.key_lifetime().hard)
+    }
+
+    /// The session keys for a packet of SRTP with this index.
+    pub(crate) fn rtp(&self, policy: &Policy, index: PacketIndex) -> Drawn<'_, RtpKeys> {
+        let r = policy.key_derivation_rate().r(index);
+        match (self.session.rtp.at(r), &self.master) {
+            (None, Some(master)) => {
+                let keys = RtpKeys::derive(master, policy, r);
+                Drawn::Fresh(Box::new(Epoch { r, keys }))
+            }
+            (Some(keys), _) => Drawn::Held(keys),
+            (None, None) => unreachable!("without a rate r is always 0"),
+        }
+    }
+
+    /// The session keys for a packet of SRTCP with this index.
+    pub(crate) fn rtcp(&self, policy: &Policy, index: RtcpIndex) -> Drawn<'_, Transform> {
+        let r = policy.key_derivation_rate().r(index.into());
+        match (self.session.rtcp.at(r), &self.master) {
+            (None, Some(master)) => {
+                let keys = Transform::of_rtcp(master, policy, r);
+                Drawn::Fresh(Box::new(Epoch { r, keys }))
+            }
+            (Some(keys), _) => Drawn::Held(keys),
+            (None, None) => unreachable!("without a rate r is always 0"),
+        }
+    }
+
+    fn comes_to_warning(&mut self, policy: &Policy) -> bool {
+        let comes =
+            self.warning == Warning::NotDue && self.used.has_reached(policy.key_lifetime().soft);
+        if comes {
+            self.warning = Warning::Due;
+        }
+        comes
     }
 }
 
@@ -121,12 +321,23 @@ pub enum AddKeyError {
     /// A key of the session has this MKI.
     #[error("the MKI is another key's")]
     MkiTaken,
+    /// The session was not begun with a range of indexes.
+    #[error("the session's keys are not told apart by indexes")]
+    NoRange,
+    /// A key of the session is for some of these indexes.
+    #[error("some of the indexes are another key's")]
+    RangeTaken,
 }
 
 /// No key of the session has this MKI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no key has this MKI")]
 pub struct UnknownMki;
+
+/// No key of the session has this range of indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no key has this range of indexes")]
+pub struct UnknownRange;
 
 /// Why a key stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,103 +1,160 @@
-//! The cipher and the tag of each profile (RFC 3711 §4.1 and §4.2).
+//! The cipher and the tag of each profile.
 
-mod aes_cm_hmac_sha1;
+mod aes_gcm;
+mod gathered;
+mod hmac_sha1;
+mod keystream;
 mod tag;
 
 use core::ops::Range;
 
-use callseal_srtp_crypto::Backend;
+use callseal_srtp_crypto::{Backend, MAX_KEYSTREAM_LEN};
 
-use self::aes_cm_hmac_sha1::AesCmHmacSha1;
+use self::aes_gcm::AesGcm;
+use self::hmac_sha1::HmacSha1;
 use crate::index::PacketIndex;
 use crate::keys::{Label, MasterKey};
-use crate::policy::Policy;
-use crate::profile::Profile;
+use crate::profile::{Cipher, Profile};
+use crate::trailer::Layout;
+
+pub(crate) use self::keystream::{F8Header, Keystream};
 
 /// A profile with its session keys, for SRTP or for SRTCP.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "session keys are boxed as a whole"
+)]
 pub(crate) enum Transform {
-    AesCmHmacSha1(AesCmHmacSha1),
+    /// A keystream, and HMAC-SHA1 over what it made (RFC 3711 §4).
+    HmacSha1(HmacSha1),
+    /// Both in one (RFC 7714).
+    AesGcm(AesGcm),
 }
 
 impl Transform {
-    /// Derives the keys that `policy`'s profile needs, by the labels of its
-    /// encryption, its authentication and its salt.
+    /// Derives the keys that `profile` needs, by the labels of its encryption,
+    /// its authentication and its salt.
     pub(crate) fn derive(
-        policy: &Policy,
+        backend: Backend,
+        profile: Profile,
         master: &MasterKey,
-        labels: [Label; 3],
+        [encryption, authentication, salt]: [Label; 3],
         r: PacketIndex,
     ) -> Self {
-        match policy.profile() {
-            Profile::AesCm128HmacSha1_80 | Profile::AesCm128HmacSha1_32 => {
-                Self::AesCmHmacSha1(AesCmHmacSha1::derive::<16>(master, labels, r))
+        match profile.cipher() {
+            Cipher::AesGcm => Self::AesGcm(AesGcm::derive(backend, master, [encryption, salt], r)),
+            cipher => {
+                let keystream = Keystream::derive(backend, cipher, master, [encryption, salt], r);
+                Self::HmacSha1(HmacSha1::derive(keystream, master, authentication, r))
             }
         }
     }
 
-    /// Encrypts `portions.encrypted` of `packet` and writes the tag.
+    /// Encrypts the Encrypted Portion of `packet` and writes the tag.
     pub(crate) fn seal(
         &self,
         backend: Backend,
         packet: &mut [u8],
-        nonce: Nonce,
         portions: &Portions,
-    ) -> Result<Sealed, SealError> {
+    ) -> Result<Sealed, TooLong> {
+        portions.check_len()?;
         match self {
-            Self::AesCmHmacSha1(transform) => transform.seal(backend, packet, nonce, portions),
+            Self::HmacSha1(transform) => transform.seal(backend, packet, portions),
+            Self::AesGcm(transform) => transform.seal(backend, packet, portions),
         }
     }
 
-    /// Checks the tag of `packet`, and only then decrypts `portions.encrypted`.
+    /// Checks the tag of `packet`, and decrypts its Encrypted Portion only
+    /// where the tag is right.
     pub(crate) fn open(
         &self,
         backend: Backend,
         packet: &mut [u8],
-        nonce: Nonce,
         portions: &Portions,
     ) -> Result<Authenticated, OpenError> {
+        // No sender can have sealed it, so that hashing it would be waste.
+        portions.check_len()?;
         match self {
-            Self::AesCmHmacSha1(transform) => transform.open(backend, packet, nonce, portions),
+            Self::HmacSha1(transform) => transform.open(backend, packet, portions),
+            Self::AesGcm(transform) => transform.open(backend, packet, portions),
         }
     }
 }
 
 /// What makes a packet's keystream its own under one key.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Nonce {
-    pub(crate) ssrc: u32,
-    /// 48 bits in SRTP, 31 in SRTCP.
-    pub(crate) index: u64,
+pub(crate) enum Nonce {
+    Rtp {
+        ssrc: u32,
+        index: PacketIndex,
+    },
+    /// With the word that carries the E bit and the index.
+    Rtcp {
+        ssrc: u32,
+        word: u32,
+    },
+}
+
+impl Nonce {
+    /// SSRC and index as one number of ten octets: what RFC 3711 §4.1.1 and
+    /// RFC 7714 §8.1 and §9.1 all put into their IV.
+    fn ssrc_and_index(self) -> [u8; 10] {
+        let (ssrc, index) = match self {
+            Self::Rtp { ssrc, index } => (ssrc, index.get()),
+            Self::Rtcp { ssrc, word } => (ssrc, u64::from(word & 0x7fff_ffff)),
+        };
+        let mut octets = [0; 10];
+        octets[..4].copy_from_slice(&ssrc.to_be_bytes());
+        octets[4..].copy_from_slice(&index.to_be_bytes()[2..]);
+        octets
+    }
 }
 
 /// Which octets of a packet a transform works on.
 #[derive(Clone, Debug)]
 pub(crate) struct Portions {
-    /// The Encrypted Portion; empty where the policy encrypts nothing.
+    pub(crate) nonce: Nonce,
+    /// The Encrypted Portion, once gathered; empty at the payload's end where
+    /// nothing is encrypted.
     pub(crate) encrypted: Range<usize>,
-    /// The Authenticated Portion, as far as the packet carries it.
-    pub(crate) authenticated: Range<usize>,
-    /// What SRTP authenticates besides.
-    pub(crate) roc: Option<u32>,
-    pub(crate) tag: Range<usize>,
+    /// The octets of CSRCs that are encrypted, which stand before the header
+    /// extension's first word; 0 where they are not (RFC 9335 §6.1).
+    pub(crate) csrc_len: usize,
+    pub(crate) layout: Layout,
+}
+
+impl Portions {
+    /// To be asked before a packet is changed.
+    pub(crate) fn check_len(&self) -> Result<(), TooLong> {
+        if self.encrypted.len() > MAX_KEYSTREAM_LEN {
+            return Err(TooLong);
+        }
+        Ok(())
+    }
 }
 
 /// The proof that a packet was sealed. Only this module makes one.
 #[derive(Debug)]
 pub(crate) struct Sealed(());
 
-/// The proof that a packet's tag was right. Only this module makes one.
+/// The proof that a packet's tag was right, or that its profile has none. Only
+/// this module makes one.
 #[derive(Debug)]
 pub(crate) struct Authenticated(());
 
-/// Why a packet was not sealed; nothing of it has changed.
+/// More to encrypt than one packet has keystream for; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SealError {
-    TooLong,
-}
+pub(crate) struct TooLong;
 
 /// Why a packet was not opened; nothing of it has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenError {
     TooLong,
     AuthenticationFailed,
+}
+
+impl From<TooLong> for OpenError {
+    fn from(_: TooLong) -> Self {
+        Self::TooLong
+    }
 }

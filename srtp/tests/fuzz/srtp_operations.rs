@@ -7,14 +7,16 @@ pub(crate) mod judged;
 use judged::packets::{rtcp, rtp};
 use judged::{Judged, Setting};
 
-/// The first octet chooses the setting, the next two the first sequence
+/// The first two octets choose the setting, the next two the first sequence
 /// number; each further four are an operation.
 pub fn srtp_operations(data: &[u8]) {
-    let Some((&[setting, seq_0, seq_1], rest)) = data.split_first_chunk() else {
+    let Some((&[setting_0, setting_1, seq_0, seq_1], rest)) = data.split_first_chunk() else {
         return;
     };
     let start = u16::from_be_bytes([seq_0, seq_1]);
-    let mut session = Session::new(Setting::of_octet(setting), start);
+    let Some(mut session) = Session::new(Setting::of_octets([setting_0, setting_1]), start) else {
+        return;
+    };
     // The reference derives every key again for every packet.
     for &operation in rest.as_chunks::<4>().0.iter().take(400) {
         session.perform(Operation::of_octets(operation));
@@ -30,6 +32,8 @@ pub(crate) enum Operation {
         step: i32,
         payload_len: usize,
         csrc_count: u8,
+        /// One of [`EXTENSIONS`], or none.
+        extension: usize,
     },
     Rtcp {
         stream: usize,
@@ -52,6 +56,11 @@ pub(crate) enum Operation {
         at_sender: bool,
         at_receiver: bool,
     },
+    /// Sets the index of the next SRTCP packet.
+    SetRtcpIndex {
+        stream: usize,
+        index: u32,
+    },
     Rekey,
     RemoveOldestKey,
 }
@@ -70,6 +79,7 @@ impl Operation {
                 },
                 payload_len: usize::from(c) % 70,
                 csrc_count: a >> 6,
+                extension: usize::from(a >> 2 & 7),
             },
             6 => Self::Rtcp {
                 stream,
@@ -93,6 +103,10 @@ impl Operation {
                 at_sender: c & 1 != 0,
                 at_receiver: c & 2 != 0,
             },
+            _ if b < 16 => Self::SetRtcpIndex {
+                stream,
+                index: [u32::from(c), 0x7fff_ffff][usize::from(b & 1)],
+            },
             _ if b < 128 => Self::Rekey,
             _ => Self::RemoveOldestKey,
         }
@@ -101,6 +115,19 @@ impl Operation {
 
 /// One more than there is room for.
 pub(crate) const SSRCS: [u32; Judged::MAX_STREAMS + 1] = [0, 1, 0xcafe_babe, 0xffff_ffff];
+
+/// Header extensions: of RFC 8285 with one octet and two, empty, of another
+/// kind, and marked as Cryptex would mark one.
+const EXTENSIONS: [&[u8]; 6] = [
+    &[
+        0xbe, 0xde, 0, 3, 0x10, 0xaa, 0x62, 1, 2, 3, 0, 0, 0x31, 4, 5, 0xf0,
+    ],
+    &[0x10, 0, 0, 2, 5, 3, 1, 2, 3, 0, 9, 9],
+    &[0x10, 0x07, 0, 1, 1, 1, 2, 2],
+    &[0xbe, 0xde, 0, 0],
+    &[0x12, 0x34, 0, 1, 0x10, 1, 2, 3],
+    &[0xc0, 0xde, 0, 1, 0x10, 1, 2, 3],
+];
 
 /// Both ends, and what was sent between them.
 pub(crate) struct Session {
@@ -117,13 +144,14 @@ enum Sent {
 }
 
 impl Session {
-    pub(crate) fn new(setting: Setting, start: u16) -> Self {
-        Self {
-            judged: Judged::new(setting),
+    /// `None` where the setting does not hold together.
+    pub(crate) fn new(setting: Setting, start: u16) -> Option<Self> {
+        Some(Self {
+            judged: Judged::new(setting)?,
             delivered: 0,
             seqs: [start; SSRCS.len()],
             wire: Vec::new(),
-        }
+        })
     }
 
     pub(crate) fn perform(&mut self, operation: Operation) {
@@ -133,12 +161,18 @@ impl Session {
                 step,
                 payload_len,
                 csrc_count,
+                extension,
             } => {
                 let seq = self.seqs[stream].wrapping_add(step as u16);
                 self.seqs[stream] = seq;
-                let rest_len = usize::from(csrc_count) * 4 + payload_len;
-                let mut packet = rtp(SSRCS[stream], seq, rest_len);
+                let csrc_len = usize::from(csrc_count) * 4;
+                let mut packet = rtp(SSRCS[stream], seq, csrc_len + payload_len);
                 packet[0] |= csrc_count;
+                if let Some(extension) = EXTENSIONS.get(extension) {
+                    packet[0] |= 0x10;
+                    let at = 12 + csrc_len;
+                    packet.splice(at..at, extension.iter().copied());
+                }
                 let protected = self.judged.protect_rtp(&packet);
                 self.wire.extend(protected.map(Sent::Rtp));
             }
@@ -167,6 +201,9 @@ impl Session {
                 if at_receiver {
                     self.judged.set_roc_at_receiver(SSRCS[stream], roc);
                 }
+            }
+            Operation::SetRtcpIndex { stream, index } => {
+                self.judged.set_next_rtcp_index(SSRCS[stream], index);
             }
             Operation::Rekey => self.judged.rekey(),
             Operation::RemoveOldestKey => self.judged.remove_oldest_key(),

@@ -6,12 +6,14 @@ mod judged;
 
 use judged::{Judged, Setting};
 
-/// The first octet chooses the setting; the rest is the datagram, twice.
+/// The first two octets choose the setting; the rest is the datagram, twice.
 pub fn srtp_unprotect_rtp(data: &[u8]) {
-    let Some((setting, datagram)) = data.split_first() else {
+    let Some((setting, datagram)) = data.split_first_chunk() else {
         return;
     };
-    let mut judged = Judged::new(Setting::of_octet(*setting));
+    let Some(mut judged) = Judged::new(Setting::of_octets(*setting)) else {
+        return;
+    };
     let opened = judged.unprotect_rtp(datagram);
     let streams = judged.receiver.ssrcs().count();
     assert_eq!(streams, usize::from(opened.is_ok()));

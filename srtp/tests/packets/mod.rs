@@ -24,6 +24,26 @@ pub(crate) fn policy(profile: Profile) -> Policy {
     }
 }
 
+/// The profiles with a tag.
+pub(crate) fn authenticating() -> impl Iterator<Item = Profile> {
+    let all = Profile::ALL.iter().copied();
+    all.filter(|profile| profile.rtp_tag_len() > 0)
+}
+
+/// The profiles with a cipher.
+pub(crate) fn encrypting() -> impl Iterator<Item = Profile> {
+    let all = Profile::ALL.iter().copied();
+    all.filter(|profile| !profile.name().starts_with("NULL"))
+}
+
+/// Where an SRTCP packet has its E bit, when the plain one has `len` octets.
+pub(crate) fn e_bit_at(profile: Profile, len: usize) -> usize {
+    match profile.is_aead() {
+        true => len + profile.rtcp_tag_len(),
+        false => len,
+    }
+}
+
 /// A key and salt, another one for each `n`.
 pub(crate) fn key_octets(profile: Profile, n: u8) -> (Vec<u8>, Vec<u8>) {
     let key = (0..profile.key_len() as u8).map(|i| i.wrapping_mul(7) ^ n.wrapping_mul(29));
