@@ -222,6 +222,7 @@ impl Associated<'_> {
     ///
     /// The block is put together in registers: a vector load of octets that
     /// were just stored in parts would wait for all stores before them.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(crate) fn only_block(&self) -> Option<u128> {
         if self.len() > 16 {

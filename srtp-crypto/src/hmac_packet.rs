@@ -122,6 +122,7 @@ impl<'a> HmacPacketJob<'a> {
 
     /// The octets that the operation reads, for keeping a window of packets in
     /// the nearest cache.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn packet_len(&self) -> usize {
         self.packet.len()
     }
