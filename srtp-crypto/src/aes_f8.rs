@@ -5,9 +5,6 @@ use core::fmt;
 use crate::aes_key::{AesKey, RawKey};
 use crate::{Backend, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN};
 
-/// The octets of f8's salting key at most: those of a block.
-const MAX_SALT_LEN: usize = 16;
-
 /// The two expanded keys of f8 mode; wiped on drop.
 pub struct AesF8Key {
     /// k_e.
@@ -32,10 +29,11 @@ impl AesF8Key {
     /// [`KeyLengthError`] at any other length, or where the salt is longer
     /// than the key.
     pub fn new(key: &[u8], salt: &[u8]) -> Result<Self, KeyLengthError> {
-        let backend = Backend::detected();
+        // Every backend runs f8 as this one does.
+        let backend = Backend::Soft;
         let wrong_len = KeyLengthError { len: key.len() };
         let raw = RawKey::new(key).ok_or(wrong_len)?;
-        if salt.len() > MAX_SALT_LEN {
+        if salt.len() > key.len() {
             return Err(KeyLengthError { len: salt.len() });
         }
         let mut masked = zeroize::Zeroizing::new([0u8; 32]);

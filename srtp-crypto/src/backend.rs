@@ -100,6 +100,7 @@ impl Backend {
 
     /// Adds (exclusive or) each job's keystream to its data; the same again
     /// takes it off.
+    #[inline]
     pub fn aes_cm(self, jobs: &mut [AesCmJob<'_>]) {
         match self {
             Self::Soft => soft::aes_cm(jobs),
@@ -120,6 +121,7 @@ impl Backend {
     }
 
     /// Computes each job's tag.
+    #[inline]
     pub fn hmac_sha1(self, jobs: &mut [HmacSha1Job<'_>]) {
         match self {
             Self::Soft => soft::hmac_sha1(jobs),
@@ -156,6 +158,7 @@ impl Backend {
     /// assert_eq!(packet[12..32], [0x80; 20]);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
+    #[inline]
     pub fn seal_hmac(self, jobs: &mut [HmacPacketJob<'_>]) {
         match self {
             Self::Soft => soft::seal_hmac(jobs),
@@ -170,6 +173,7 @@ impl Backend {
 
     /// Judges each packet's tag, and decrypts the packet only where it is
     /// right; elsewhere the packet stays as it is.
+    #[inline]
     pub fn open_hmac(self, jobs: &mut [HmacPacketJob<'_>]) {
         match self {
             Self::Soft => soft::open_hmac(jobs),
@@ -201,6 +205,7 @@ impl Backend {
     /// assert_eq!(packet[12..32], [0x80; 20]);
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
+    #[inline]
     pub fn seal_gcm(self, jobs: &mut [GcmPacketJob<'_>]) {
         match self {
             Self::Soft => soft_gcm::seal_gcm(jobs),
@@ -215,6 +220,7 @@ impl Backend {
 
     /// Judges each packet's tag, and decrypts the packet only where it is
     /// right; elsewhere the packet stays as it is.
+    #[inline]
     pub fn open_gcm(self, jobs: &mut [GcmPacketJob<'_>]) {
         match self {
             Self::Soft => soft_gcm::open_gcm(jobs),

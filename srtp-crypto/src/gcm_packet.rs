@@ -105,6 +105,7 @@ impl<'a> GcmPacketJob<'a> {
     /// # Errors
     ///
     /// [`PortionsError`] where the portions do not fit the packet.
+    #[inline]
     pub fn new(
         key: &'a AesGcmKey,
         iv: [u8; 12],
@@ -185,6 +186,7 @@ impl<'a> GcmPacketJob<'a> {
     }
 
     /// Compares the tag and keeps the verdict.
+    #[inline]
     pub(crate) fn judge(&mut self, computed: &[u8; GCM_TAG_LEN]) -> bool {
         let carried = &self.packet[self.portions.tag.clone()];
         self.authentic = tag::is_right(carried, computed);
@@ -220,6 +222,7 @@ impl Associated<'_> {
     ///
     /// The block is put together in registers: a vector load of octets that
     /// were just stored in parts would wait for all stores before them.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(crate) fn only_block(&self) -> Option<u128> {
         if self.len() > 16 {

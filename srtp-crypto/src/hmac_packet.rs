@@ -50,6 +50,7 @@ impl<'a> HmacPacketJob<'a> {
     /// # Errors
     ///
     /// [`PortionsError`] where the portions do not fit the packet.
+    #[inline]
     pub fn new(
         cipher: Cipher<'a>,
         auth_key: &'a HmacSha1Key,
@@ -112,6 +113,7 @@ impl<'a> HmacPacketJob<'a> {
     }
 
     /// Compares the tag and keeps the verdict.
+    #[inline]
     pub(crate) fn judge(&mut self, computed: &[u8; HMAC_SHA1_LEN]) -> bool {
         let carried = &self.packet[self.portions.tag.clone()];
         self.authentic = tag::is_right(carried, computed);
@@ -120,6 +122,7 @@ impl<'a> HmacPacketJob<'a> {
 
     /// The octets that the operation reads, for keeping a window of packets in
     /// the nearest cache.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn packet_len(&self) -> usize {
         self.packet.len()
     }
@@ -173,6 +176,7 @@ pub enum PortionsError {
     KeystreamTooLong(#[from] KeystreamTooLong),
 }
 
+#[inline]
 pub(crate) fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     !a.is_empty() && !b.is_empty() && a.start < b.end && b.start < a.end
 }
