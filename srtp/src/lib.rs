@@ -47,6 +47,7 @@ extern crate alloc;
 
 mod buffer;
 mod cryptex;
+mod dtls;
 mod event;
 mod extension;
 mod index;
@@ -68,6 +69,7 @@ mod transform;
 pub use callseal_srtp_crypto::Backend;
 
 pub use cryptex::Cryptex;
+pub use dtls::{DtlsKeys, DtlsKeysError, DtlsRole};
 pub use event::Event;
 pub use extension::ExtensionIds;
 pub use index::{PacketIndex, RtcpIndex};
