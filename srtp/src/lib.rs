@@ -60,6 +60,7 @@ mod replay;
 mod roc_carrying;
 mod rtcp;
 mod rtp;
+pub mod sdes;
 mod sender;
 mod stream;
 mod streams;
