@@ -38,6 +38,11 @@ impl Sender {
         let next = stream.map_or(first, |stream| stream.next_rtcp);
         let index = next.ok_or(ProtectError::IndexExhausted)?;
 
+        let position = u64::from(index.get());
+        if self.reserving && stream.is_none_or(|s| position >= s.reserved.rtcp_end) {
+            return Err(ProtectError::NotReserved);
+        }
+
         // 6. Keys.
         let newest_rtp = stream.and_then(|stream| stream.rtp.newest());
         let key_place = self.keys.place_to_send(self.current, newest_rtp);

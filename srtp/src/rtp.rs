@@ -71,6 +71,11 @@ impl Sender {
             Err(stale) => return Err(stale.into()),
         };
 
+        let stream = self.streams.at(place);
+        if self.reserving && stream.is_none_or(|s| index.get() >= s.reserved.rtp_end) {
+            return Err(ProtectError::NotReserved);
+        }
+
         // 6. Keys.
         let key_place = self.keys.place_to_send(self.current, Some(index));
         let key_place = key_place.ok_or(ProtectError::NoKey)?;

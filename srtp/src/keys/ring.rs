@@ -197,6 +197,29 @@ impl Keyring {
         }
     }
 
+    /// How many packets each key has been used for, in the order of their
+    /// addition.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (&[u8], Packets)> {
+        let keys = self.keys.iter();
+        keys.map(|key| (key.mki.as_bytes(), key.used))
+    }
+
+    /// Takes the key in this place for used at least so often.
+    pub(crate) fn use_at_least(&mut self, place: usize, used: Packets) {
+        let key = &mut self.keys[place];
+        key.used.rtp = key.used.rtp.max(used.rtp);
+        key.used.rtcp = key.used.rtcp.max(used.rtcp);
+        self.events += usize::from(key.comes_to_warning());
+    }
+
+    /// The place of the nth key, where it has this MKI.
+    pub(crate) fn place_if(&self, n: usize, mki: &[u8]) -> Option<usize> {
+        match self.naming {
+            Naming::Mki(_) => self.keys.iter().position(|key| key.mki.as_bytes() == mki),
+            Naming::None | Naming::Range => (n < self.keys.len()).then_some(n),
+        }
+    }
+
     /// Step 8: counts a packet of SRTP under its key, and keeps the session
     /// keys that were derived for it.
     pub(crate) fn commit_rtp(&mut self, used: Used<RtpKeys>) {
