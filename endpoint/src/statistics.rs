@@ -12,7 +12,9 @@ pub struct Statistics {
     pub received: Vec<StreamReceived>,
     /// Packets whose tag was wrong, RTP and RTCP.
     pub rejected: u64,
-    /// Authentic packets that came a second time, or too late to tell.
+    /// Packets whose index was received before, or lies too far behind to
+    /// tell. The index is looked at before the tag (RFC 3711 §3.3), so forged
+    /// copies of received packets count here.
     pub replayed: u64,
     /// Packets that were none of the call's: unknown MKI, no RTP or RTCP,
     /// or before there were keys.

@@ -1,4 +1,5 @@
 //! Whole calls between two legs, over good and bad networks.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod phones;
 

@@ -1,4 +1,5 @@
 //! What strangers, and a network in their hands, can do to a call.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod phones;
 

@@ -241,9 +241,13 @@ impl FalsePeer {
 
     /// As a callee: M4 that accepts and shows this reveal.
     fn m4(&self, after: &WithM3, reveal: &Reveal) -> Vec<u8> {
+        self.m4_with(after, 0, after.mac(0), reveal)
+    }
+
+    fn m4_with(&self, after: &WithM3, status: u8, mac: [u8; 32], reveal: &Reveal) -> Vec<u8> {
         let plaintext = M4Sealed {
-            status: 0,
-            mac: after.mac(0),
+            status,
+            mac,
             reveal: *reveal.as_bytes(),
         }
         .to_bytes();

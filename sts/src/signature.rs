@@ -58,6 +58,8 @@ impl Signed {
         let Ok(signature) = Signature::from_slice(signature) else {
             return false;
         };
+        // The crate refuses a high s on this curve as well; the protocol must
+        // not depend on that.
         signature.normalize_s() == signature && key.verify(&self.0, &signature).is_ok()
     }
 

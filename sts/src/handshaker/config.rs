@@ -90,7 +90,8 @@ impl Limits {
     }
 
     /// At most this many of them from one IP address (an IPv6 address counts
-    /// by its first 64 bits); 8 by default.
+    /// by its first 64 bits), and four times as many in 45 s with those that
+    /// have finished; 8 by default.
     pub fn sessions_per_ip(mut self, count: usize) -> Self {
         self.sessions_per_ip = count;
         self

@@ -21,6 +21,10 @@ pub(super) struct Incomings {
     all: Vec<Incoming>,
 }
 
+/// How many sessions an address may have with the closed ones, for each that
+/// it may have unfinished.
+const LATELY_FOR_UNFINISHED: usize = 4;
+
 /// How many closed sessions are kept for their M4; the oldest goes first.
 const MAX_CLOSED: usize = 64;
 
@@ -79,16 +83,16 @@ impl Incomings {
         self.count(Incoming::is_half_open)
     }
 
-    /// Whether the address has as many unfinished sessions as it may have.
+    /// Whether the address has as many sessions as it may have.
     pub(super) fn is_full_for(&self, from: SocketAddr, limits: &Limits) -> bool {
-        self.unfinished_from(origin(from)) >= limits.sessions_per_ip
+        self.is_full(origin(from), limits)
     }
 
     /// Makes room for one more session; `false` if there is none to be had.
     /// Before this, an address that has its share has shown a cookie.
     pub(super) fn make_room(&mut self, from: SocketAddr, limits: &Limits) -> bool {
         let origin = origin(from);
-        if self.unfinished_from(origin) >= limits.sessions_per_ip
+        if self.is_full(origin, limits)
             && !self.evict(|session| !session.showed_cookie && session.origin() == origin)
         {
             return false;
@@ -100,6 +104,9 @@ impl Incomings {
 
     pub(super) fn push(&mut self, session: Incoming) {
         self.all.push(session);
+        while self.count(Incoming::is_closed) > MAX_CLOSED {
+            self.evict_first(Incoming::is_closed);
+        }
     }
 
     /// Ends every unfinished session with this number or from this address,
@@ -153,9 +160,6 @@ impl Incomings {
             }
             lives
         });
-        while self.count(Incoming::is_closed) > MAX_CLOSED {
-            self.evict_first(Incoming::is_closed);
-        }
     }
 
     /// Whether a session waits for a verdict.
@@ -181,8 +185,12 @@ impl Incomings {
         self.all.len()
     }
 
-    fn unfinished_from(&self, origin: Origin) -> usize {
-        self.count(|session| !session.is_closed() && session.origin() == origin)
+    // Closed sessions are what an address has made us compute lately.
+    fn is_full(&self, origin: Origin, limits: &Limits) -> bool {
+        let all = self.count(|session| session.origin() == origin);
+        let unfinished = self.count(|session| session.origin() == origin && !session.is_closed());
+        unfinished >= limits.sessions_per_ip
+            || all >= limits.sessions_per_ip.saturating_mul(LATELY_FOR_UNFINISHED)
     }
 
     fn count(&self, which: impl Fn(&Incoming) -> bool) -> usize {

@@ -246,6 +246,7 @@ fn an_answer_with_another_key_than_the_registrys_ends_the_call_in_time() {
         }
     );
     assert_eq!(pair.a.sent(MessageKind::M3), 0);
+    assert_eq!(pair.a.presented.len(), 1, "asked about once");
 }
 
 #[test]
@@ -325,6 +326,33 @@ fn a_call_that_makes_no_sense_does_not_begin() {
         fresh.handshaker.call_again(now, address(3)),
         Err(CallError::NoCall)
     );
+}
+
+#[test]
+fn of_two_calls_of_one_caller_the_one_that_is_accepted_stands() {
+    let mut pair = pair(21, near());
+    pair.b.verdict = Verdict::Silence;
+    let given_up = pair.a.call(pair.now, 2);
+    pair.run_to(S, 100).unwrap();
+    let why = Refusal::Declined;
+    pair.a.handshaker.refuse(pair.now, given_up, why);
+    pair.a.call(pair.now, 2);
+    pair.run_to(2 * S, 100).unwrap();
+
+    let [(first, ..), (second, ..)] = pair.b.presented[..] else {
+        panic!("{:?}", pair.b.presented);
+    };
+    let now = pair.now;
+    let mut accept = |session| {
+        let vouched = VerifiedPeerKey::vouch(identity(1));
+        pair.b.handshaker.accept(now, session, vouched)
+    };
+    assert_eq!(accept(second), Ok(()));
+    assert_eq!(accept(first), Err(AcceptError::NotWaiting));
+    pair.b.look(now);
+    assert_eq!(pair.b.superseded, [(first, second)]);
+    pair.run_to(now + 5 * S, 100).unwrap();
+    assert!(share_keys(&pair.a, &pair.b));
 }
 
 #[test]

@@ -228,6 +228,58 @@ fn one_address_cannot_take_anothers_place() {
 }
 
 #[test]
+fn strangers_who_are_turned_away_leave_bounded_traces() {
+    let limits = Limits::default()
+        .challenge_from(1_000)
+        .m1_per_second(1_000)
+        .sessions_per_ip(2);
+    let config = config(2).with_limits(limits).with_expected_peer(number(1));
+    let mut phone = Phone::new(2, config, 12);
+    let mut turned_away = 0;
+    for n in 0..100_u8 {
+        // Ten lines, each as often as it may and then some.
+        let from = SocketAddr::from(([198, 51, 100, n / 10], 5005));
+        let mut stranger = Phone::new(3, Config::new(number(66), crate::phone::key(66)), n.into());
+        stranger.call(S, 2);
+        let (_, m1) = stranger.poll_transmit(S).unwrap();
+        let answers = say(&mut phone, S, from, m1);
+        if kind_of(&answers[0]) == MessageKind::Challenge {
+            continue;
+        }
+        stranger.handle_datagram(S, address(2), answers[0].clone());
+        let (_, m3) = stranger.poll_transmit(S).unwrap();
+        say(&mut phone, S, from, m3);
+        turned_away += 1;
+    }
+    assert_eq!(phone.turned_away.len(), turned_away);
+    assert_eq!(turned_away, 10 * 8, "four times two for each line");
+    assert!(phone.handshaker.incomings.len() <= 65);
+}
+
+#[test]
+fn a_cookie_that_was_shown_is_good_for_a_minute() {
+    let mut random = Seeded::new(13);
+    let limits = Limits::default().challenge_from(0).sessions_per_ip(100);
+    let mut phone = Phone::new(2, config(2).with_limits(limits), 13);
+    let first = m1(&mut random);
+    let answers = say(&mut phone, S, address(1), wrapped(&first, None));
+    let cookie = Some(cookie_of(&answers[0]));
+    for (at, cookie, answer) in [
+        (S, cookie, MessageKind::M2),
+        (60 * S, None, MessageKind::M2),
+        (61 * S, None, MessageKind::Challenge),
+    ] {
+        let answers = say(
+            &mut phone,
+            at,
+            address(1),
+            wrapped(&m1(&mut random), cookie),
+        );
+        assert_eq!(kind_of(&answers[0]), answer, "at {at:?}");
+    }
+}
+
+#[test]
 fn sessions_are_bounded_and_a_shown_cookie_keeps_ones_place() {
     let mut random = Seeded::new(6);
     let limits = Limits::default()

@@ -141,6 +141,20 @@ fn stored_flights_are_sent_again_once_in_100_ms() {
 }
 
 #[test]
+fn a_closed_session_answers_the_m3_that_closed_it_and_no_other() {
+    let mut pair = pair(13, near());
+    pair.link.tap();
+    pair.a.call(pair.now, 2);
+    pair.run_to(S, 100).unwrap();
+    let mut m3 = pair.link.tapped()[2].bytes.clone();
+    pair.b.handle_datagram(pair.now, address(1), m3.clone());
+    assert!(pair.b.poll_transmit(pair.now).is_some());
+    m3[100] ^= 1;
+    pair.b.handle_datagram(2 * S, address(1), m3);
+    assert!(pair.b.poll_transmit(2 * S).is_none());
+}
+
+#[test]
 fn late_duplicates_change_nothing_after_establishment() {
     let mut pair = pair(6, near());
     pair.link.tap();
