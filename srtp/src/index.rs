@@ -36,7 +36,7 @@ impl PacketIndex {
 
     /// All 48 bits.
     #[must_use]
-    pub fn get(self) -> u64 {
+    pub const fn get(self) -> u64 {
         self.0
     }
 
@@ -108,7 +108,7 @@ impl RtcpIndex {
 
     /// All 31 bits.
     #[must_use]
-    pub fn get(self) -> u32 {
+    pub const fn get(self) -> u32 {
         self.0
     }
 }

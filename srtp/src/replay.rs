@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::index::Estimate;
 
@@ -29,6 +30,41 @@ impl Window {
     /// The newest index recorded.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.newest
+    }
+
+    /// Takes every index up to `newest` for used.
+    pub(crate) fn use_up_to(&mut self, newest: u64) {
+        self.words.fill(u64::MAX);
+        self.newest = Some(newest);
+    }
+
+    /// Which of the newest indexes have been used: bit `k` mod 64 of word
+    /// `k` / 64 stands for the newest one less `k`. What is too old counts as
+    /// used.
+    pub(crate) fn used(&self) -> Vec<u64> {
+        let Some(newest) = self.newest else {
+            return Vec::new();
+        };
+        let mut used = vec![u64::MAX; self.size.div_ceil(WORD_BITS) as usize];
+        for back in 0..self.size.min(newest + 1) {
+            if !self.contains(newest - back) {
+                used[(back / WORD_BITS) as usize] &= !(1 << (back % WORD_BITS));
+            }
+        }
+        used
+    }
+
+    /// The opposite of [`used`](Self::used), at any size. What `used` does not
+    /// reach is taken for used.
+    pub(crate) fn restore(&mut self, newest: u64, used: &[u64]) {
+        self.use_up_to(newest);
+        for back in 0..self.size.min(newest + 1) {
+            let word = used.get((back / WORD_BITS) as usize);
+            if word.is_some_and(|word| word >> (back % WORD_BITS) & 1 == 0) {
+                let (word, bit) = self.place(newest - back);
+                self.words[word] &= !(1 << bit);
+            }
+        }
     }
 
     /// Whether `estimate` may still be used; nothing is recorded yet.
@@ -124,7 +160,6 @@ const WORD_BITS: u64 = u64::BITS as u64;
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
-    use alloc::vec::Vec;
 
     use proptest::prelude::*;
 
@@ -250,6 +285,21 @@ mod tests {
                 at = at.saturating_add_signed(step).min(0x7fff_ffff);
                 visited.push(at);
                 agree(&mut window, &mut model, at);
+            }
+            // What was saved and restored, at its size or another, forgets nothing.
+            if let Some(newest) = window.newest() {
+                for other_size in [size, 64, 2 * size] {
+                    let mut restored = Window::new(other_size);
+                    restored.restore(newest, &window.used());
+                    for &index in &visited {
+                        prop_assert!(restored.check(carried(index)).is_err());
+                    }
+                    for back in 0..(size.min(other_size) as u64).min(newest + 1) {
+                        let free = window.check(carried(newest - back)).is_ok();
+                        let still = restored.check(carried(newest - back)).is_ok();
+                        prop_assert_eq!(free, still);
+                    }
+                }
             }
             for index in visited {
                 agree(&mut window, &mut model, index);

@@ -38,12 +38,17 @@ impl Sender {
         let next = stream.map_or(first, |stream| stream.next_rtcp);
         let index = next.ok_or(ProtectError::IndexExhausted)?;
 
+        let position = u64::from(index.get());
+        if self.reserving && stream.is_none_or(|s| position >= s.reserved.rtcp_end) {
+            return Err(ProtectError::NotReserved);
+        }
+
         // 6. Keys.
         let newest_rtp = stream.and_then(|stream| stream.rtp.newest());
         let key_place = self.keys.place_to_send(self.current, newest_rtp);
         let key_place = key_place.ok_or(ProtectError::NoKey)?;
         let key = self.keys.at(key_place);
-        if key.is_spent(&self.policy) {
+        if key.is_spent() {
             return Err(ProtectError::KeySpent);
         }
         let drawn = key.rtcp(&self.policy, index);
@@ -63,7 +68,7 @@ impl Sender {
             place: key_place,
             fresh: drawn.into_fresh(),
         };
-        self.keys.commit_rtcp(&self.policy, used);
+        self.keys.commit_rtcp(used);
         let stream = self
             .streams
             .settle(place, || SenderStream::new(&self.policy));
@@ -125,7 +130,7 @@ impl Receiver {
         })?;
 
         // 8. Commit.
-        self.keys.commit_rtcp(&self.policy, genuine.used);
+        self.keys.commit_rtcp(genuine.used);
         let stream = self
             .streams
             .settle(place, || ReceiverStream::new(&self.policy));
@@ -165,7 +170,7 @@ impl Receiver {
             .place_for_received(&packet[layout.mki()], newest_rtp);
         let key_place = key_place.ok_or_else(|| self.no_key_found())?;
         let key = self.keys.at(key_place);
-        if key.is_spent(&self.policy) {
+        if key.is_spent() {
             return Err(UnprotectError::KeySpent);
         }
         let drawn = key.rtcp(&self.policy, carried.index);

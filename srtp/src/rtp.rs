@@ -71,11 +71,16 @@ impl Sender {
             Err(stale) => return Err(stale.into()),
         };
 
+        let stream = self.streams.at(place);
+        if self.reserving && stream.is_none_or(|s| index.get() >= s.reserved.rtp_end) {
+            return Err(ProtectError::NotReserved);
+        }
+
         // 6. Keys.
         let key_place = self.keys.place_to_send(self.current, Some(index));
         let key_place = key_place.ok_or(ProtectError::NoKey)?;
         let key = self.keys.at(key_place);
-        if key.is_spent(&self.policy) {
+        if key.is_spent() {
             return Err(ProtectError::KeySpent);
         }
         let drawn = key.rtp(&self.policy, index);
@@ -109,7 +114,7 @@ impl Sender {
             place: key_place,
             fresh: drawn.into_fresh(),
         };
-        self.keys.commit_rtp(&self.policy, used);
+        self.keys.commit_rtp(used);
         let stream = self
             .streams
             .settle(place, || SenderStream::new(&self.policy));
@@ -179,7 +184,7 @@ impl Receiver {
         })?;
 
         // 8. Commit.
-        self.keys.commit_rtp(&self.policy, genuine.used);
+        self.keys.commit_rtp(genuine.used);
         let stream = self
             .streams
             .settle(place, || ReceiverStream::new(&self.policy));
@@ -242,7 +247,7 @@ impl Receiver {
             .place_for_received(&packet[layout.mki()], Some(index));
         let key_place = key_place.ok_or_else(|| self.no_key_found())?;
         let key = self.keys.at(key_place);
-        if key.is_spent(&self.policy) {
+        if key.is_spent() {
             return Err(UnprotectError::KeySpent);
         }
         let drawn = key.rtp(&self.policy, index);

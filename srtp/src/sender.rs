@@ -43,6 +43,8 @@ pub struct Sender {
     pub(crate) current: usize,
     /// For the keystream of a header extension.
     pub(crate) scratch: Vec<u8>,
+    /// Whether it uses no index that a snapshot does not reserve.
+    pub(crate) reserving: bool,
 }
 
 impl Sender {
@@ -102,6 +104,7 @@ impl Sender {
             keys,
             current: 0,
             scratch: Vec::new(),
+            reserving: false,
         }
     }
 
@@ -310,6 +313,10 @@ pub enum ProtectError {
     /// The stream has used its last index: 2^48 packets of RTP or 2^31 of RTCP.
     #[error("the stream has used its last index")]
     IndexExhausted,
+    /// The sender keeps snapshots, and none that is stored reserves the
+    /// packet's index: take one, store it, and confirm it.
+    #[error("no snapshot reserves the packet's index")]
+    NotReserved,
     /// No key is for the packet's index.
     #[error("no key is for the packet's index")]
     NoKey,

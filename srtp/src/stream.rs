@@ -43,6 +43,7 @@ pub(crate) struct SenderStream {
     pub(crate) rtp: RtpTrack,
     /// The index of the next SRTCP packet; `None` after the last.
     pub(crate) next_rtcp: Option<RtcpIndex>,
+    pub(crate) reserved: Reserved,
     pub(crate) counters: StreamCounters,
 }
 
@@ -51,6 +52,7 @@ impl SenderStream {
         Self {
             rtp: RtpTrack::new(policy),
             next_rtcp: Some(policy.first_rtcp_index()),
+            reserved: Reserved::default(),
             counters: StreamCounters::default(),
         }
     }
@@ -70,10 +72,20 @@ impl SenderStream {
     }
 }
 
+/// The indexes that a sender which keeps snapshots may use: those below these.
+/// A new stream has none, since no snapshot knows of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    pub(crate) rtp_end: u64,
+    pub(crate) rtcp_end: u64,
+}
+
 /// The index of one SSRC's SRTP packets, and which have been used.
 #[derive(Debug)]
 pub(crate) struct RtpTrack {
-    window: Window,
+    pub(crate) window: Window,
+    /// What came before was left to another session, used or not.
+    floor: u64,
     set_roc: Option<u32>,
 }
 
@@ -81,8 +93,22 @@ impl RtpTrack {
     fn new(policy: &Policy) -> Self {
         Self {
             window: Window::new(policy.rtp_window()),
+            floor: 0,
             set_roc: None,
         }
+    }
+
+    /// Leaves all indexes before `floor` alone for ever; at most 2^48.
+    pub(crate) fn begin_at(&mut self, floor: u64) {
+        self.floor = floor;
+        self.set_roc = None;
+        if let Some(newest) = floor.checked_sub(1) {
+            self.window.use_up_to(newest);
+        }
+    }
+
+    pub(crate) fn pending_roc(&self) -> Option<u32> {
+        self.set_roc
     }
 
     /// Step 4, for a stream that is known or one that is not.
@@ -109,6 +135,7 @@ impl RtpTrack {
     /// Step 5, for a stream that is known or one that is not.
     pub(crate) fn check(track: Option<&Self>, estimate: Estimate) -> Result<Candidate, Stale> {
         match track {
+            Some(track) if estimate.index() < track.floor => Err(Stale::TooOld),
             Some(track) => track.window.check(estimate),
             None => Ok(Candidate::first(estimate)),
         }

@@ -71,6 +71,21 @@ impl<S> StreamTable<S> {
         self.streams.get(*slot)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> + '_ {
+        let slots = self.slots.iter();
+        slots.map(|(ssrc, slot)| (*ssrc, &self.streams[*slot]))
+    }
+
+    pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
+        let slot = self.slots.get(&ssrc)?;
+        self.streams.get_mut(*slot)
+    }
+
+    /// How many more streams there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.max_streams.saturating_sub(self.streams.len())
+    }
+
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
         self.slots.keys().copied()
     }

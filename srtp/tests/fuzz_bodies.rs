@@ -12,6 +12,9 @@ use std::path::Path;
 use callseal_testkit::SplitMix64;
 
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
+#[path = "fuzz/sdes_line.rs"]
+mod sdes_line;
+#[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
 #[path = "fuzz/srtp_operations.rs"]
 mod srtp_operations;
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
@@ -50,6 +53,11 @@ fn round_trips_survive_mutation() {
 #[test]
 fn sequences_of_operations_survive_mutation() {
     run("srtp_operations", 60, srtp_operations::srtp_operations);
+}
+
+#[test]
+fn reading_an_sdes_line_survives_mutation() {
+    run("sdes_line", 2_000, sdes_line::sdes_line);
 }
 
 fn run(target: &str, mutations_per_seed: usize, body: fn(&[u8])) {

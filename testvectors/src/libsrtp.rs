@@ -43,6 +43,12 @@ pub struct ReferencePackets {
 }
 
 impl ReferencePackets {
+    /// The packet whose array is called `name`, where there is one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Vec<u8>> {
+        self.packets.get(name).map(|hex| octets(hex))
+    }
+
     /// The packet whose array is called `name`.
     ///
     /// # Panics
@@ -50,8 +56,8 @@ impl ReferencePackets {
     /// Where there is none.
     #[must_use]
     pub fn packet(&self, name: &str) -> Vec<u8> {
-        match self.packets.get(name) {
-            Some(hex) => octets(hex),
+        match self.find(name) {
+            Some(packet) => packet,
             None => panic!("no array {name}; there are {:?}", self.packets.keys()),
         }
     }

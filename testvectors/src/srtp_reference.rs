@@ -1174,6 +1174,58 @@ mod tests {
     }
 
     #[test]
+    fn rfc_9335s_and_libsrtps_packets_of_gcm_and_cryptex_are_reproduced() {
+        for case in crate::rfc9335::appendix_a().cases {
+            let mut parameters = match case.suite.as_str() {
+                "AEAD_AES_128_GCM" => Parameters::new(Cipher::AesGcm, 16, 16),
+                _ => Parameters::new(Cipher::AesCm, 10, 10),
+            };
+            parameters.cryptex = Cryptex::Required;
+            let master = Master {
+                key: case.master_key,
+                salt: case.master_salt,
+            };
+            let mut sender = SlowSender::new(parameters.clone(), &[], master.clone());
+            assert_eq!(sender.protect_rtp(&case.rtp), Ok(case.cryptex_srtp.clone()));
+            let mut receiver = SlowReceiver::new(parameters, &[], master);
+            assert_eq!(receiver.unprotect_rtp(&case.cryptex_srtp), Ok(case.rtp));
+        }
+        let packets = reference_packets("srtp_validate_gcm");
+        let key = packets.key.clone().unwrap();
+        let master = Master {
+            key: key[..16].to_vec(),
+            salt: key[16..28].to_vec(),
+        };
+        let mut parameters = Parameters::new(Cipher::AesGcm, 16, 16);
+        parameters.first_rtcp_index = 1;
+        let mut sender = SlowSender::new(parameters, &[], master);
+        let protected = sender.protect_rtcp(&packets.packet("rtcp_plaintext_ref"));
+        assert_eq!(protected, Ok(packets.packet("srtcp_ciphertext")));
+    }
+
+    #[test]
+    fn rfc_6904s_packet_is_reproduced() {
+        let vector = crate::rfc6904::appendix_a();
+        let mut parameters = Parameters::new(Cipher::AesCm, 10, 10);
+        parameters.encrypted_ids = vector.encrypted_ids;
+        let master = Master {
+            key: vector.master_key,
+            salt: vector.master_salt,
+        };
+        let mut sender = SlowSender::new(parameters, &[], master);
+        let protected = sender.protect_rtp(&vector.rtp_packet);
+        assert_eq!(protected, Ok(vector.protected_packet));
+    }
+
+    #[test]
+    fn f8_is_rfc_3711_b1s() {
+        let vector = appendix_b().aes_f8;
+        let mut data = vector.payload;
+        xor_f8(&vector.key, &vector.salt, integer(&vector.iv), &mut data);
+        assert_eq!(data, vector.ciphertext);
+    }
+
+    #[test]
     fn an_index_is_the_closest_one_to_the_newest() {
         let after = |newest| Stream {
             rtp_newest: Some(newest),

@@ -5,7 +5,7 @@ use core::fmt;
 use callseal_srtp_crypto::AesCmKey;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::AddKeyError;
+use super::{AddKeyError, KeyLifetime};
 use crate::profile::Profile;
 
 /// A master key with its master salt (RFC 3711 §3.2.1); wiped on drop.
@@ -17,6 +17,8 @@ pub struct MasterKey {
     /// The key as the key derivation uses it, expanded.
     pub(super) prf: AesCmKey,
     pub(super) salt: MasterSalt,
+    /// Its own, where it is not the policy's.
+    pub(super) lifetime: Option<KeyLifetime>,
 }
 
 impl MasterKey {
@@ -55,7 +57,22 @@ impl MasterKey {
         let mut octets = [0; MasterSalt::LEN];
         octets[..salt.len()].copy_from_slice(salt);
         let salt = MasterSalt(octets);
-        Ok(Self { profile, prf, salt })
+        Ok(Self {
+            profile,
+            prf,
+            salt,
+            lifetime: None,
+        })
+    }
+
+    /// The same key with a lifetime of its own, where key management gives it
+    /// one, as an `a=crypto` line does. The policy's is for the others.
+    #[must_use]
+    pub fn with_lifetime(self, lifetime: KeyLifetime) -> Self {
+        Self {
+            lifetime: Some(lifetime),
+            ..self
+        }
     }
 
     /// The profile it is for.

@@ -17,5 +17,6 @@ pub use range::IndexRange;
 pub use rate::KeyDerivationRate;
 pub use ring::{AddKeyError, RemoveKeyError, UnknownMki, UnknownRange};
 
+pub(crate) use life::Packets;
 pub(crate) use ring::{Keyring, Used};
 pub(crate) use session::RtpKeys;

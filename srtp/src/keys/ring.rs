@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::life::Packets;
+use super::life::{KeyLifetime, Packets};
 use super::range::IndexRange;
 use super::session::{Drawn, Epoch, RtpKeys, SessionKeys};
 use super::{MasterKey, Mki};
@@ -43,6 +43,7 @@ pub(crate) struct Key {
     session: Box<SessionKeys>,
     /// Kept where session keys are derived more than once.
     master: Option<MasterKey>,
+    lifetime: KeyLifetime,
     used: Packets,
     /// Whether the soft limit was reached, and whether that was told.
     warning: Warning,
@@ -196,25 +197,48 @@ impl Keyring {
         }
     }
 
+    /// How many packets each key has been used for, in the order of their
+    /// addition.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (&[u8], Packets)> {
+        let keys = self.keys.iter();
+        keys.map(|key| (key.mki.as_bytes(), key.used))
+    }
+
+    /// Takes the key in this place for used at least so often.
+    pub(crate) fn use_at_least(&mut self, place: usize, used: Packets) {
+        let key = &mut self.keys[place];
+        key.used.rtp = key.used.rtp.max(used.rtp);
+        key.used.rtcp = key.used.rtcp.max(used.rtcp);
+        self.events += usize::from(key.comes_to_warning());
+    }
+
+    /// The place of the nth key, where it has this MKI.
+    pub(crate) fn place_if(&self, n: usize, mki: &[u8]) -> Option<usize> {
+        match self.naming {
+            Naming::Mki(_) => self.keys.iter().position(|key| key.mki.as_bytes() == mki),
+            Naming::None | Naming::Range => (n < self.keys.len()).then_some(n),
+        }
+    }
+
     /// Step 8: counts a packet of SRTP under its key, and keeps the session
     /// keys that were derived for it.
-    pub(crate) fn commit_rtp(&mut self, policy: &Policy, used: Used<RtpKeys>) {
+    pub(crate) fn commit_rtp(&mut self, used: Used<RtpKeys>) {
         let key = &mut self.keys[used.place];
         if let Some(epoch) = used.fresh {
             key.session.rtp.keep(epoch);
         }
         key.used.rtp += 1;
-        self.events += usize::from(key.comes_to_warning(policy));
+        self.events += usize::from(key.comes_to_warning());
     }
 
     /// Step 8 for SRTCP.
-    pub(crate) fn commit_rtcp(&mut self, policy: &Policy, used: Used<Transform>) {
+    pub(crate) fn commit_rtcp(&mut self, used: Used<Transform>) {
         let key = &mut self.keys[used.place];
         if let Some(epoch) = used.fresh {
             key.session.rtcp.keep(epoch);
         }
         key.used.rtcp += 1;
-        self.events += usize::from(key.comes_to_warning(policy));
+        self.events += usize::from(key.comes_to_warning());
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
@@ -248,6 +272,7 @@ impl Key {
             mki,
             range,
             session,
+            lifetime: key.lifetime.unwrap_or(policy.key_lifetime()),
             master: derives_again.then_some(key),
             used: Packets::default(),
             warning: Warning::NotDue,
@@ -255,8 +280,8 @@ impl Key {
     }
 
     /// Whether the key has protected as many packets as it may.
-    pub(crate) fn is_spent(&self, policy: &Policy) -> bool {
-        self.used.has_reached(policy.key_lifetime().hard)
+    pub(crate) fn is_spent(&self) -> bool {
+        self.used.has_reached(self.lifetime.hard)
     }
 
     /// The session keys for a packet of SRTP with this index.
@@ -285,9 +310,8 @@ impl Key {
         }
     }
 
-    fn comes_to_warning(&mut self, policy: &Policy) -> bool {
-        let comes =
-            self.warning == Warning::NotDue && self.used.has_reached(policy.key_lifetime().soft);
+    fn comes_to_warning(&mut self) -> bool {
+        let comes = self.warning == Warning::NotDue && self.used.has_reached(self.lifetime.soft);
         if comes {
             self.warning = Warning::Due;
         }
