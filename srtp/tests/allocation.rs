@@ -3,7 +3,7 @@
 
 mod packets;
 
-use callseal_srtp::{Profile, UnprotectError};
+use callseal_srtp::{Cryptex, Profile, RocCarrying, RocCarryingMode, UnprotectError};
 use callseal_testkit::{Allocations, CountingAllocator};
 use packets::*;
 
@@ -12,12 +12,21 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn after_a_streams_first_packets_nothing_is_allocated() {
-    for &profile in Profile::ALL {
-        let (mut sender, mut receiver) = pair_with_mki(policy(profile), &[1, 2]);
+    let plain = Profile::ALL.iter().map(|&profile| policy(profile));
+    let carrying = RocCarrying::new(RocCarryingMode::Two, 4.try_into().unwrap());
+    let profile = Profile::AesCm128HmacSha1_80;
+    let others = [
+        policy(profile).with_roc_carrying(carrying),
+        policy(profile).with_cryptex(Cryptex::On),
+        policy(Profile::AeadAes128Gcm).with_encrypted_extensions((1..15).collect()),
+    ];
+    for policy in plain.chain(others) {
+        let (mut sender, mut receiver) = pair_with_mki(policy, &[1, 2]);
         let mut buf = [0u8; 1_500];
         let mut exchange = |seq: u16, replays: bool| {
+            // With a header extension of eight octets.
             let packet = [
-                0x80,
+                0x90,
                 0,
                 (seq >> 8) as u8,
                 seq as u8,
@@ -31,6 +40,7 @@ fn after_a_streams_first_packets_nothing_is_allocated() {
                 (seq % 3) as u8,
             ];
             buf[..12].copy_from_slice(&packet);
+            buf[12..24].copy_from_slice(&[0xbe, 0xde, 0, 2, 0x12, 1, 2, 3, 0x21, 4, 5, 0]);
             let len = sender.protect_rtp(&mut buf, 12 + 160).unwrap();
             let opened = receiver.unprotect_rtp(&mut buf, len).unwrap();
             assert_eq!(opened.len, 172);

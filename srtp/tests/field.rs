@@ -367,3 +367,61 @@ fn each_direction_has_its_own_place_for_streams() {
     ssrcs.sort();
     assert_eq!(ssrcs, [1, 2]);
 }
+
+#[test]
+fn rustsec_2023_0096_a_refused_packet_holds_no_plaintext() {
+    for profile in authenticating() {
+        for encrypts_rtcp in [true, false] {
+            let policy = match encrypts_rtcp {
+                true => policy(profile),
+                false => policy(profile).with_unencrypted_rtcp(),
+            };
+            let (mut sender, mut receiver) = pair(policy);
+            let packet = protect_rtp(&mut sender, &rtp(SSRC, 1, 300)).unwrap();
+            let control = protect_rtcp(&mut sender, &rtcp(SSRC, 70)).unwrap();
+            for damaged_at in [12, 100, packet.len() - 1] {
+                let mut forged = packet.clone();
+                forged[damaged_at] ^= 0x40;
+                let mut buf = forged.clone();
+                let refused = receiver.unprotect_rtp(&mut buf, forged.len());
+                assert_eq!(refused, Err(UnprotectError::AuthenticationFailed));
+                assert_eq!(buf, forged, "{profile}");
+
+                let mut forged = control.clone();
+                forged[damaged_at.min(control.len() - 21)] ^= 0x40;
+                let mut buf = forged.clone();
+                let refused = receiver.unprotect_rtcp(&mut buf, forged.len());
+                assert_eq!(refused, Err(UnprotectError::AuthenticationFailed));
+                assert_eq!(buf, forged, "{profile}");
+            }
+        }
+    }
+}
+
+#[test]
+fn libsrtp_20_a_clear_e_bit_never_skips_the_tag() {
+    for profile in authenticating() {
+        let (mut sender, mut receiver) = pair(policy(profile).with_unencrypted_rtcp());
+        let packet = protect_rtcp(&mut sender, &rtcp(SSRC, 7)).unwrap();
+        for bit in 0..packet.len() * 8 {
+            let mut forged = packet.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(unprotect_rtcp(&mut receiver, &forged).is_err(), "bit {bit}");
+        }
+        assert!(unprotect_rtcp(&mut receiver, &packet).is_ok());
+    }
+}
+
+#[test]
+fn out_of_order_65534_to_2_is_received_in_every_profile() {
+    for &profile in Profile::ALL {
+        let (mut sender, mut receiver) = pair(policy(profile));
+        let packets: Vec<_> = [65_534, 65_535, 0, 1, 2]
+            .map(|seq| protect_rtp(&mut sender, &rtp(SSRC, seq, 20)).unwrap())
+            .into();
+        for n in [0, 3, 1, 4, 2] {
+            unprotect_rtp(&mut receiver, &packets[n]).unwrap();
+        }
+        assert_eq!(receiver.roc(SSRC), Some(1));
+    }
+}
