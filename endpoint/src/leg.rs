@@ -403,10 +403,10 @@ impl Leg {
         if self.ended {
             return;
         }
-        if self.media.is_secured() {
-            if let Some(bye) = self.control.bye(now, reason) {
-                self.send_rtcp(bye);
-            }
+        if self.media.is_secured()
+            && let Some(bye) = self.control.bye(now, reason)
+        {
+            self.send_rtcp(bye);
         }
         self.end(EndReason::HungUp);
     }
@@ -714,7 +714,7 @@ impl Leg {
         if self.remote.is_none_or(|remote| remote.rtcp != rtcp) {
             self.remote = Some(self.remote_from(rtcp));
         }
-        self.config.pins.remember(peer.number.clone(), peer.key);
+        self.config.pins.remember(peer.number, peer.key);
         self.handshaker.set_running(Some(established.running()));
         self.calling = None;
         self.events.push_back(Event::Secured(Box::new(Secured {

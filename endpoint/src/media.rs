@@ -98,6 +98,10 @@ pub(crate) enum InstallError {
     SetUp(#[from] SetUpError),
 }
 
+/// [`Receiver::unprotect_rtp`] or [`Receiver::unprotect_rtcp`].
+type Unprotect<Index> =
+    fn(&mut Receiver, &mut [u8], usize) -> Result<Unprotected<Index>, UnprotectError>;
+
 /// Whether a handshake renewed the call or began it anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Continuity {
@@ -254,7 +258,7 @@ impl Media {
         &mut self,
         now: Duration,
         packet: &mut [u8],
-        open: fn(&mut Receiver, &mut [u8], usize) -> Result<Unprotected<Index>, UnprotectError>,
+        open: Unprotect<Index>,
     ) -> Result<Unprotected<Index>, UnprotectError> {
         let len = packet.len();
         for context in self.contexts.iter_mut().rev() {
