@@ -242,6 +242,17 @@ impl AwaitM3 {
     }
 }
 
+impl M3Error {
+    /// Whether only who sent M1 can have sent this M3: it was sealed with the
+    /// secret that the two share.
+    pub(crate) fn is_the_callers(&self) -> bool {
+        matches!(
+            self,
+            Self::MeantForAnother | Self::OwnIdentity | Self::Signature
+        )
+    }
+}
+
 impl PresentedCaller {
     /// Who calls, as far as the caller itself says and its key has signed.
     pub fn identity(&self) -> &Identity {

@@ -90,9 +90,10 @@ impl Handshaker {
         {
             return Err(Ignored::OurCallGoesFirst);
         }
-        if !self.incomings.make_room(from, &self.config.limits) {
-            return Err(Ignored::Full);
-        }
+        let room = self
+            .incomings
+            .room_for(from, &self.config.limits)
+            .ok_or(Ignored::Full)?;
         let answering = Answering {
             suites: self.config.suites.clone(),
             running: self.running,
@@ -103,7 +104,7 @@ impl Handshaker {
         let showed_cookie = self.gate.is_proven(now, from);
         let queue = &mut self.queue;
         let session = Incoming::begin(handle, m1, arrival, showed_cookie, answer, queue);
-        self.incomings.push(session);
+        self.incomings.push(session, room);
         if let Some(number) = self.config.expected
             && !core::mem::replace(&mut self.advised, true)
         {

@@ -153,6 +153,9 @@ pub enum Ignored {
     /// The last handshake beside the call is less than ten seconds old.
     #[error("the last handshake of this call is less than ten seconds old")]
     TooSoon,
+    /// The same caller sends one M3 after another.
+    #[error("M3s of this handshake come too often")]
+    TooOften,
     /// M1 is not good.
     #[error(transparent)]
     M1(#[from] M1Error),

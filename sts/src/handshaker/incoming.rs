@@ -10,7 +10,7 @@ use super::{Arrival, STORED_FLIGHT_GAP, VERDICT_PATIENCE};
 use crate::carriage::{datagrams_len, digest};
 use crate::established::Established;
 use crate::messages::{MessageKind, SessionId};
-use crate::responder::{AwaitM3, PresentedCaller};
+use crate::responder::{AwaitM3, M3Error, PresentedCaller};
 use crate::{Identity, Refusal, VerifiedPeerKey};
 
 /// The callee's side of a handshake, with its timers.
@@ -43,6 +43,9 @@ enum State {
         m2: Flight,
         m2_sent_at: Option<Duration>,
         since: Duration,
+        /// When the caller itself, and nobody else, last sent an M3. It might
+        /// send many to make us verify signatures.
+        opened_at: Option<Duration>,
         last_ignored: Option<Ignored>,
     },
     /// M3 was good; the verdict is waited for.
@@ -89,6 +92,7 @@ impl Incoming {
                 m2: Flight::new(MessageKind::M2, m2),
                 m2_sent_at: None,
                 since: arrival.now,
+                opened_at: None,
                 last_ignored: None,
             },
         };
@@ -120,15 +124,25 @@ impl Incoming {
         match &mut self.state {
             State::Answered {
                 await_m3,
+                opened_at,
                 last_ignored,
                 ..
-            } => match await_m3.receive(m3) {
-                Ok(caller) => Ok(Some(caller)),
-                Err(why) => {
-                    *last_ignored = Some(why.into());
-                    Err(why.into())
+            } => {
+                if opened_at.is_some_and(|at| arrival.now < at + STORED_FLIGHT_GAP) {
+                    return Err(Ignored::TooOften);
                 }
-            },
+                let received = await_m3.receive(m3);
+                if received
+                    .as_ref()
+                    .map_or_else(M3Error::is_the_callers, |_| true)
+                {
+                    *opened_at = Some(arrival.now);
+                }
+                received.map(Some).map_err(|why| {
+                    *last_ignored = Some(why.into());
+                    why.into()
+                })
+            }
             State::Presented { asked, .. } if asked.m3_digest == digest(m3) => Ok(None),
             State::Presented { .. } | State::Closing => {
                 Err(Ignored::NoSuchSession(MessageKind::M3))
@@ -239,6 +253,7 @@ impl Incoming {
                 m2: m4,
                 m2_sent_at: None,
                 since: now,
+                opened_at: None,
                 last_ignored: None,
             };
             return;

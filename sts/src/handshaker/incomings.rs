@@ -21,6 +21,13 @@ pub(super) struct Incomings {
     all: Vec<Incoming>,
 }
 
+/// Room for one more session.
+#[derive(Clone, Copy)]
+pub(super) enum Room {
+    Free,
+    InPlaceOf(SessionHandle),
+}
+
 /// How many sessions an address may have with the closed ones, for each that
 /// it may have unfinished.
 const LATELY_FOR_UNFINISHED: usize = 4;
@@ -88,24 +95,31 @@ impl Incomings {
         self.is_full(origin(from), limits)
     }
 
-    /// Makes room for one more session; `false` if there is none to be had.
-    /// Before this, an address that has its share has shown a cookie.
-    pub(super) fn make_room(&mut self, from: SocketAddr, limits: &Limits) -> bool {
+    /// Whether there is room for one more session, and who would have to go.
+    /// An address that has its share has shown a cookie before this.
+    pub(super) fn room_for(&self, from: SocketAddr, limits: &Limits) -> Option<Room> {
         let origin = origin(from);
-        if self.is_full(origin, limits)
-            && !self.evict(|session| !session.showed_cookie && session.origin() == origin)
-        {
-            return false;
-        }
-        self.count(|session| !session.is_closed()) < limits.sessions
-            || self.evict(|session| !session.showed_cookie)
-            || self.evict(|session| session.origin() != origin)
+        let victim = if self.is_full(origin, limits) {
+            self.oldest(|session| !session.showed_cookie && session.origin() == origin)
+        } else if self.count(|session| !session.is_closed()) < limits.sessions {
+            return Some(Room::Free);
+        } else {
+            self.oldest(|session| !session.showed_cookie)
+                .or_else(|| self.oldest(|session| session.origin() != origin))
+        };
+        victim.map(Room::InPlaceOf)
     }
 
-    pub(super) fn push(&mut self, session: Incoming) {
+    /// Keeps a session in the room that was found for it.
+    pub(super) fn push(&mut self, session: Incoming, room: Room) {
+        if let Room::InPlaceOf(victim) = room {
+            self.all.retain(|session| session.handle != victim);
+        }
         self.all.push(session);
+        // Sessions stand in the order in which they began.
         while self.count(Incoming::is_closed) > MAX_CLOSED {
-            self.evict_first(Incoming::is_closed);
+            let first = self.all.iter().position(Incoming::is_closed);
+            first.map(|at| self.all.remove(at));
         }
     }
 
@@ -197,14 +211,9 @@ impl Incomings {
         self.all.iter().filter(|session| which(session)).count()
     }
 
-    /// Drops the oldest half-open session of a kind.
-    fn evict(&mut self, which: impl Fn(&Incoming) -> bool) -> bool {
-        self.evict_first(|session| session.is_half_open() && which(session))
-    }
-
-    // Sessions stand in the order in which they began.
-    fn evict_first(&mut self, which: impl Fn(&Incoming) -> bool) -> bool {
-        let first = self.all.iter().position(which);
-        first.map(|at| self.all.remove(at)).is_some()
+    /// The oldest half-open session of a kind.
+    fn oldest(&self, which: impl Fn(&Incoming) -> bool) -> Option<SessionHandle> {
+        let mut half_open = self.all.iter().filter(|session| session.is_half_open());
+        Some(half_open.find(|session| which(session))?.handle)
     }
 }

@@ -280,6 +280,20 @@ fn a_cookie_that_was_shown_is_good_for_a_minute() {
 }
 
 #[test]
+fn a_bad_first_message_takes_nobodys_place() {
+    let mut random = Seeded::new(14);
+    let limits = Limits::default().sessions(1).challenge_from(10);
+    let mut phone = Phone::new(2, config(2).with_limits(limits), 14);
+    say(&mut phone, S, address(1), wrapped(&m1(&mut random), None));
+    let mut low_order = m1(&mut random);
+    low_order[28..60].fill(0);
+    assert!(say(&mut phone, S, address(3), wrapped(&low_order, None)).is_empty());
+    assert!(phone.handshaker.incomings.knows(address(1)));
+    say(&mut phone, S, address(4), wrapped(&m1(&mut random), None));
+    assert!(!phone.handshaker.incomings.knows(address(1)));
+}
+
+#[test]
 fn sessions_are_bounded_and_a_shown_cookie_keeps_ones_place() {
     let mut random = Seeded::new(6);
     let limits = Limits::default()

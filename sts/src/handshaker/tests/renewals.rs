@@ -1,6 +1,6 @@
 //! Handshakes beside a running call.
 
-use callseal_testkit::{Conditions, Pair};
+use callseal_testkit::{Conditions, Pair, Peer as _};
 
 use crate::handshaker::{CallError, Failure, Ignored};
 use crate::initiator::M2Error;
@@ -9,7 +9,7 @@ use crate::phone::{
     MS, Phone, S, address, config, identity, key, number, pair, pair_in_call, share_keys,
 };
 use crate::responder::M1Error;
-use crate::{Config, Refusal, Running, SessionHash};
+use crate::{Config, Refusal, Running, SessionHash, work};
 
 /// Phones 1 and 2, whose call is old enough to be renewed.
 fn old_call(seed: u64) -> Pair<Phone, Phone> {
@@ -153,6 +153,26 @@ fn a_caller_in_a_hurry_gets_its_answer_after_ten_seconds() {
     pair.run_to(renewed_at + 12 * S, 200).unwrap();
     assert!(share_keys(&pair.a, &pair.b));
     assert_eq!(pair.b.established.len(), 3);
+}
+
+#[test]
+fn a_caller_cannot_make_the_callee_verify_at_will() {
+    let mut pair = old_call(10);
+    pair.a.call_again(pair.now, 2);
+    pair.run_to(pair.now + S, 100).unwrap();
+    pair.a = Phone::new(1, config(1), 99);
+    pair.link.tap();
+    pair.a.call(pair.now, 2);
+    pair.run_until(100, |pair| pair.a.sent(MessageKind::M3) == 1)
+        .unwrap();
+    let m3 = pair.link.tapped()[2].bytes.clone();
+    let (_, done) = work::during(|| {
+        for n in 0..1_000 {
+            let at = pair.now + n * MS;
+            pair.b.handle_datagram(at, address(1), m3.clone());
+        }
+    });
+    assert_eq!(done.verify, 10, "once in 100 ms");
 }
 
 #[test]
