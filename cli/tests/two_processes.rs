@@ -106,6 +106,32 @@ fn a_call_is_secured_and_both_sides_say_the_same() {
 }
 
 #[test]
+fn a_person_is_told_what_to_compare_and_what_was_heard() {
+    let mut world = World::new();
+    world.alice.is_plain = true;
+    world.bob.is_plain = true;
+    let words = short_speech(world.folder.path(), "a.pcap", 0xa11c_e000, 10);
+    let mut listen = world.bob.listen();
+    let bob = Running::start_listening(listen.args(["--send", "none"]));
+    let mut call = world.alice.call(&format!("{BOB}@{}", bob.address.unwrap()));
+    let alice = Running::start(call.args(["--send", text(&words)])).finish();
+    let (alice, bob) = (
+        alice.expect_code(0).stdout,
+        bob.finish().expect_code(0).stdout,
+    );
+    let to_compare = |text: &str| {
+        let line = text.lines().find(|line| line.contains("compared aloud"));
+        line.unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(to_compare(&alice), to_compare(&bob));
+    assert!(alice.contains(&format!("secured with {BOB}")), "{alice}");
+    let heard = bob.lines().find(|line| line.starts_with("heard")).unwrap();
+    let heard: Vec<&str> = heard.split_whitespace().collect();
+    assert_eq!(heard[..5], ["heard", "a11ce000", "0", "10", "0"], "{bob}");
+    assert!(bob.contains("the peer hung up"), "{bob}");
+}
+
+#[test]
 fn a_number_that_is_not_registered_gets_no_call_and_the_error_says_why() {
     let world = World::new();
     let mut listen = world.stranger.listen();
@@ -151,8 +177,9 @@ fn a_caller_whom_the_registry_does_not_know_is_refused() {
 #[test]
 fn a_stolen_number_without_its_key_is_refused() {
     let world = World::new();
+    let den = folder();
     let thief = Phone::new(
-        folder().keep().as_path(),
+        den.path(),
         ALICE,
         &IdentityKey::from_bytes([9; 32]).unwrap(),
         world.registry(),

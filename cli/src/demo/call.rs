@@ -47,6 +47,7 @@ pub(crate) struct Call {
     pub(super) injected: [Vec<Forgery>; 2],
     pub(super) wall: Duration,
     pub(super) terms: Terms,
+    pub(super) is_interrupted: bool,
 }
 
 impl Call {
@@ -156,6 +157,7 @@ impl Call {
             injected,
             wall: clock.now().saturating_sub(begun),
             terms,
+            is_interrupted: bounds.interrupt.has_come(),
         })
     }
 

@@ -57,6 +57,9 @@ impl Outcome {
     /// Judges the call and what went before it.
     pub(crate) fn of(call: &Call, lies: &[Told], folder: &Folder) -> Self {
         let mut problems = Vec::new();
+        if call.is_interrupted {
+            problems.push("interrupted".to_owned());
+        }
         for (side, record) in call.records.iter().enumerate() {
             if let Some(error) = record.error() {
                 problems.push(format!("{}: {error}", NAMES[side]));

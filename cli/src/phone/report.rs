@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::heard::{Heard, HeardStream};
 use crate::keys_file::Ssrc;
+use crate::rtp::static_clock_rate;
 use crate::session::CallRecord;
+use crate::speech::AMR_WB_PAYLOAD_TYPE;
 use crate::table::{Align, Table};
 
 /// A finished call. `Display` is for people, `Serialize` for programs.
@@ -51,7 +53,7 @@ struct Stream {
     payload_type: u8,
     packets: u64,
     lost: Option<i32>,
-    jitter: Option<u32>,
+    jitter_ms: Option<f64>,
     payload_sha256: String,
 }
 
@@ -124,11 +126,21 @@ fn streams(heard: &Heard, record: &CallRecord, is_received: bool) -> Vec<Stream>
             payload_type: stream.payload_type,
             packets: stream.packets,
             lost: counted.map(|counted| counted.lost),
-            jitter: counted.map(|counted| counted.jitter),
+            jitter_ms: counted.and_then(|counted| {
+                let clock_rate = clock_rate(stream.payload_type)?;
+                Some(f64::from(counted.jitter) * 1_000.0 / f64::from(clock_rate))
+            }),
             payload_sha256: hex::encode(stream.payload_sha256()),
         }
     };
     heard.streams().map(of).collect()
+}
+
+fn clock_rate(payload_type: u8) -> Option<u32> {
+    match payload_type {
+        AMR_WB_PAYLOAD_TYPE => Some(16_000),
+        other => static_clock_rate(other),
+    }
 }
 
 impl fmt::Display for Report {
@@ -155,7 +167,7 @@ impl fmt::Display for Report {
                     stream.payload_type.to_string(),
                     stream.packets.to_string(),
                     shown(stream.lost.map(|lost| lost.to_string())),
-                    shown(stream.jitter.map(|jitter| jitter.to_string())),
+                    shown(stream.jitter_ms.map(|jitter| format!("{jitter:.2} ms"))),
                 ]);
             }
             writeln!(f, "{table}")?;

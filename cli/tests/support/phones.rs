@@ -21,6 +21,8 @@ pub(crate) struct Phone {
     pub(crate) key: PathBuf,
     pub(crate) known_peers: PathBuf,
     pub(crate) registry: Vec<String>,
+    /// Whether it reports to a person instead of a program.
+    pub(crate) is_plain: bool,
 }
 
 impl Phone {
@@ -43,6 +45,7 @@ impl Phone {
             key: file,
             known_peers: folder.join(format!("{number}.peers.json")),
             registry,
+            is_plain: false,
         }
     }
 
@@ -54,14 +57,14 @@ impl Phone {
         phone
     }
 
-    /// `callseal call`, to this callee, with `--json`.
+    /// `callseal call`, to this callee.
     pub(crate) fn call(&self, callee: &str) -> Command {
         let mut command = self.command("call");
         command.arg(callee);
         command
     }
 
-    /// `callseal listen` on a free port of 127.0.0.1, with `--json`.
+    /// `callseal listen` on a free port of 127.0.0.1.
     pub(crate) fn listen(&self) -> Command {
         let mut command = self.command("listen");
         command.args(["--bind", "127.0.0.1:0"]);
@@ -72,7 +75,8 @@ impl Phone {
         let mut command = callseal();
         command
             .arg(name)
-            .args(["--json", "--key", text(&self.key)])
+            .args((!self.is_plain).then_some("--json"))
+            .args(["--key", text(&self.key)])
             .args(["--known-peers", text(&self.known_peers)])
             .args(&self.registry);
         command
