@@ -18,8 +18,7 @@ use callseal_endpoint::Answering;
 use callseal_testkit::{Conditions, Link, Pair};
 use phones::{A, ALICE, B, BOB, MANY, MS, Phone, World};
 
-/// Kfoury & Khoury measured this between two phones (Ethereum's Ropsten, a
-/// local network).
+/// What Kfoury & Khoury publish for securing a call.
 const PUBLISHED: Duration = Duration::from_millis(1_218);
 
 const NODE_LATENCY: Duration = Duration::from_millis(100);
