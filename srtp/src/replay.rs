@@ -92,7 +92,8 @@ impl Window {
                 self.forget(newest + 1, index);
                 self.newest = Some(index);
             }
-            Some(_) if !candidate.restarts => {}
+            // A ROC that was set and turned out as it was sets nothing back.
+            Some(newest) if index == newest || !candidate.restarts => {}
             // The first packet, or one whose ROC was set back: what was
             // recorded says nothing about the indexes from here on.
             Some(_) | None => {
@@ -198,6 +199,21 @@ mod tests {
             window.record(candidate);
             model.seen.insert(index);
         }
+    }
+
+    #[test]
+    fn a_roc_that_turns_out_as_it_was_forgets_nothing() {
+        let mut window = Window::new(64);
+        let take = |window: &mut Window, index, restarts| {
+            let index = PacketIndex::new(index).unwrap();
+            window
+                .check(Estimate::of_index(index, restarts))
+                .map(|candidate| window.record(candidate))
+        };
+        take(&mut window, 10, false).unwrap();
+        take(&mut window, 12, false).unwrap();
+        take(&mut window, 12, true).unwrap();
+        assert_eq!(take(&mut window, 10, false), Err(Stale::Replayed));
     }
 
     #[test]
