@@ -128,7 +128,8 @@ fn a_person_is_told_what_to_compare_and_what_was_heard() {
     let heard = bob.lines().find(|line| line.starts_with("heard")).unwrap();
     let heard: Vec<&str> = heard.split_whitespace().collect();
     assert_eq!(heard[..5], ["heard", "a11ce000", "0", "10", "0"], "{bob}");
-    assert!(bob.contains("the peer hung up"), "{bob}");
+    // Both have said all that they had to say: either may hang up first.
+    assert!(bob.contains("hung up"), "{bob}");
 }
 
 #[test]
