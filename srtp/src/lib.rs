@@ -45,6 +45,7 @@
 
 extern crate alloc;
 
+mod batch;
 mod buffer;
 mod cryptex;
 mod dtls;
@@ -70,6 +71,9 @@ mod transform;
 
 pub use callseal_srtp_crypto::Backend;
 
+pub use batch::{
+    BatchPacket, protect_rtcp_batch, protect_rtp_batch, unprotect_rtcp_batch, unprotect_rtp_batch,
+};
 pub use cryptex::Cryptex;
 pub use dtls::{DtlsKeys, DtlsKeysError, DtlsRole};
 pub use event::Event;
