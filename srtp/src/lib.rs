@@ -51,12 +51,14 @@ mod cryptex;
 mod dtls;
 mod event;
 mod extension;
+mod hmac_lengths;
 mod index;
 mod keys;
 mod packet;
 mod policy;
 mod profile;
 mod receiver;
+mod rekey;
 mod replay;
 mod roc_carrying;
 mod rtcp;
@@ -78,10 +80,11 @@ pub use cryptex::Cryptex;
 pub use dtls::{DtlsKeys, DtlsKeysError, DtlsRole};
 pub use event::Event;
 pub use extension::ExtensionIds;
+pub use hmac_lengths::HmacLengths;
 pub use index::{PacketIndex, RtcpIndex};
 pub use keys::{
     AddKeyError, IndexRange, KeyDerivationRate, KeyError, KeyLifetime, KeyLifetimeError, Label,
-    MAX_MKI_LEN, MasterKey, Mki, MkiError, RemoveKeyError, UnknownMki, UnknownRange,
+    MAX_MKI_LEN, MasterKey, Mki, MkiError, RemoveKeyError, UnknownKey, UnknownMki, UnknownRange,
 };
 pub use packet::Malformed;
 pub use policy::{Policy, SetUpError};

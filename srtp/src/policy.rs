@@ -4,6 +4,7 @@ use callseal_srtp_crypto::Backend;
 
 use crate::cryptex::Cryptex;
 use crate::extension::ExtensionIds;
+use crate::hmac_lengths::HmacLengths;
 use crate::index::RtcpIndex;
 use crate::keys::{AddKeyError, KeyDerivationRate, KeyLifetime, MasterKey};
 use crate::profile::{Cipher, Profile};
@@ -28,6 +29,8 @@ pub struct Policy {
     profile: Profile,
     rtcp_profile: Profile,
     rtcp_tag_short: bool,
+    rtp_hmac: Option<HmacLengths>,
+    rtcp_hmac: Option<HmacLengths>,
     rtp_window: usize,
     rtcp_window: usize,
     max_streams: usize,
@@ -64,6 +67,8 @@ impl Policy {
             profile,
             rtcp_profile: profile,
             rtcp_tag_short: false,
+            rtp_hmac: None,
+            rtcp_hmac: None,
             rtp_window: 128,
             rtcp_window: 128,
             max_streams: 1_024,
@@ -101,6 +106,25 @@ impl Policy {
     pub fn with_short_rtcp_tag(self) -> Self {
         Self {
             rtcp_tag_short: true,
+            ..self
+        }
+    }
+
+    /// Sets the lengths of SRTP's HMAC-SHA1, where they are not the profile's.
+    #[must_use]
+    pub fn with_rtp_hmac(self, lengths: HmacLengths) -> Self {
+        Self {
+            rtp_hmac: Some(lengths),
+            ..self
+        }
+    }
+
+    /// Sets the lengths of SRTCP's HMAC-SHA1, where they are not the profile's.
+    /// RFC 3711 §3.4 has no SRTCP without a tag; a tag of 0 octets makes one.
+    #[must_use]
+    pub fn with_rtcp_hmac(self, lengths: HmacLengths) -> Self {
+        Self {
+            rtcp_hmac: Some(lengths),
             ..self
         }
     }
@@ -326,6 +350,24 @@ impl Policy {
         self.cryptex
     }
 
+    pub(crate) fn set_cryptex(&mut self, cryptex: Cryptex) -> Result<(), SetUpError> {
+        if cryptex != Cryptex::Off && !self.rtp_encrypted() {
+            return Err(SetUpError::NoCipher);
+        }
+        self.cryptex = cryptex;
+        Ok(())
+    }
+
+    /// n_a of SRTP, in octets.
+    pub(crate) fn rtp_auth_key_len(&self) -> usize {
+        self.rtp_hmac.unwrap_or(HmacLengths::MAX).key_len
+    }
+
+    /// n_a of SRTCP, in octets.
+    pub(crate) fn rtcp_auth_key_len(&self) -> usize {
+        self.rtcp_hmac.unwrap_or(HmacLengths::MAX).key_len
+    }
+
     pub(crate) fn backend(&self) -> Backend {
         self.backend
     }
@@ -336,17 +378,19 @@ impl Policy {
     }
 
     pub(crate) fn rtcp_trailer(&self, mki_len: usize) -> Trailer {
-        let tag_len = match self.rtcp_tag_short {
-            true => self.rtcp_profile.rtp_tag_len(),
-            false => self.rtcp_profile.rtcp_tag_len(),
+        let tag_len = match (self.rtcp_hmac, self.rtcp_tag_short) {
+            (Some(lengths), _) => lengths.tag_len,
+            (None, true) => self.rtcp_profile.rtp_tag_len(),
+            (None, false) => self.rtcp_profile.rtcp_tag_len(),
         };
         Trailer::of_rtcp(self.rtcp_profile.is_aead(), mki_len, tag_len)
     }
 
     fn rtp_tag_len(&self) -> usize {
-        match self.rtp_authenticated {
-            true => self.profile.rtp_tag_len(),
-            false => 0,
+        match (self.rtp_authenticated, self.rtp_hmac) {
+            (true, Some(lengths)) => lengths.tag_len,
+            (true, None) => self.profile.rtp_tag_len(),
+            (false, _) => 0,
         }
     }
 
@@ -364,6 +408,11 @@ impl Policy {
         }
         if rtp.is_aead() && !self.rtp_authenticated {
             return Err(SetUpError::Unauthenticated { profile: rtp });
+        }
+        for (profile, lengths) in [(rtp, self.rtp_hmac), (rtcp, self.rtcp_hmac)] {
+            if lengths.is_some_and(|lengths| profile.is_aead() || !lengths.can_be()) {
+                return Err(SetUpError::HmacLengths { profile });
+            }
         }
         if self.roc_carrying.is_some_and(|roc| !self.can_carry(roc)) {
             return Err(SetUpError::RocCarrying { profile: rtp });
@@ -416,6 +465,16 @@ pub enum SetUpError {
         /// SRTP's.
         profile: Profile,
     },
+    /// The profile has no HMAC-SHA1, or HMAC-SHA1 has not so many octets.
+    #[error("{profile} cannot have an HMAC of these lengths")]
+    HmacLengths {
+        /// SRTP's or SRTCP's.
+        profile: Profile,
+    },
+    /// The session's packets lead to their keys, so that nobody can replace
+    /// them all at once.
+    #[error("the session's keys are not the caller's to choose")]
+    KeysNotChosen,
     /// The tag cannot carry a ROC in this mode: it is an AEAD's, or none of it
     /// would be left.
     #[error("the tag of {profile} cannot carry the ROC in this mode")]

@@ -90,7 +90,7 @@ impl Receiver {
         Ok(Self::with_keys(policy, keys, hash))
     }
 
-    fn with_keys(policy: Policy, keys: Keyring, hash: SsrcHash) -> Self {
+    pub(crate) fn with_keys(policy: Policy, keys: Keyring, hash: SsrcHash) -> Self {
         let mki_len = keys.mki_len();
         Self {
             rtp_trailer: RtpTrailer::new(&policy, mki_len),

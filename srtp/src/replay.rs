@@ -38,6 +38,23 @@ impl Window {
         self.newest = Some(newest);
     }
 
+    /// Takes no index for used, and keeps the newest one to measure others by.
+    pub(crate) fn use_none(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// The same over `size` indexes.
+    pub(crate) fn resize(&mut self, size: usize) {
+        if self.size == size as u64 {
+            return;
+        }
+        let mut resized = Self::new(size);
+        if let Some(newest) = self.newest {
+            resized.restore(newest, &self.used());
+        }
+        *self = resized;
+    }
+
     /// Which of the newest indexes have been used: bit `k` mod 64 of word
     /// `k` / 64 stands for the newest one less `k`. What is too old counts as
     /// used.

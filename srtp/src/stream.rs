@@ -107,6 +107,16 @@ impl RtpTrack {
         }
     }
 
+    /// Goes on under another policy, and where no index has been used with the
+    /// new keys, with all of them free.
+    pub(crate) fn rekey(&mut self, policy: &Policy, used: bool) {
+        self.window.resize(policy.rtp_window());
+        if !used {
+            self.floor = 0;
+            self.window.use_none();
+        }
+    }
+
     pub(crate) fn pending_roc(&self) -> Option<u32> {
         self.set_roc
     }

@@ -76,6 +76,13 @@ impl<S> StreamTable<S> {
         slots.map(|(ssrc, slot)| (*ssrc, &self.streams[*slot]))
     }
 
+    /// Every stream, and another bound for their number. One that is passed
+    /// already stays.
+    pub(crate) fn rebound(&mut self, max_streams: usize) -> impl Iterator<Item = &mut S> {
+        self.max_streams = max_streams;
+        self.streams.iter_mut()
+    }
+
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
         let slot = self.slots.get(&ssrc)?;
         self.streams.get_mut(*slot)

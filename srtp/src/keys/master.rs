@@ -3,7 +3,7 @@
 use core::fmt;
 
 use callseal_srtp_crypto::AesCmKey;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{AddKeyError, KeyLifetime};
 use crate::profile::Profile;
@@ -63,6 +63,44 @@ impl MasterKey {
             salt,
             lifetime: None,
         })
+    }
+
+    /// A key for AES-192 as libsrtp before 2.8 understood it: for peers that
+    /// still run one, and nobody else.
+    ///
+    /// It derived the session keys by AES-256 with the key and the first 8
+    /// octets of the salt in one, and the other 6 as the salt, where RFC 6188
+    /// §7.2 has AES-192. What is derived is as secret, but other.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] where `profile` is none of AES-192, or a length is not the
+    /// profile's.
+    pub fn of_libsrtp_before_2_8(
+        profile: Profile,
+        key: &[u8],
+        salt: &[u8],
+    ) -> Result<Self, KeyError> {
+        const KEY_LEN: usize = 24;
+        let mut made = Self::new(profile, key, salt)?;
+        if key.len() != KEY_LEN {
+            return Err(KeyError::KeyLen {
+                expected: KEY_LEN,
+                len: key.len(),
+            });
+        }
+        let (moved, kept) = salt.split_at(32 - KEY_LEN);
+        let mut prf_key = Zeroizing::new([0; 32]);
+        prf_key[..KEY_LEN].copy_from_slice(key);
+        prf_key[KEY_LEN..].copy_from_slice(moved);
+        made.prf = AesCmKey::new(&*prf_key).map_err(|_| KeyError::KeyLen {
+            expected: KEY_LEN,
+            len: key.len(),
+        })?;
+        let mut octets = [0; MasterSalt::LEN];
+        octets[..kept.len()].copy_from_slice(kept);
+        made.salt = MasterSalt(octets);
+        Ok(made)
     }
 
     /// The same key with a lifetime of its own, where key management gives it

@@ -15,7 +15,7 @@ pub use master::{KeyError, MasterKey};
 pub use mki::{MAX_MKI_LEN, Mki, MkiError};
 pub use range::IndexRange;
 pub use rate::KeyDerivationRate;
-pub use ring::{AddKeyError, RemoveKeyError, UnknownMki, UnknownRange};
+pub use ring::{AddKeyError, RemoveKeyError, UnknownKey, UnknownMki, UnknownRange};
 
 pub(crate) use life::Packets;
 pub(crate) use ring::{Keyring, Used};

@@ -19,6 +19,8 @@ use crate::transform::Transform;
 #[derive(Debug)]
 pub(crate) struct Keyring {
     naming: Naming,
+    /// The place of the key that the caller has chosen, if choosing is his.
+    chosen: usize,
     keys: Vec<Key>,
     /// How many keys have an event that nobody has asked for yet.
     events: usize,
@@ -32,12 +34,16 @@ enum Naming {
     Mki(usize),
     /// By its index.
     Range,
+    /// The caller says it.
+    Chosen,
 }
 
 /// A key and what packets find it by.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) mki: Mki,
+    /// Tells this master key from another.
+    fingerprint: [u8; 16],
     range: IndexRange,
     /// Boxed, so that a ring that grows leaves no copy of it behind.
     session: Box<SessionKeys>,
@@ -74,9 +80,50 @@ impl Keyring {
         Self::of_one(Naming::Range, Key::new(policy, Mki::none(), range, key))
     }
 
+    /// A ring of one key so far, for packets whose key the caller says.
+    pub(crate) fn chosen(policy: &Policy, key: MasterKey) -> Self {
+        let key = Key::new(policy, Mki::none(), IndexRange::ALL, key);
+        Self::of_one(Naming::Chosen, key)
+    }
+
+    /// Adds another key to choose.
+    pub(crate) fn add_chosen(
+        &mut self,
+        policy: &Policy,
+        key: MasterKey,
+    ) -> Result<(), AddKeyError> {
+        key.check_profile(policy.profile())?;
+        let key = Key::new(policy, Mki::none(), IndexRange::ALL, key);
+        self.keys.push(key);
+        Ok(())
+    }
+
+    /// Has the next packets use the nth key.
+    pub(crate) fn choose(&mut self, n: usize) -> Result<(), UnknownKey> {
+        if self.naming != Naming::Chosen || n >= self.keys.len() {
+            return Err(UnknownKey);
+        }
+        self.chosen = n;
+        Ok(())
+    }
+
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.naming == Naming::Chosen
+    }
+
+    /// Whether a master key is in both rings.
+    pub(crate) fn shares_key_with(&self, other: &Self) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|key| {
+            let mut others = other.keys.iter();
+            others.any(|other| other.fingerprint == key.fingerprint)
+        })
+    }
+
     fn of_one(naming: Naming, key: Key) -> Self {
         Self {
             naming,
+            chosen: 0,
             keys: vec![key],
             events: 0,
         }
@@ -85,7 +132,7 @@ impl Keyring {
     pub(crate) fn mki_len(&self) -> usize {
         match self.naming {
             Naming::Mki(len) => len,
-            Naming::None | Naming::Range => 0,
+            Naming::None | Naming::Range | Naming::Chosen => 0,
         }
     }
 
@@ -98,6 +145,7 @@ impl Keyring {
     ) -> Option<usize> {
         match self.naming {
             Naming::Range => self.place_for(index),
+            Naming::Chosen => Some(self.chosen),
             Naming::None | Naming::Mki(_) => {
                 let mut keys = self.keys.iter();
                 keys.position(|key| key.mki.as_bytes() == mki)
@@ -113,6 +161,7 @@ impl Keyring {
     ) -> Option<usize> {
         match self.naming {
             Naming::Range => self.place_for(index),
+            Naming::Chosen => Some(self.chosen),
             Naming::None | Naming::Mki(_) => Some(current),
         }
     }
@@ -216,7 +265,7 @@ impl Keyring {
     pub(crate) fn place_if(&self, n: usize, mki: &[u8]) -> Option<usize> {
         match self.naming {
             Naming::Mki(_) => self.keys.iter().position(|key| key.mki.as_bytes() == mki),
-            Naming::None | Naming::Range => (n < self.keys.len()).then_some(n),
+            Naming::None | Naming::Range | Naming::Chosen => (n < self.keys.len()).then_some(n),
         }
     }
 
@@ -270,6 +319,7 @@ impl Key {
         let derives_again = policy.key_derivation_rate().get() != 0;
         Self {
             mki,
+            fingerprint: *key.stream_hash_seed(),
             range,
             session,
             lifetime: key.lifetime.unwrap_or(policy.key_lifetime()),
@@ -357,6 +407,12 @@ pub enum AddKeyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no key has this MKI")]
 pub struct UnknownMki;
+
+/// The session has no key of this number, or its keys are not the caller's to
+/// choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no key has this number")]
+pub struct UnknownKey;
 
 /// No key of the session has this range of indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -59,7 +59,14 @@ impl RtpKeys {
             Keystream::derive(backend, cipher, master, labels, r)
         });
         Self {
-            transform: Transform::derive(backend, profile, master, labels, r),
+            transform: Transform::derive(
+                backend,
+                profile,
+                master,
+                labels,
+                policy.rtp_auth_key_len(),
+                r,
+            ),
             header,
         }
     }
@@ -72,7 +79,15 @@ impl Transform {
             Label::RtcpAuthentication,
             Label::RtcpSalt,
         ];
-        Self::derive(policy.backend(), policy.rtcp_profile(), master, labels, r)
+        let auth_key_len = policy.rtcp_auth_key_len();
+        Self::derive(
+            policy.backend(),
+            policy.rtcp_profile(),
+            master,
+            labels,
+            auth_key_len,
+            r,
+        )
     }
 }
 

@@ -15,19 +15,19 @@ pub(crate) struct HmacSha1 {
 }
 
 impl HmacSha1 {
-    /// n_a: RFC 3711 §5.2 and RFC 6188 §3 alike.
-    const AUTH_KEY_LEN: usize = 20;
+    /// n_a at most: that of RFC 3711 §5.2 and RFC 6188 §3 alike.
+    const MAX_AUTH_KEY_LEN: usize = 20;
 
     pub(super) fn derive(
         keystream: Keystream,
         master: &MasterKey,
-        authentication: Label,
+        (authentication, auth_key_len): (Label, usize),
         r: PacketIndex,
     ) -> Self {
-        let auth_key = master.derive::<{ Self::AUTH_KEY_LEN }>(authentication, r);
+        let auth_key = master.derive::<{ Self::MAX_AUTH_KEY_LEN }>(authentication, r);
         Self {
             keystream,
-            auth_key: HmacSha1Key::new(&*auth_key),
+            auth_key: HmacSha1Key::new(&auth_key[..auth_key_len]),
         }
     }
 

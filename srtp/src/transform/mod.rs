@@ -39,13 +39,19 @@ impl Transform {
         profile: Profile,
         master: &MasterKey,
         [encryption, authentication, salt]: [Label; 3],
+        auth_key_len: usize,
         r: PacketIndex,
     ) -> Self {
         match profile.cipher() {
             Cipher::AesGcm => Self::AesGcm(AesGcm::derive(backend, master, [encryption, salt], r)),
             cipher => {
                 let keystream = Keystream::derive(backend, cipher, master, [encryption, salt], r);
-                Self::HmacSha1(HmacSha1::derive(keystream, master, authentication, r))
+                Self::HmacSha1(HmacSha1::derive(
+                    keystream,
+                    master,
+                    (authentication, auth_key_len),
+                    r,
+                ))
             }
         }
     }

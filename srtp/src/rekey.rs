@@ -1,0 +1,241 @@
+//! Sessions whose keys the caller chooses packet by packet, and new keys for
+//! streams that go on.
+
+use crate::cryptex::Cryptex;
+use crate::keys::{Keyring, MasterKey, UnknownKey};
+use crate::policy::{Policy, SetUpError};
+use crate::receiver::Receiver;
+use crate::sender::Sender;
+use crate::streams::SsrcHash;
+use crate::trailer::RtpTrailer;
+
+impl Sender {
+    /// A sender with several keys whose packets carry nothing that tells them
+    /// apart: whoever calls it says which, with [`choose_key`](Self::choose_key),
+    /// and has his own way to tell the receiver. The first one is chosen.
+    ///
+    /// ```
+    /// use callseal_srtp::{MasterKey, Policy, Profile, Sender};
+    ///
+    /// let profile = Profile::AesCm128HmacSha1_80;
+    /// let key = |octet| MasterKey::new(profile, &[octet; 16], &[0x22; 14]);
+    /// let mut sender = Sender::with_chosen_keys(Policy::new(profile), key(1)?, [key(2)?])?;
+    /// sender.protect_rtp(&mut [0x80; 42], 32)?;
+    /// sender.choose_key(1)?;
+    ///
+    /// // New keys, for streams that go on: under them every sequence number
+    /// // is free again, and the ROC is as it was.
+    /// sender.replace_keys(Policy::new(profile), key(3)?, [])?;
+    /// assert_eq!(sender.roc(0x8080_8080), Some(0));
+    /// assert!(sender.protect_rtp(&mut [0x80; 42], 32).is_ok());
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds or a key is another
+    /// profile's.
+    pub fn with_chosen_keys(
+        policy: Policy,
+        first: MasterKey,
+        others: impl IntoIterator<Item = MasterKey>,
+    ) -> Result<Self, SetUpError> {
+        let hash = SsrcHash::new(&first.stream_hash_seed());
+        let keys = chosen_keys(&policy, first, others)?;
+        Ok(Self::with_keys(policy, keys, hash))
+    }
+
+    /// Protects from now on with the nth key, the first being 0.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownKey`] where there are not so many, or the sender was not made
+    /// [with chosen keys](Self::with_chosen_keys).
+    pub fn choose_key(&mut self, n: usize) -> Result<(), UnknownKey> {
+        self.keys.choose(n)
+    }
+
+    /// Gives a sender with chosen keys other ones, and another policy, while
+    /// its streams go on: with their ROC and their SRTCP index. Where none of
+    /// the keys was there before, every sequence number is free again.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds, a key is another
+    /// profile's, or the keys are not the caller's to choose; the sender is
+    /// then as before.
+    pub fn replace_keys(
+        &mut self,
+        policy: Policy,
+        first: MasterKey,
+        others: impl IntoIterator<Item = MasterKey>,
+    ) -> Result<(), SetUpError> {
+        let keys = replacing_keys(&self.keys, &policy, first, others)?;
+        let used = keys.shares_key_with(&self.keys);
+        for stream in self.streams.rebound(policy.max_streams()) {
+            stream.rtp.rekey(&policy, used);
+        }
+        self.rtp_trailer = RtpTrailer::new(&policy, keys.mki_len());
+        self.rtcp_trailer = policy.rtcp_trailer(keys.mki_len());
+        self.policy = policy;
+        self.keys = keys;
+        Ok(())
+    }
+
+    /// Sets what becomes of CSRCs and header extensions from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError::NoCipher`] where the policy encrypts nothing.
+    pub fn set_cryptex(&mut self, cryptex: Cryptex) -> Result<(), SetUpError> {
+        self.policy.set_cryptex(cryptex)?;
+        self.rtp_trailer = RtpTrailer::new(&self.policy, self.keys.mki_len());
+        Ok(())
+    }
+}
+
+impl Receiver {
+    /// A receiver with several keys whose packets carry nothing that tells
+    /// them apart: whoever calls it knows which, and says so with
+    /// [`choose_key`](Self::choose_key). The first one is chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds or a key is another
+    /// profile's.
+    pub fn with_chosen_keys(
+        policy: Policy,
+        first: MasterKey,
+        others: impl IntoIterator<Item = MasterKey>,
+    ) -> Result<Self, SetUpError> {
+        let hash = SsrcHash::new(&first.stream_hash_seed());
+        let keys = chosen_keys(&policy, first, others)?;
+        Ok(Self::with_keys(policy, keys, hash))
+    }
+
+    /// Opens from now on with the nth key, the first being 0.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownKey`] where there are not so many, or the receiver was not
+    /// made [with chosen keys](Self::with_chosen_keys).
+    pub fn choose_key(&mut self, n: usize) -> Result<(), UnknownKey> {
+        self.keys.choose(n)
+    }
+
+    /// Gives a receiver with chosen keys other ones, and another policy, while
+    /// its streams go on: with their ROC and what was received of SRTCP. Where
+    /// none of the keys was there before, SRTP's replay lists begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`] where the policy is out of bounds, a key is another
+    /// profile's, or the keys are not the caller's to choose; the receiver is
+    /// then as before.
+    pub fn replace_keys(
+        &mut self,
+        policy: Policy,
+        first: MasterKey,
+        others: impl IntoIterator<Item = MasterKey>,
+    ) -> Result<(), SetUpError> {
+        let keys = replacing_keys(&self.keys, &policy, first, others)?;
+        let used = keys.shares_key_with(&self.keys);
+        for stream in self.streams.rebound(policy.max_streams()) {
+            stream.rtp.rekey(&policy, used);
+            stream.rtcp.resize(policy.rtcp_window());
+        }
+        self.rtp_trailer = RtpTrailer::new(&policy, keys.mki_len());
+        self.rtcp_trailer = policy.rtcp_trailer(keys.mki_len());
+        self.policy = policy;
+        self.keys = keys;
+        Ok(())
+    }
+
+    /// Sets what becomes of CSRCs and header extensions from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError::NoCipher`] where the policy encrypts nothing.
+    pub fn set_cryptex(&mut self, cryptex: Cryptex) -> Result<(), SetUpError> {
+        self.policy.set_cryptex(cryptex)?;
+        self.rtp_trailer = RtpTrailer::new(&self.policy, self.keys.mki_len());
+        Ok(())
+    }
+}
+
+fn chosen_keys(
+    policy: &Policy,
+    first: MasterKey,
+    others: impl IntoIterator<Item = MasterKey>,
+) -> Result<Keyring, SetUpError> {
+    policy.check(&first)?;
+    let mut keys = Keyring::chosen(policy, first);
+    for key in others {
+        keys.add_chosen(policy, key)?;
+    }
+    Ok(keys)
+}
+
+fn replacing_keys(
+    replaced: &Keyring,
+    policy: &Policy,
+    first: MasterKey,
+    others: impl IntoIterator<Item = MasterKey>,
+) -> Result<Keyring, SetUpError> {
+    if !replaced.is_chosen() {
+        return Err(SetUpError::KeysNotChosen);
+    }
+    chosen_keys(policy, first, others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Profile;
+    use crate::{ProtectError, UnprotectError};
+
+    const PROFILE: Profile = Profile::AesCm128HmacSha1_80;
+
+    fn key(octet: u8) -> MasterKey {
+        MasterKey::new(PROFILE, &[octet; 16], &[octet; 14]).unwrap()
+    }
+
+    fn packet(seq: u8) -> [u8; 42] {
+        let mut packet = [0x80; 42];
+        packet[2..4].copy_from_slice(&[0, seq]);
+        packet
+    }
+
+    #[test]
+    fn the_key_that_was_chosen_is_the_one_that_opens() {
+        let policy = || Policy::new(PROFILE);
+        let mut sender = Sender::with_chosen_keys(policy(), key(1), [key(2)]).unwrap();
+        let mut receiver = Receiver::with_chosen_keys(policy(), key(1), [key(2)]).unwrap();
+        assert_eq!(sender.choose_key(2), Err(UnknownKey));
+        sender.choose_key(1).unwrap();
+        let mut sealed = packet(1);
+        let len = sender.protect_rtp(&mut sealed, 32).unwrap();
+        let refused = receiver.unprotect_rtp(&mut sealed, len);
+        assert_eq!(refused, Err(UnprotectError::AuthenticationFailed));
+        receiver.choose_key(1).unwrap();
+        assert!(receiver.unprotect_rtp(&mut sealed, len).is_ok());
+    }
+
+    #[test]
+    fn the_same_key_again_frees_no_index() {
+        let policy = Policy::new(PROFILE);
+        let mut sender = Sender::with_chosen_keys(policy.clone(), key(1), []).unwrap();
+        sender.set_roc(0x8080_8080, 7).unwrap();
+        sender.protect_rtp(&mut packet(1), 32).unwrap();
+        let wider = policy.clone().with_rtp_window(1_024);
+        sender.replace_keys(wider, key(2), [key(1)]).unwrap();
+        let again = sender.protect_rtp(&mut packet(1), 32);
+        assert_eq!(again, Err(ProtectError::Replayed));
+
+        sender.replace_keys(policy, key(3), []).unwrap();
+        assert_eq!(sender.roc(0x8080_8080), Some(7));
+        sender.protect_rtp(&mut packet(1), 32).unwrap();
+        let again = sender.protect_rtp(&mut packet(1), 32);
+        assert_eq!(again, Err(ProtectError::Replayed));
+    }
+}
