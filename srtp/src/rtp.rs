@@ -217,8 +217,7 @@ impl Receiver {
         if !wrong || !self.policy.neighbouring_rocs_tried() {
             return judged;
         }
-        for index in RtpTrack::neighbours(track, index).into_iter().flatten() {
-            let neighbour = (Estimate::of_index(index, true), index);
+        for neighbour in RtpTrack::neighbours(track, index).into_iter().flatten() {
             let tried = self.judge_rtp_at(packet, received, neighbour, scratch);
             if tried.is_ok() {
                 return tried;

@@ -127,19 +127,25 @@ impl RtpTrack {
         Estimate::of_rtp(progress, seq)
     }
 
-    /// The indexes that a packet with this `seq` may have besides, where no
-    /// packet has shown the stream's ROC yet: those of the ROC after the one
-    /// it was estimated with, and of the one before.
+    /// The indexes that a packet may have besides, where no packet has shown
+    /// the stream's ROC yet: those of the ROC after the one it was estimated
+    /// with, and of the one before.
     pub(crate) fn neighbours(
         track: Option<&Self>,
         estimated: PacketIndex,
-    ) -> [Option<PacketIndex>; 2] {
+    ) -> [Option<(Estimate, PacketIndex)>; 2] {
         if track.is_some_and(|track| track.newest().is_some() && track.set_roc.is_none()) {
             return [None, None];
         }
+        let newest = track.and_then(Self::newest);
         let (roc, seq) = (estimated.roc(), estimated.seq());
-        [roc.checked_add(1), roc.checked_sub(1)]
-            .map(|roc| roc.map(|roc| PacketIndex::from_parts(roc, seq)))
+        [roc.checked_add(1), roc.checked_sub(1)].map(|roc| {
+            let index = PacketIndex::from_parts(roc?, seq);
+            // Only an earlier ROC than any seen begins the replay list anew: in
+            // the stream's own, a packet that was received stays received.
+            let restarts = newest.is_none_or(|newest| index.roc() < newest.roc());
+            Some((Estimate::of_index(index, restarts), index))
+        })
     }
 
     /// Step 5, for a stream that is known or one that is not.

@@ -150,3 +150,31 @@ fn once_a_packet_has_shown_the_roc_no_other_is_tried() {
     let refused = unprotect_rtp(&mut receiver, &jump);
     assert_eq!(refused, Err(UnprotectError::AuthenticationFailed));
 }
+
+#[test]
+fn a_packet_received_before_a_roc_was_set_is_not_taken_again_by_trying_its_neighbours() {
+    for profile in authenticating() {
+        for told in [4, 6] {
+            let (mut sender, mut receiver) = pair(policy(profile).with_neighbouring_rocs_tried());
+            sender.set_roc(SSRC, 5).unwrap();
+            receiver.set_roc(SSRC, 5).unwrap();
+            let sent = [100, 101, 102].map(|seq| {
+                let packet = protect_rtp(&mut sender, &rtp(SSRC, seq, 20)).unwrap();
+                unprotect_rtp(&mut receiver, &packet).unwrap();
+                packet
+            });
+            // The ROC that is set is wrong by one: the true one is its neighbour.
+            receiver.set_roc(SSRC, told).unwrap();
+            for packet in &sent {
+                let refused = unprotect_rtp(&mut receiver, packet);
+                assert_eq!(refused, Err(UnprotectError::AuthenticationFailed));
+            }
+            let next = protect_rtp(&mut sender, &rtp(SSRC, 103, 20)).unwrap();
+            unprotect_rtp(&mut receiver, &next).unwrap();
+            for packet in &sent {
+                let refused = unprotect_rtp(&mut receiver, packet);
+                assert_eq!(refused, Err(UnprotectError::Replayed));
+            }
+        }
+    }
+}

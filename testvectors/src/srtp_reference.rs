@@ -1069,8 +1069,13 @@ impl Stream {
         let index = self.estimate(seq)?;
         let mut indexes = vec![(index, self.set_roc.is_some())];
         if neighbours && (self.rtp_newest.is_none() || self.set_roc.is_some()) {
-            indexes.push((index + 65_536, true));
-            indexes.extend(index.checked_sub(65_536).map(|index| (index, true)));
+            let rocs_seen = self.rtp_newest.map_or(u64::MAX, |newest| newest >> 16);
+            let neighbours = [index.checked_add(65_536), index.checked_sub(65_536)];
+            for index in neighbours.into_iter().flatten() {
+                // What was seen of a ROC counts, unless the stream goes back to
+                // an earlier one.
+                indexes.push((index, index >> 16 < rocs_seen));
+            }
             indexes.retain(|(index, _)| *index < 1 << 48);
         }
         Ok(indexes)
