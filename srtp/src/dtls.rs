@@ -1,9 +1,12 @@
 //! Keys out of a DTLS handshake (RFC 5764 §4.2).
 
-use crate::keys::{KeyError, MasterKey};
+use crate::keys::{KeyError, KeyLifetime, MasterKey};
 use crate::profile::Profile;
 
-/// The two master keys that DTLS-SRTP's exported keying material holds.
+/// The two master keys that DTLS-SRTP's exported keying material holds, with
+/// the lifetime that their profile gives them: 2^31 packets of SRTP, and of
+/// SRTCP (RFC 5764 §4.1.2), or 2^48 of SRTP where the profile is an AEAD
+/// (RFC 7714 §14.2).
 ///
 /// ```
 /// use callseal_srtp::{DtlsKeys, DtlsRole, Policy, Profile, Receiver, Sender};
@@ -59,8 +62,12 @@ impl DtlsKeys {
         let (keys, salts) = exported.split_at(2 * profile.key_len());
         let (client_key, server_key) = keys.split_at(profile.key_len());
         let (client_salt, server_salt) = salts.split_at(profile.salt_len());
-        let client = MasterKey::new(profile, client_key, client_salt)?;
-        let server = MasterKey::new(profile, server_key, server_salt)?;
+        let lifetime = match profile.is_aead() {
+            true => KeyLifetime::MAX,
+            false => KeyLifetime::DTLS,
+        };
+        let client = MasterKey::new(profile, client_key, client_salt)?.with_lifetime(lifetime);
+        let server = MasterKey::new(profile, server_key, server_salt)?.with_lifetime(lifetime);
         let (local, remote) = match role {
             DtlsRole::Client => (client, server),
             DtlsRole::Server => (server, client),
@@ -84,4 +91,24 @@ pub enum DtlsKeysError {
     /// A part of it makes no key.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn a_key_lives_as_long_as_its_protection_profile_says() {
+        for &profile in Profile::ALL {
+            let exported = vec![0x42; DtlsKeys::exported_len(profile)];
+            let keys = DtlsKeys::split(profile, DtlsRole::Client, &exported).unwrap();
+            let rtp = if profile.is_aead() { 1 << 48 } else { 1 << 31 };
+            let lifetime = KeyLifetime::new(rtp, 1 << 31).unwrap();
+            for key in [keys.local, keys.remote] {
+                assert_eq!(key.lifetime.unwrap().hard, lifetime.hard, "{profile}");
+            }
+        }
+    }
 }

@@ -139,6 +139,21 @@ fn a_key_that_comes_to_its_end_is_told_once_and_a_new_one_goes_on() {
 }
 
 #[test]
+fn the_shorter_of_the_keys_own_lifetime_and_the_policys_counts() {
+    let lifetime = |packets| KeyLifetime::new(packets, packets).unwrap();
+    for (policys, own) in [(2, 5), (5, 2)] {
+        let key = key(PROFILE, 1).with_lifetime(lifetime(own));
+        let policy = policy(PROFILE).with_key_lifetime(lifetime(policys));
+        let mut sender = Sender::new(policy, key).unwrap();
+        for seq in 0..2 {
+            protect_rtp(&mut sender, &rtp(SSRC, seq, 20)).unwrap();
+        }
+        let refused = protect_rtp(&mut sender, &rtp(SSRC, 2, 20));
+        assert_eq!(refused, Err(ProtectError::KeySpent));
+    }
+}
+
+#[test]
 fn a_refused_packet_costs_no_keys_life() {
     let lifetime = KeyLifetime::new(3, 3).unwrap();
     let (mut sender, mut receiver) = pair(policy(PROFILE).with_key_lifetime(lifetime));

@@ -145,6 +145,19 @@ fn a_fault_is_named_and_found() {
         let error = CryptoAttribute::parse(&line).unwrap_err();
         assert_eq!(error, SdesError { at, fault }, "{line}");
     }
+    for (line, fault, at) in [
+        ("a=crypto:01 A B".to_owned(), Tag, 9),
+        (with("|020"), Lifetime, behind_key + 1),
+        (with("|2^020"), Lifetime, behind_key + 1),
+        (with("|01:4"), Mki, behind_key + 1),
+        (with("|1:04"), Mki, behind_key + 1),
+        (with(" KDR=01"), Kdr, behind_key + 5),
+        (with(" WSH=064"), WindowSizeHint, behind_key + 5),
+    ] {
+        // RFC 4568 §4.1, §6.1, §6.3.1, §6.3.6: no leading zeros.
+        let error = CryptoAttribute::parse(&line).unwrap_err();
+        assert_eq!(error, SdesError { at, fault }, "{line}");
+    }
     let keys: Vec<_> = (0..33).map(|n| format!("{KEY}|{n}:1")).collect();
     let error = CryptoAttribute::parse(&format!("{suite}{}", keys.join(";"))).unwrap_err();
     assert_eq!(error.fault, TooManyKeys);

@@ -31,6 +31,18 @@ impl KeyLifetime {
         },
     };
 
+    /// What the profiles of RFC 5764 §4.1.2 give a key: 2^31 packets of either.
+    pub(crate) const DTLS: Self = Self {
+        hard: Packets {
+            rtp: Packets::MAX.rtcp,
+            rtcp: Packets::MAX.rtcp,
+        },
+        soft: Packets {
+            rtp: Packets::MAX.rtcp / 8 * 7,
+            rtcp: Packets::MAX.rtcp / 8 * 7,
+        },
+    };
+
     /// This many packets of SRTP and of SRTCP; a warning after seven eighths.
     ///
     /// # Errors
@@ -68,6 +80,14 @@ impl KeyLifetime {
         };
         Self { soft, ..self }
     }
+
+    /// The packets that both lifetimes allow.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            hard: self.hard.at_most(other.hard),
+            soft: self.soft.at_most(other.soft),
+        }
+    }
 }
 
 /// A lifetime is 1 to 2^48 packets of SRTP and 1 to 2^31 of SRTCP.
@@ -93,6 +113,13 @@ impl Packets {
         rtp: 1 << 48,
         rtcp: 1 << 31,
     };
+
+    fn at_most(self, other: Self) -> Self {
+        Self {
+            rtp: self.rtp.min(other.rtp),
+            rtcp: self.rtcp.min(other.rtcp),
+        }
+    }
 
     pub(crate) fn has_reached(self, limit: Self) -> bool {
         self.rtp >= limit.rtp || self.rtcp >= limit.rtcp

@@ -17,8 +17,8 @@ pub struct MasterKey {
     /// The key as the key derivation uses it, expanded.
     pub(super) prf: AesCmKey,
     pub(super) salt: MasterSalt,
-    /// Its own, where it is not the policy's.
-    pub(super) lifetime: Option<KeyLifetime>,
+    /// Its own, where it has one beside the policy's.
+    pub(crate) lifetime: Option<KeyLifetime>,
 }
 
 impl MasterKey {
@@ -104,7 +104,7 @@ impl MasterKey {
     }
 
     /// The same key with a lifetime of its own, where key management gives it
-    /// one, as an `a=crypto` line does. The policy's is for the others.
+    /// one, as an `a=crypto` line does. The policy's ends it too, if it is shorter.
     #[must_use]
     pub fn with_lifetime(self, lifetime: KeyLifetime) -> Self {
         Self {

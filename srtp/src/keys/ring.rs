@@ -317,12 +317,13 @@ impl Key {
     fn new(policy: &Policy, mki: Mki, range: IndexRange, key: MasterKey) -> Self {
         let session = Box::new(SessionKeys::derive(&key, policy));
         let derives_again = policy.key_derivation_rate().get() != 0;
+        let lifetime = policy.key_lifetime();
         Self {
             mki,
             fingerprint: *key.stream_hash_seed(),
             range,
             session,
-            lifetime: key.lifetime.unwrap_or(policy.key_lifetime()),
+            lifetime: key.lifetime.map_or(lifetime, |own| own.and(lifetime)),
             master: derives_again.then_some(key),
             used: Packets::default(),
             warning: Warning::NotDue,

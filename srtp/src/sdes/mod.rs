@@ -152,10 +152,9 @@ impl CryptoAttribute {
     }
 }
 
-/// RFC 4568 §9.2: one to nine digits.
+/// RFC 4568 §9.1: one to nine digits.
 fn parse_tag(word: Word<'_>) -> Result<u32, SdesError> {
-    let digits = word.text.bytes().all(|octet| octet.is_ascii_digit());
-    let tag = word.text.parse().ok();
-    let tag = tag.filter(|_| digits && (1..=9).contains(&word.text.len()));
+    let tag = word.number(999_999_999);
+    let tag = tag.and_then(|tag| u32::try_from(tag).ok());
     tag.ok_or(word.fault(SdesFault::Tag))
 }

@@ -90,9 +90,11 @@ impl<'a> Word<'a> {
         Some(Self { text, at })
     }
 
-    /// The number that the word is, in digits alone, up to `max`.
+    /// The number that the word is, in digits alone, up to `max`. RFC 4568
+    /// allows none of its numbers a leading zero.
     pub(super) fn number(self, max: u64) -> Option<u64> {
-        let digits = !self.text.is_empty() && self.text.bytes().all(|o| o.is_ascii_digit());
+        let leading_zero = self.text.len() > 1 && self.text.starts_with('0');
+        let digits = !leading_zero && self.text.bytes().all(|octet| octet.is_ascii_digit());
         let number = self.text.parse().ok().filter(|&number| number <= max);
         number.filter(|_| digits)
     }
