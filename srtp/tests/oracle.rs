@@ -19,9 +19,10 @@ fn setting() -> impl Strategy<Value = Setting> {
         prop_oneof![Just(64), 64..400u64, Just(32_768)],
         prop_oneof![Just(64), 64..400u64],
         (prop::bool::weighted(0.9), prop::bool::weighted(0.8)),
-        prop::bool::weighted(0.2),
-        prop::bool::weighted(0.3),
-        extra(),
+        (prop::bool::weighted(0.9), prop::bool::weighted(0.1)),
+        (prop::bool::weighted(0.2), prop::bool::weighted(0.3)),
+        prop::option::weighted(0.2, prop::sample::select(Profile::ALL)),
+        prop::collection::vec(extra(), 0..4),
     )
         .prop_map(
             |(
@@ -30,9 +31,10 @@ fn setting() -> impl Strategy<Value = Setting> {
                 rtp_window,
                 rtcp_window,
                 (encrypt_rtp, encrypt_rtcp),
-                repeat_allowed,
-                ranged,
-                extra,
+                (rtp_authenticated, rtcp_tag_short),
+                (repeat_allowed, ranged),
+                rtcp_profile,
+                extras,
             )| Setting {
                 profile,
                 mki_len,
@@ -42,7 +44,10 @@ fn setting() -> impl Strategy<Value = Setting> {
                 encrypt_rtcp,
                 repeat_allowed,
                 ranged,
-                extra,
+                rtp_authenticated,
+                rtcp_tag_short,
+                rtcp_profile,
+                extras,
             },
         )
         .prop_filter("the policy holds together", Setting::holds_together)
@@ -55,7 +60,6 @@ fn extra() -> impl Strategy<Value = Extra> {
         RocCarryingMode::Three,
     ]);
     prop_oneof![
-        3 => Just(Extra::Nothing),
         2 => (0..=24u8).prop_map(Extra::KeyDerivationRate),
         1 => (1..60u64, 1..6u64).prop_map(|(rtp, rtcp)| Extra::Lifetime(rtp, rtcp)),
         2 => (mode, 1..9u16).prop_map(|(mode, rate)| Extra::RocCarrying(mode, rate)),
@@ -96,12 +100,25 @@ fn operation() -> impl Strategy<Value = Operation> {
             }
         ),
         1 => Just(Operation::Rekey),
-        1 => Just(Operation::RemoveOldestKey),
+        1 => prop_oneof![
+            Just(Operation::RemoveOldestKey),
+            (0..9usize).prop_map(Operation::SwitchKey),
+            (0..9usize).prop_map(Operation::RemoveSendersKey),
+        ],
+        1 => prop_oneof![
+            2 => (prop_oneof![0..200u16, 0..=u16::MAX], 0..20u16, prop::bool::weighted(0.8)).prop_map(
+                |(rtp, rtcp, is_stored)| Operation::SaveSender { rtp, rtcp, is_stored }
+            ),
+            1 => Just(Operation::RestoreSender),
+            1 => Just(Operation::SaveReceiver),
+            1 => Just(Operation::RestoreReceiver),
+        ],
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    // PROPTEST_CASES says how many, for a longer run.
+    #![proptest_config(ProptestConfig::default())]
 
     #[test]
     fn every_sequence_of_operations_gives_the_references_octets_and_verdicts(

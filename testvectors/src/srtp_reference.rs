@@ -165,6 +165,16 @@ pub enum Verdict {
     AuthenticationFailed,
     /// A sender's ROC or SRTCP index set back, which would use indexes again.
     Backwards,
+    /// A sender keeps snapshots, and none that is stored reserves the index.
+    NotReserved,
+}
+
+/// What a sender's snapshot holds: the first index that is not reserved, of
+/// SRTP and of SRTCP, for each SSRC; and each key's use, as far as it may go.
+#[derive(Clone, Debug)]
+pub struct SlowSnapshot {
+    ends: BTreeMap<u32, (u64, u64)>,
+    used: Vec<(u64, u64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -218,6 +228,8 @@ pub struct SlowSender {
     keys: Vec<Key>,
     current: Vec<u8>,
     streams: BTreeMap<u32, Stream>,
+    /// Where snapshots are kept, what they reserve.
+    reserved: Option<BTreeMap<u32, (u64, u64)>>,
 }
 
 impl SlowSender {
@@ -229,6 +241,7 @@ impl SlowSender {
             keys: vec![Key::new(mki, None, master)],
             current: mki.to_vec(),
             streams: BTreeMap::new(),
+            reserved: None,
         }
     }
 
@@ -240,6 +253,7 @@ impl SlowSender {
             keys: vec![Key::new(&[], Some(range), master)],
             current: Vec::new(),
             streams: BTreeMap::new(),
+            reserved: None,
         }
     }
 
@@ -256,6 +270,90 @@ impl SlowSender {
     /// Makes a key that was added the one that is used.
     pub fn switch_to(&mut self, mki: &[u8]) {
         self.current = mki.to_vec();
+    }
+
+    /// Forgets a key, unless it is the one that is used; whether it did.
+    pub fn remove_key(&mut self, mki: &[u8]) -> bool {
+        if mki != self.current {
+            self.keys.retain(|key| key.mki != mki);
+        }
+        mki != self.current
+    }
+
+    /// The ROC that the next packet of `ssrc` is measured against.
+    #[must_use]
+    pub fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.streams.get(&ssrc).map(Stream::roc)
+    }
+
+    /// The index of the next SRTCP packet of `ssrc`; `None` after the last.
+    #[must_use]
+    pub fn next_rtcp_index(&self, ssrc: u32) -> Option<u32> {
+        let first = self.parameters.first_rtcp_index;
+        let next = self.streams.get(&ssrc).map_or(first, |s| s.rtcp_next);
+        (next <= 0x7fff_ffff).then_some(next as u32)
+    }
+
+    /// Reserves so many indexes ahead in each stream, of SRTP at most 2^14; from
+    /// the first snapshot on, nothing else is used.
+    pub fn snapshot(&mut self, rtp_packets: u16, rtcp_packets: u16) -> SlowSnapshot {
+        let mut ends = BTreeMap::new();
+        for (&ssrc, stream) in &self.streams {
+            let held = self.held(ssrc);
+            let rtp_end = match (stream.set_roc, stream.rtp_newest) {
+                // No sequence number has been seen with this ROC.
+                (Some(roc), _) => (u64::from(roc) + 1) << 16,
+                (None, None) => 1 << 16,
+                (None, Some(newest)) => newest + 1 + u64::from(rtp_packets.min(1 << 14)),
+            };
+            let rtcp_end = stream.rtcp_next + u64::from(rtcp_packets);
+            let rtp_end = rtp_end.min(1 << 48).max(held.0);
+            ends.insert(ssrc, (rtp_end, rtcp_end.min(1 << 31).max(held.1)));
+        }
+        let streams = ends.len() as u64;
+        let used = self.keys.iter().map(|key| {
+            (
+                key.rtp_used + streams * u64::from(rtp_packets),
+                key.rtcp_used + streams * u64::from(rtcp_packets),
+            )
+        });
+        let snapshot = SlowSnapshot {
+            ends,
+            used: used.collect(),
+        };
+        if self.reserved.is_none() {
+            self.confirm(&snapshot);
+        }
+        snapshot
+    }
+
+    /// Opens what a snapshot reserves.
+    pub fn confirm(&mut self, snapshot: &SlowSnapshot) {
+        let reserved = self.reserved.get_or_insert_default();
+        reserved.extend(&snapshot.ends);
+    }
+
+    /// Puts a sender that was set up anew behind everything reserved.
+    pub fn restore(&mut self, snapshot: &SlowSnapshot) {
+        for (&ssrc, &(rtp_end, rtcp_end)) in &snapshot.ends {
+            let stream = Stream {
+                rtp_newest: rtp_end.checked_sub(1),
+                floor: rtp_end,
+                rtcp_next: rtcp_end.max(self.parameters.first_rtcp_index),
+                ..Stream::default()
+            };
+            self.streams.insert(ssrc, stream);
+        }
+        for (key, &(rtp, rtcp)) in self.keys.iter_mut().zip(&snapshot.used) {
+            (key.rtp_used, key.rtcp_used) = (rtp, rtcp);
+        }
+        self.reserved = Some(BTreeMap::new());
+    }
+
+    fn held(&self, ssrc: u32) -> (u64, u64) {
+        let reserved = self.reserved.as_ref();
+        let held = reserved.and_then(|reserved| reserved.get(&ssrc));
+        held.copied().unwrap_or_default()
     }
 
     /// Sets the ROC of the next packet of `ssrc`.
@@ -308,6 +406,9 @@ impl SlowSender {
         let hidden = parts.put_on_cryptex(parameters.cryptex)?;
         let mut stream = stream_of(&self.streams, parameters, parts.ssrc)?;
         let index = stream.estimate(parts.seq)?;
+        if index < stream.floor {
+            return Err(Verdict::TooOld);
+        }
         let seen = seen_before(
             &stream.rtp_seen,
             stream.rtp_newest,
@@ -317,6 +418,9 @@ impl SlowSender {
         match seen {
             Err(Verdict::Replayed) if parameters.repeat_allowed => {}
             seen => seen?,
+        }
+        if self.reserved.is_some() && index >= self.held(parts.ssrc).0 {
+            return Err(Verdict::NotReserved);
         }
         let place = self.key(Some(index))?;
         let key = &self.keys[place];
@@ -362,6 +466,9 @@ impl SlowSender {
         if index > 0x7fff_ffff {
             return Err(Verdict::Exhausted);
         }
+        if self.reserved.is_some() && index >= self.held(ssrc).1 {
+            return Err(Verdict::NotReserved);
+        }
         let place = self.key(stream.rtp_newest)?;
         let key = &self.keys[place];
         key.check_life(parameters)?;
@@ -399,7 +506,7 @@ impl SlowSender {
 }
 
 /// The receiving half of a cryptographic context.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SlowReceiver {
     parameters: Parameters,
     mki_len: usize,
@@ -444,6 +551,18 @@ impl SlowReceiver {
     /// Forgets a key.
     pub fn remove_key(&mut self, mki: &[u8]) {
         self.keys.retain(|key| key.mki != mki);
+    }
+
+    /// The ROC that the next packet of `ssrc` is measured against.
+    #[must_use]
+    pub fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.streams.get(&ssrc).map(Stream::roc)
+    }
+
+    /// The newest index that was accepted of `ssrc`.
+    #[must_use]
+    pub fn newest_index(&self, ssrc: u32) -> Option<u64> {
+        self.streams.get(&ssrc)?.rtp_newest
     }
 
     /// Sets the ROC of the next packet of `ssrc` that authenticates.
@@ -1034,9 +1153,16 @@ struct Stream {
     rtp_seen: BTreeSet<u64>,
     rtcp_seen: BTreeSet<u64>,
     rtcp_next: u64,
+    /// No index before it is used any more.
+    floor: u64,
 }
 
 impl Stream {
+    fn roc(&self) -> u32 {
+        let newest = self.rtp_newest.map_or(0, |newest| (newest >> 16) as u32);
+        self.set_roc.unwrap_or(newest)
+    }
+
     /// RFC 3711 §3.3.1: the index with this SEQ that is closest to the newest,
     /// out of the ROC before, the same, and the one after.
     fn estimate(&self, seq: u16) -> Result<u64, Verdict> {

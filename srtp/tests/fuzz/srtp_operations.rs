@@ -7,14 +7,17 @@ pub(crate) mod judged;
 use judged::packets::{rtcp, rtp};
 use judged::{Judged, Setting};
 
-/// The first two octets choose the setting, the next two the first sequence
+/// The first four octets choose the setting, the next two the first sequence
 /// number; each further four are an operation.
 pub fn srtp_operations(data: &[u8]) {
-    let Some((&[setting_0, setting_1, seq_0, seq_1], rest)) = data.split_first_chunk() else {
+    let Some((&setting, rest)) = data.split_first_chunk() else {
         return;
     };
-    let start = u16::from_be_bytes([seq_0, seq_1]);
-    let Some(mut session) = Session::new(Setting::of_octets([setting_0, setting_1]), start) else {
+    let Some((&start, rest)) = rest.split_first_chunk() else {
+        return;
+    };
+    let start = u16::from_be_bytes(start);
+    let Some(mut session) = Session::new(Setting::of_octets(setting), start) else {
         return;
     };
     // The reference derives every key again for every packet.
@@ -63,6 +66,17 @@ pub(crate) enum Operation {
     },
     Rekey,
     RemoveOldestKey,
+    SwitchKey(usize),
+    RemoveSendersKey(usize),
+    /// Takes a snapshot, which is stored or not, and reserves so many packets.
+    SaveSender {
+        rtp: u16,
+        rtcp: u16,
+        is_stored: bool,
+    },
+    RestoreSender,
+    SaveReceiver,
+    RestoreReceiver,
 }
 
 impl Operation {
@@ -108,7 +122,17 @@ impl Operation {
                 index: [u32::from(c), 0x7fff_ffff][usize::from(b & 1)],
             },
             _ if b < 128 => Self::Rekey,
-            _ => Self::RemoveOldestKey,
+            _ if b < 192 => Self::RemoveOldestKey,
+            _ if b < 200 => Self::SwitchKey(usize::from(c)),
+            _ if b < 208 => Self::RemoveSendersKey(usize::from(c)),
+            _ if b < 224 => Self::SaveSender {
+                rtp: u16::from(c),
+                rtcp: u16::from(c & 3),
+                is_stored: b & 1 == 0,
+            },
+            _ if b < 232 => Self::RestoreSender,
+            _ if b < 244 => Self::SaveReceiver,
+            _ => Self::RestoreReceiver,
         }
     }
 }
@@ -207,6 +231,16 @@ impl Session {
             }
             Operation::Rekey => self.judged.rekey(),
             Operation::RemoveOldestKey => self.judged.remove_oldest_key(),
+            Operation::SwitchKey(place) => self.judged.switch_key(place),
+            Operation::RemoveSendersKey(place) => self.judged.remove_senders_key(place),
+            Operation::SaveSender {
+                rtp,
+                rtcp,
+                is_stored,
+            } => self.judged.save_sender(rtp, rtcp, is_stored),
+            Operation::RestoreSender => self.judged.restore_sender(),
+            Operation::SaveReceiver => self.judged.save_receiver(),
+            Operation::RestoreReceiver => self.judged.restore_receiver(),
         }
     }
 

@@ -7,7 +7,7 @@ mod judged;
 
 use judged::{Judged, Setting};
 
-/// The first two octets choose the setting; the rest is the packet, as RTP and as RTCP.
+/// The first four octets choose the setting; the rest is the packet, as RTP and as RTCP.
 pub fn srtp_round_trip(data: &[u8]) {
     let Some((setting, packet)) = data.split_first_chunk() else {
         return;

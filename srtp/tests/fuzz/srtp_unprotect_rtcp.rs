@@ -6,7 +6,7 @@ mod judged;
 
 use judged::{Judged, Setting};
 
-/// The first two octets choose the setting; the rest is the datagram, twice.
+/// The first four octets choose the setting; the rest is the datagram, twice.
 pub fn srtp_unprotect_rtcp(data: &[u8]) {
     let Some((setting, datagram)) = data.split_first_chunk() else {
         return;
