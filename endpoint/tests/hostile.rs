@@ -318,7 +318,7 @@ fn renewing_the_keys_loses_no_packet() {
 }
 
 #[test]
-fn a_renewal_that_fails_leaves_the_call_as_it_was() {
+fn cve_2022_39269_a_renewal_that_fails_leaves_the_call_as_it_was() {
     let mut pair = secured_pair(9);
     pair.run_to(11 * SECOND, MANY).unwrap();
     pair.b.node_latency = 10_000 * SECOND;

@@ -4,9 +4,10 @@
 mod packets;
 
 use callseal_srtp::{
-    Cryptex, KeyDerivationRate, Label, MasterKey, PacketIndex, Policy, Profile, Receiver,
+    Backend, Cryptex, KeyDerivationRate, Label, MasterKey, PacketIndex, Policy, Profile, Receiver,
     RtcpIndex, Sender,
 };
+use callseal_srtp_crypto::{AesCmJob, AesCmKey};
 use callseal_testvectors::libsrtp::{ReferencePackets, reference_packets};
 use callseal_testvectors::{nist_srtp_kdf, rfc6188, rfc6904, rfc9335};
 use packets::*;
@@ -160,6 +161,22 @@ fn rfc6188_7_session_keys_are_derived() {
         assert_eq!(key.derive::<14>(Label::RtpSalt, zero)[..], kdf.cipher_salt);
         let derived = key.derive::<20>(Label::RtpAuthentication, zero);
         assert_eq!(derived[..], kdf.auth_key);
+    }
+}
+
+#[test]
+fn rfc6188_7_keystreams_are_reproduced_to_their_ends() {
+    let vectors = rfc6188::section_7().keystream;
+    assert_eq!(vectors.len(), 2);
+    for vector in vectors {
+        let key = AesCmKey::new(&vector.session_key).unwrap();
+        let iv = *vector.counter_start.first_chunk::<14>().unwrap();
+        for backend in Backend::available() {
+            let mut data = vec![0; vector.keystream_octets];
+            backend.aes_cm(&mut [AesCmJob::new(&key, iv, &mut data).unwrap()]);
+            assert_eq!(data[..48], vector.first_48, "{}", backend.name());
+            assert_eq!(data[data.len() - 48..], vector.last_48);
+        }
     }
 }
 

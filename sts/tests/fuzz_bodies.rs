@@ -29,6 +29,30 @@ fn sequences_survive_mutation() {
     play("handshake_sequence", 60, body);
 }
 
+/// Whatever octet a length stands in: what is read of a message is built to the
+/// same octets again, and so reached neither short of its end nor beyond it.
+#[test]
+fn zrtpcpp_2013_no_length_field_reaches_beyond_its_message() {
+    for seed in seeds("handshake_messages") {
+        for at in 0..seed.len() {
+            for value in [
+                0,
+                1,
+                2,
+                0x7f,
+                0x80,
+                0xff,
+                seed[at].wrapping_add(1),
+                seed[at].wrapping_sub(1),
+            ] {
+                let mut mutant = seed.clone();
+                mutant[at] = value;
+                handshake_messages::handshake_messages(&mutant);
+            }
+        }
+    }
+}
+
 /// Every seed, every seed cut short, and so many mutations of each.
 fn play(target: &str, mutations: usize, body: fn(&[u8])) {
     let seeds = seeds(target);

@@ -103,7 +103,7 @@ fn a_callee_that_is_not_committed_makes_the_strings_agree() {
 }
 
 #[test]
-fn a_committed_callee_has_one_try() {
+fn cve_2016_6271_a_committed_callee_has_one_try() {
     let (_, _, refused) = eve_grinds_the_reveal(0, 512);
     assert_eq!(refused, 512, "not one other reveal is taken");
     let calls = 0..64;

@@ -106,7 +106,7 @@ fn a_caller_that_does_not_look_who_answers_talks_to_eve() {
 }
 
 #[test]
-fn our_caller_talks_to_whom_it_called() {
+fn lowe_1996_our_caller_talks_to_whom_it_called() {
     assert_eq!(
         eve_answers_for_bob().unwrap_err(),
         M2Error::AnsweredByAnother {
