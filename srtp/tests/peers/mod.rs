@@ -157,7 +157,7 @@ fn socket_pair() -> (UdpSocket, UdpSocket) {
     for _ in 0..1_000 {
         let rtp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = rtp.local_addr().unwrap().port();
-        if port % 2 == 0
+        if port.is_multiple_of(2)
             && let Ok(rtcp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port + 1))
         {
             return (rtp, rtcp);
