@@ -148,9 +148,9 @@ impl Way {
     }
 
     /// What the box makes of a datagram.
-    fn through(&self, peer: &Program, datagram: &[u8], what: &String) -> Vec<u8> {
+    fn through(&self, peer: &Program, datagram: &[u8], what: &str) -> Vec<u8> {
         self.send(datagram);
-        self.near.heard(peer, what)
+        self.near.heard(peer, &what)
     }
 }
 
