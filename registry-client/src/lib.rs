@@ -43,9 +43,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "http")]
+#[cfg(feature = "json")]
 pub mod json_rpc;
 pub mod layout;
+pub mod light;
 
 mod account;
 mod claim;
@@ -64,7 +65,7 @@ pub use account::{VerifiedAccount, verify_account};
 pub use claim::{proof_of_possession_digest, record_hash};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
-pub use http::{HttpTransport, Limits, UrlError};
+pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
 pub use number::{NumberError, number_hash};
 pub use proof::{ProofError, TriePath};
 pub use record::{

@@ -11,6 +11,7 @@
 
 pub mod captures;
 pub mod libsrtp;
+pub mod light_client;
 pub mod nist_srtp_kdf;
 pub mod rfc3711;
 pub mod rfc4568;

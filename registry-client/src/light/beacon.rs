@@ -1,0 +1,65 @@
+//! How light-client objects are asked for. Nothing that comes back is believed.
+
+use alloy_primitives::B256;
+
+use crate::light::objects::{Bootstrap, Update};
+use crate::transport::TransportError;
+
+/// A way to ask a beacon node, one question at a time, blocking.
+pub trait Beacon {
+    /// What errors and reports call the node.
+    fn name(&self) -> String;
+
+    /// The bootstrap of the block with this root.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when none came.
+    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError>;
+
+    /// The best update of a sync-committee period.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when none came.
+    fn update(&mut self, period: u64) -> Result<Update, TransportError>;
+
+    /// The newest finality update.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when none came.
+    fn finality_update(&mut self) -> Result<Update, TransportError>;
+
+    /// The root of the block in a slot, for nodes that can say: a checkpoint is compared with what they have.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when the node was asked and did not say.
+    fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
+        let _ = slot;
+        Ok(None)
+    }
+}
+
+impl<B: Beacon + ?Sized> Beacon for Box<B> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
+        (**self).bootstrap(block_root)
+    }
+
+    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
+        (**self).update(period)
+    }
+
+    fn finality_update(&mut self) -> Result<Update, TransportError> {
+        (**self).finality_update()
+    }
+
+    fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
+        (**self).block_root(slot)
+    }
+}

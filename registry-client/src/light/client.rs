@@ -1,0 +1,333 @@
+//! A store, and the nodes that it is brought up to date by.
+
+use alloy_primitives::B256;
+
+use crate::light::beacon::Beacon;
+use crate::light::bootstrap::{BootstrapError, VerifiedBootstrap, verify_bootstrap};
+use crate::light::network::Network;
+use crate::light::objects::Update;
+use crate::light::store::Store;
+use crate::light::update::{UpdateError, VerifiedUpdate, verify_update};
+use crate::transport::TransportError;
+
+/// Follows a network by what several nodes say. One that fails or lies is passed over and reported; two that
+/// are both proven right about different histories stop everything.
+#[derive(Debug)]
+pub struct LightClient<B> {
+    store: Store,
+    beacons: Vec<B>,
+}
+
+/// How a client was brought up to date.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Synced {
+    /// Updates that were verified and taken in.
+    pub updates: usize,
+    /// What nodes failed at, or lied about.
+    pub faults: Vec<Fault>,
+}
+
+/// A node that gave nothing usable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{node}: {cause}")]
+pub struct Fault {
+    /// What the node is called.
+    pub node: String,
+    /// What was wrong.
+    pub cause: FaultCause,
+}
+
+/// What was wrong with a node's answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultCause {
+    /// None came.
+    #[error(transparent)]
+    Transport(TransportError),
+    /// The bootstrap is refused.
+    #[error(transparent)]
+    Bootstrap(BootstrapError),
+    /// The update is refused.
+    #[error(transparent)]
+    Update(UpdateError),
+    /// It is valid, and leads nowhere.
+    #[error("the update of period {period} brings no committee that is final")]
+    NoCommittee {
+        /// The period asked for.
+        period: u64,
+    },
+}
+
+impl<B: Beacon> LightClient<B> {
+    /// Starts from a checkpoint: the root of a block that the caller trusts, no older than
+    /// [`WEAK_SUBJECTIVITY_LIMIT`](crate::light::WEAK_SUBJECTIVITY_LIMIT) at `now` (Unix time in seconds).
+    ///
+    /// Every node is asked which block it has in the checkpoint's slot; one that has another is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError`] when no node can prove the checkpoint, or when nodes disagree on it.
+    pub fn start(
+        network: &Network,
+        checkpoint: B256,
+        mut beacons: Vec<B>,
+        now: u64,
+    ) -> Result<(Self, Synced), SyncError> {
+        let mut synced = Synced::default();
+        let verified = bootstrap(network, checkpoint, &mut beacons, now, &mut synced.faults)?;
+        compare(
+            checkpoint,
+            verified.slot(),
+            &mut beacons,
+            &mut synced.faults,
+        )?;
+        let client = Self {
+            store: Store::new(verified),
+            beacons,
+        };
+        Ok((client, synced))
+    }
+
+    /// Goes on from a store, as [`Store::from_state`] reads it.
+    pub fn resume(store: Store, beacons: Vec<B>) -> Self {
+        Self { store, beacons }
+    }
+
+    /// What is believed.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Brings the store up to date: committee by committee to the period of `now` (Unix time in seconds), then
+    /// to the newest final header that any node knows.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError`] when no node can prove what is missing, or when two prove what contradicts each other. What
+    /// was proven before that stays in the store.
+    pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
+        let mut synced = Synced::default();
+        let network = self.store.network();
+        let target = network.period_of(network.slot_at(now));
+        loop {
+            let period = self.store.period();
+            let is_last = period >= target;
+            match (self.store.next_committee(), is_last) {
+                (Some(_), true) => break,
+                // The finality update itself can lead over to the last period.
+                (Some(_), false) if period + 1 == target => break,
+                (Some(_), false) => self.follow(period + 1, now, &mut synced)?,
+                (None, false) => self.follow(period, now, &mut synced)?,
+                (None, true) => {
+                    // Early in a period its next committee is not final yet: that is nobody's fault.
+                    if self.follow(period, now, &mut synced).is_err() {
+                        synced.faults.retain(|fault| {
+                            !matches!(
+                                fault.cause,
+                                FaultCause::NoCommittee { .. } | FaultCause::Transport(_)
+                            )
+                        });
+                        break;
+                    }
+                }
+            }
+        }
+        self.finalize(now, &mut synced)?;
+        Ok(synced)
+    }
+
+    /// Takes in the update of a period, from the first node whose update leads on.
+    fn follow(&mut self, period: u64, now: u64, synced: &mut Synced) -> Result<(), SyncError> {
+        let before = self.store.name();
+        let mut faults = Vec::new();
+        for beacon in &mut self.beacons {
+            let verified = beacon
+                .update(period)
+                .map_err(FaultCause::Transport)
+                .and_then(|update| verified(&self.store, &update, now));
+            let cause = match verified {
+                Ok(Some(update)) => {
+                    let applied = self.store.apply_update(update);
+                    if applied.committee && self.store.name() != before {
+                        synced.updates += 1;
+                        synced.faults.append(&mut faults);
+                        return Ok(());
+                    }
+                    FaultCause::NoCommittee { period }
+                }
+                Ok(None) => FaultCause::NoCommittee { period },
+                Err(cause) => cause,
+            };
+            faults.push(Fault {
+                node: beacon.name(),
+                cause,
+            });
+        }
+        synced.faults.extend(faults.clone());
+        Err(SyncError::NoAnswer { faults })
+    }
+
+    /// Asks every node for its newest final header and takes in the newest of those that are proven.
+    fn finalize(&mut self, now: u64, synced: &mut Synced) -> Result<(), SyncError> {
+        let mut proven: Vec<(String, VerifiedUpdate)> = Vec::new();
+        let mut faults = Vec::new();
+        let mut is_any_right = false;
+        for beacon in &mut self.beacons {
+            let verified = beacon
+                .finality_update()
+                .map_err(FaultCause::Transport)
+                .and_then(|update| verified(&self.store, &update, now));
+            match verified {
+                Ok(update) => {
+                    is_any_right = true;
+                    proven.extend(update.map(|update| (beacon.name(), update)));
+                }
+                Err(cause) => faults.push(Fault {
+                    node: beacon.name(),
+                    cause,
+                }),
+            }
+        }
+        if !is_any_right {
+            return Err(SyncError::NoAnswer { faults });
+        }
+        synced.faults.append(&mut faults);
+        for (index, (node, one)) in proven.iter().enumerate() {
+            for (other_node, other) in proven.iter().skip(index + 1) {
+                if let Some(slot) = contradicts(one, other) {
+                    return Err(SyncError::Disagreement {
+                        slot,
+                        nodes: [node.clone(), other_node.clone()],
+                    });
+                }
+            }
+        }
+        let newest = proven
+            .into_iter()
+            .max_by_key(|(_, update)| (update.finalized_slot(), update.attested_slot()));
+        if let Some((_, newest)) = newest {
+            self.store.apply_update(newest);
+            synced.updates += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Why a client is not up to date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// No node gave what is needed.
+    #[error("{}", no_answer(faults))]
+    NoAnswer {
+        /// What each of them did instead.
+        faults: Vec<Fault>,
+    },
+    /// A node has another block than the checkpoint in its slot: one of the two is not of our network's history.
+    #[error(
+        "{node} has block {got} in slot {slot}, where the checkpoint is {checkpoint}; find out which of them is right before you go on"
+    )]
+    Checkpoint {
+        /// The node.
+        node: String,
+        /// The checkpoint's slot.
+        slot: u64,
+        /// The checkpoint.
+        checkpoint: B256,
+        /// The node's block.
+        got: B256,
+    },
+    /// Two nodes have signatures for different histories: two thirds of a committee signed both.
+    #[error("{} and {} prove different blocks to be final in slot {slot}; nothing is believed any more", nodes[0], nodes[1])]
+    Disagreement {
+        /// The slot.
+        slot: u64,
+        /// The two.
+        nodes: [String; 2],
+    },
+}
+
+fn no_answer(faults: &[Fault]) -> String {
+    match faults {
+        [] => "there is no beacon node to ask".into(),
+        faults => {
+            let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
+            format!("no beacon node gave what is needed: {}", faults.join("; "))
+        }
+    }
+}
+
+fn bootstrap<B: Beacon>(
+    network: &Network,
+    checkpoint: B256,
+    beacons: &mut [B],
+    now: u64,
+    faults: &mut Vec<Fault>,
+) -> Result<VerifiedBootstrap, SyncError> {
+    for beacon in beacons {
+        let verified = beacon
+            .bootstrap(checkpoint)
+            .map_err(FaultCause::Transport)
+            .and_then(|bootstrap| {
+                verify_bootstrap(network, checkpoint, &bootstrap, now)
+                    .map_err(FaultCause::Bootstrap)
+            });
+        match verified {
+            Ok(verified) => return Ok(verified),
+            Err(cause) => faults.push(Fault {
+                node: beacon.name(),
+                cause,
+            }),
+        }
+    }
+    Err(SyncError::NoAnswer {
+        faults: core::mem::take(faults),
+    })
+}
+
+fn compare<B: Beacon>(
+    checkpoint: B256,
+    slot: u64,
+    beacons: &mut [B],
+    faults: &mut Vec<Fault>,
+) -> Result<(), SyncError> {
+    for beacon in beacons {
+        match beacon.block_root(slot) {
+            Ok(Some(got)) if got != checkpoint => {
+                return Err(SyncError::Checkpoint {
+                    node: beacon.name(),
+                    slot,
+                    checkpoint,
+                    got,
+                });
+            }
+            Ok(_) => {}
+            Err(error) => faults.push(Fault {
+                node: beacon.name(),
+                cause: FaultCause::Transport(error),
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// The update, checked; `None` when it is right and brings nothing new.
+fn verified(
+    store: &Store,
+    update: &Update,
+    now: u64,
+) -> Result<Option<VerifiedUpdate>, FaultCause> {
+    match verify_update(store, update, now) {
+        Ok(verified) => Ok(Some(verified)),
+        Err(UpdateError::NothingNew) => Ok(None),
+        Err(error) => Err(FaultCause::Update(error)),
+    }
+}
+
+/// The slot in which two proven updates have different final blocks.
+fn contradicts(one: &VerifiedUpdate, other: &VerifiedUpdate) -> Option<u64> {
+    let (one, other) = (one.finalized.as_ref()?, other.finalized.as_ref()?);
+    let is_other = one.beacon.slot == other.beacon.slot && one.beacon != other.beacon;
+    is_other.then_some(one.beacon.slot)
+}

@@ -1,0 +1,165 @@
+//! A store's state as octets: what a client keeps over a restart.
+//!
+//! | octets | content |
+//! |---|---|
+//! | 8 | `callseal` |
+//! | 2 | format, 1; most significant octet first, as all numbers here |
+//! | 32 | the network's genesis validators root |
+//! | 4, then as many | the finalized header's length; the header in SSZ, in the shape of the fork Fulu |
+//! | 48 for each key and one more | the current committee in SSZ |
+//! | 1 | whether the next committee follows |
+//! | as above | the next committee |
+//! | 32 | SHA-256 of all octets before |
+//!
+//! The checksum finds damage. Who can write the file can forge it: it is as private as the program's other files.
+
+use core::time::Duration;
+
+use alloy_primitives::B256;
+
+use crate::light::bootstrap::WEAK_SUBJECTIVITY_LIMIT;
+use crate::light::committee::{KeyOctets, SyncCommittee};
+use crate::light::fork::Fork;
+use crate::light::header::LightHeaderError;
+use crate::light::network::Network;
+use crate::light::ssz::{committee, committee_octets, header_from, header_octets};
+use crate::light::store::Store;
+
+impl Store {
+    /// The state as octets, about 50 KiB on the main network.
+    #[must_use]
+    pub fn to_state(&self) -> Vec<u8> {
+        let mut state = Vec::new();
+        state.extend(MAGIC);
+        state.extend(FORMAT.to_be_bytes());
+        state.extend(self.network().terms().genesis_validators_root);
+        let header = header_octets(&self.finalized, SHAPE);
+        // Two kibibytes at most: it is of a fixed size but for 32 octets.
+        state.extend((header.len() as u32).to_be_bytes());
+        state.extend(header);
+        state.extend(committee_octets(self.current.given()));
+        state.push(self.next.is_some().into());
+        if let Some(next) = &self.next {
+            state.extend(committee_octets(next.given()));
+        }
+        let checksum = ethereum_hashing::hash_fixed(&state);
+        state.extend(checksum);
+        state
+    }
+
+    /// The store that [`to_state`](Self::to_state) wrote, if it can still be believed at `now` (Unix time in seconds).
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] says what is wrong. The remedy is always the same: start again from a fresh checkpoint.
+    pub fn from_state(network: Network, state: &[u8], now: u64) -> Result<Self, StateError> {
+        let (content, checksum) = state.split_last_chunk::<32>().ok_or(StateError::Damaged)?;
+        if ethereum_hashing::hash_fixed(content) != *checksum {
+            return Err(StateError::Damaged);
+        }
+        let mut reader = Reader(content);
+        if reader.take(MAGIC.len())? != MAGIC {
+            return Err(StateError::NotAState);
+        }
+        let [high, low] = reader.array()?;
+        let format = u16::from_be_bytes([high, low]);
+        if format != FORMAT {
+            return Err(StateError::Format { got: format });
+        }
+        let got = B256::from(reader.array()?);
+        let expected = network.terms().genesis_validators_root;
+        if got != expected {
+            return Err(StateError::Network { expected, got });
+        }
+        let header_len = u32::from_be_bytes(reader.array()?) as usize;
+        let header =
+            header_from(reader.take(header_len)?, SHAPE).map_err(|_| StateError::NotAState)?;
+        header.verify(&network).map_err(StateError::Header)?;
+        let committee_len = (network.preset().committee_size() + 1) * size_of::<KeyOctets>();
+        let current = reader.committee(committee_len)?;
+        let next = match reader.array()? {
+            [0] => None,
+            [1] => Some(reader.committee(committee_len)?),
+            _ => return Err(StateError::NotAState),
+        };
+        if !reader.0.is_empty() {
+            return Err(StateError::NotAState);
+        }
+        let store = Self::trusting(network, header, current, next);
+        let age = store.age(now);
+        match age > WEAK_SUBJECTIVITY_LIMIT {
+            true => Err(StateError::TooOld { age }),
+            false => Ok(store),
+        }
+    }
+}
+
+/// Why a kept state is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It is cut off or changed.
+    #[error("the kept state is damaged; delete it and start again from a fresh checkpoint")]
+    Damaged,
+    /// It is something else, or not what this network's store writes.
+    #[error(
+        "this is not the kept state of a light client; name another file, or start again from a fresh checkpoint"
+    )]
+    NotAState,
+    /// Another version of this program wrote it.
+    #[error(
+        "the kept state has format {got}, this program knows 1; delete it and start again from a fresh checkpoint"
+    )]
+    Format {
+        /// Its format.
+        got: u16,
+    },
+    /// It is another network's.
+    #[error(
+        "the kept state is of the network with genesis validators root {got}, ours is {expected}; name another file, or the right network"
+    )]
+    Network {
+        /// Our network's.
+        expected: B256,
+        /// The state's.
+        got: B256,
+    },
+    /// Its header contradicts itself.
+    #[error("the kept state's header: {0}; delete it and start again from a fresh checkpoint")]
+    Header(LightHeaderError),
+    /// Its committees can no longer be believed.
+    #[error(
+        "the kept state is {} hours old, more than the {} that may be believed; start again from a fresh checkpoint",
+        age.as_secs() / 3600,
+        WEAK_SUBJECTIVITY_LIMIT.as_secs() / 3600
+    )]
+    TooOld {
+        /// How old it is.
+        age: Duration,
+    },
+}
+
+const MAGIC: &[u8] = b"callseal";
+const FORMAT: u16 = 1;
+/// The newest shape has room for every older header.
+const SHAPE: Fork = Fork::Fulu;
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], StateError> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(StateError::NotAState)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], StateError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(StateError::NotAState)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn committee(&mut self, len: usize) -> Result<SyncCommittee, StateError> {
+        committee(self.take(len)?).map_err(|_| StateError::NotAState)
+    }
+}

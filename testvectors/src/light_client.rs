@@ -1,0 +1,199 @@
+//! Light-client data: a loopback network's, which lies beside this crate, and the consensus specification's
+//! `light_client/sync` vectors, which are read from wherever they lie.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+use crate::octets;
+
+/// A loopback network of Lodestar 1.5.1: minimal preset, Capella, slots of a second. See `ethereum/README.md`.
+pub struct Devnet {
+    /// `/eth/v1/beacon/genesis`.
+    pub genesis: &'static str,
+    /// `/eth/v1/beacon/light_client/bootstrap/…` for the block in slot 48.
+    pub bootstrap: &'static str,
+    /// `/eth/v1/beacon/light_client/updates` for the periods 0 to 3, one each.
+    pub updates: [&'static str; 4],
+    /// `/eth/v1/beacon/light_client/finality_update`: slot 168 is final, 184 attests it.
+    pub finality_update: &'static str,
+}
+
+/// The loopback network's data.
+pub const DEVNET: Devnet = Devnet {
+    genesis: include_str!("../ethereum/devnet/genesis.json"),
+    bootstrap: include_str!("../ethereum/devnet/bootstrap_slot48.json"),
+    updates: [
+        include_str!("../ethereum/devnet/updates_p0.json"),
+        include_str!("../ethereum/devnet/updates_p1.json"),
+        include_str!("../ethereum/devnet/updates_p2.json"),
+        include_str!("../ethereum/devnet/updates_p3.json"),
+    ],
+    finality_update: include_str!("../ethereum/devnet/finality_update.json"),
+};
+
+/// One case of the specification's `light_client/sync` vectors.
+pub struct SyncCase {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// `config.yaml`; numbers in hexadecimal are numbers here.
+    pub config: BTreeMap<String, Value>,
+    /// `genesis_validators_root`.
+    pub genesis_validators_root: [u8; 32],
+    /// `trusted_block_root`.
+    pub trusted_block_root: [u8; 32],
+    /// Names the fork of the bootstrap's shape.
+    pub bootstrap_fork_digest: [u8; 4],
+    /// The bootstrap in SSZ.
+    pub bootstrap: Vec<u8>,
+    /// What happens, in order.
+    pub steps: Vec<SyncStep>,
+}
+
+/// One step of a case.
+pub enum SyncStep {
+    /// An update comes in.
+    ProcessUpdate {
+        /// Names the fork of its shape.
+        fork_digest: [u8; 4],
+        /// The update in SSZ.
+        update: Vec<u8>,
+        /// The slot that it is.
+        current_slot: u64,
+        /// What holds afterwards.
+        checks: SyncChecks,
+    },
+    /// A client that waits no longer takes the best update that it has.
+    ForceUpdate {
+        /// The slot that it is.
+        current_slot: u64,
+        /// What holds afterwards.
+        checks: SyncChecks,
+    },
+    /// The store's containers change their shape.
+    UpgradeStore {
+        /// What holds afterwards.
+        checks: SyncChecks,
+    },
+}
+
+/// What holds after a step.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SyncChecks {
+    /// The store's finalized header.
+    pub finalized_header: HeaderCheck,
+    /// The store's optimistic header.
+    pub optimistic_header: HeaderCheck,
+}
+
+/// What holds of a header.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HeaderCheck {
+    /// Its slot.
+    pub slot: u64,
+    /// The root of its beacon part, in hexadecimal.
+    pub beacon_root: String,
+    /// The root of its execution part, in hexadecimal; before Capella there is none.
+    pub execution_root: Option<String>,
+}
+
+/// All cases in a folder and below it, by name.
+///
+/// # Panics
+///
+/// Where a file is not what it should be.
+#[must_use]
+pub fn sync_cases(root: &Path) -> Vec<SyncCase> {
+    let mut folders = vec![root.to_owned()];
+    let mut cases = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let below = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        folders.extend(
+            below
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.is_dir()),
+        );
+        if folder.join("steps.yaml").is_file() && folder.join("bootstrap.ssz_snappy").is_file() {
+            cases.push(sync_case(folder));
+        }
+    }
+    cases.sort_by(|a, b| a.folder.cmp(&b.folder));
+    cases
+}
+
+fn sync_case(folder: PathBuf) -> SyncCase {
+    #[derive(Deserialize)]
+    struct Meta {
+        genesis_validators_root: String,
+        trusted_block_root: String,
+        bootstrap_fork_digest: String,
+    }
+    let meta: Meta = yaml(&folder.join("meta.yaml"));
+    let steps: Vec<BTreeMap<String, Step>> = yaml(&folder.join("steps.yaml"));
+    let steps = steps.into_iter().flatten();
+    SyncCase {
+        config: yaml(&folder.join("config.yaml")),
+        genesis_validators_root: octets(&meta.genesis_validators_root[2..])
+            .try_into()
+            .expect("a root"),
+        trusted_block_root: octets(&meta.trusted_block_root[2..])
+            .try_into()
+            .expect("a root"),
+        bootstrap_fork_digest: digest(&meta.bootstrap_fork_digest),
+        bootstrap: unpacked(&folder.join("bootstrap.ssz_snappy")),
+        steps: steps
+            .map(|(name, step)| step.read(&name, &folder))
+            .collect(),
+        folder,
+    }
+}
+
+#[derive(Deserialize)]
+struct Step {
+    update_fork_digest: Option<String>,
+    update: Option<String>,
+    current_slot: Option<u64>,
+    checks: SyncChecks,
+}
+
+impl Step {
+    fn read(self, name: &str, folder: &Path) -> SyncStep {
+        let slot = |slot: Option<u64>| slot.expect("current_slot");
+        match name {
+            "process_update" => SyncStep::ProcessUpdate {
+                fork_digest: digest(&self.update_fork_digest.expect("update_fork_digest")),
+                update: unpacked(
+                    &folder.join(format!("{}.ssz_snappy", self.update.expect("update"))),
+                ),
+                current_slot: slot(self.current_slot),
+                checks: self.checks,
+            },
+            "force_update" => SyncStep::ForceUpdate {
+                current_slot: slot(self.current_slot),
+                checks: self.checks,
+            },
+            "upgrade_store" => SyncStep::UpgradeStore {
+                checks: self.checks,
+            },
+            other => panic!("{}: no step is called {other}", folder.display()),
+        }
+    }
+}
+
+fn digest(hexadecimal: &str) -> [u8; 4] {
+    octets(&hexadecimal[2..]).try_into().expect("a fork digest")
+}
+
+fn yaml<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+fn unpacked(path: &Path) -> Vec<u8> {
+    let packed = fs::read(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let unpacked = snap::raw::Decoder::new().decompress_vec(&packed);
+    unpacked.unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
