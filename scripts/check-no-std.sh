@@ -10,3 +10,4 @@ fi
 for features in "" serde; do
     cargo check --quiet -p callseal-srtp --no-default-features --features "$features" --target "$target"
 done
+echo "remark: builds for $target, with and without serde"

@@ -139,8 +139,9 @@ fn ffmpeg_opens(profile: Profile) -> Tally {
             "warning",
             "-protocol_whitelist",
             "file,udp,rtp,srtp,crypto,data",
-            "-sdp_flags",
-            "rtcp_to_source",
+            // Room for all that is sent, should it sleep meanwhile.
+            "-buffer_size",
+            "1000000",
             "-i",
             sdp.to_str().unwrap(),
             "-c:a",
@@ -227,7 +228,7 @@ fn forged(protected: &[u8]) -> Vec<u8> {
 }
 
 fn pcmu(place: u16) -> Vec<u8> {
-    let payload_len = 1_000;
+    let payload_len = 160;
     let mut packet = vec![0x80, 0];
     packet.extend(FIRST.wrapping_add(place).to_be_bytes());
     packet.extend((u32::from(place) * payload_len as u32).to_be_bytes());
