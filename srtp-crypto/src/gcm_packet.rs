@@ -105,7 +105,8 @@ impl<'a> GcmPacketJob<'a> {
     /// # Errors
     ///
     /// [`PortionsError`] where the portions do not fit the packet.
-    #[inline]
+    // Inlined even into a large caller, which spares moving the job about.
+    #[inline(always)]
     pub fn new(
         key: &'a AesGcmKey,
         iv: [u8; 12],

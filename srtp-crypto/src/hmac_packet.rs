@@ -50,7 +50,8 @@ impl<'a> HmacPacketJob<'a> {
     /// # Errors
     ///
     /// [`PortionsError`] where the portions do not fit the packet.
-    #[inline]
+    // Inlined even into a large caller, which spares moving the job about.
+    #[inline(always)]
     pub fn new(
         cipher: Cipher<'a>,
         auth_key: &'a HmacSha1Key,

@@ -1,12 +1,25 @@
 //! Many packets at a time: of any streams, sizes and profiles, and so of any
 //! sessions.
+//!
+//! Steps 1 to 6 of the walk are taken for each packet of a batch as if those
+//! before it were not there, step 7 for all of them at once, and then, for each
+//! in the order of arrival, steps 3 to 6 again and step 8. A packet that they
+//! lead to the same index and key has had done to it what would have been done
+//! without a batch. Any other is given back the octets that it came with, and
+//! takes its walk alone, in its turn.
 
-use core::borrow::BorrowMut;
+use core::borrow::{Borrow, BorrowMut};
 use core::ops::{Index, IndexMut};
+
+use arrayvec::ArrayVec;
+use callseal_srtp_crypto::Backend;
 
 use crate::index::RtcpIndex;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
+use crate::rtcp::{PlannedIncomingRtcp, PlannedOutgoingRtcp};
+use crate::rtp::{PlannedIncomingRtp, PlannedOutgoingRtp};
 use crate::sender::{ProtectError, Sender};
+use crate::transform::{AllSealed, Jobs, Verdicts};
 
 /// One packet of a batch, with what is to become of it.
 ///
@@ -95,10 +108,7 @@ pub fn protect_rtp_batch<S>(
 ) where
     S: IndexMut<usize, Output: BorrowMut<Sender>> + ?Sized,
 {
-    for packet in packets {
-        let sender = senders[packet.session].borrow_mut();
-        packet.result = Some(sender.protect_rtp(packet.buf, packet.len));
-    }
+    run::<OutgoingRtp, _>(senders, packets);
 }
 
 /// Authenticates and opens SRTP packets, each in place, each by the receiver
@@ -144,10 +154,7 @@ pub fn unprotect_rtp_batch<R>(
 ) where
     R: IndexMut<usize, Output: BorrowMut<Receiver>> + ?Sized,
 {
-    for packet in packets {
-        let receiver = receivers[packet.session].borrow_mut();
-        packet.result = Some(receiver.unprotect_rtp(packet.buf, packet.len));
-    }
+    run::<IncomingRtp, _>(receivers, packets);
 }
 
 /// Protects RTCP packets as [`protect_rtp_batch`] does RTP's.
@@ -161,10 +168,7 @@ pub fn protect_rtcp_batch<S>(
 ) where
     S: IndexMut<usize, Output: BorrowMut<Sender>> + ?Sized,
 {
-    for packet in packets {
-        let sender = senders[packet.session].borrow_mut();
-        packet.result = Some(sender.protect_rtcp(packet.buf, packet.len));
-    }
+    run::<OutgoingRtcp, _>(senders, packets);
 }
 
 /// Authenticates and opens SRTCP packets as [`unprotect_rtp_batch`] does SRTP's.
@@ -178,10 +182,7 @@ pub fn unprotect_rtcp_batch<R>(
 ) where
     R: IndexMut<usize, Output: BorrowMut<Receiver>> + ?Sized,
 {
-    for packet in packets {
-        let receiver = receivers[packet.session].borrow_mut();
-        packet.result = Some(receiver.unprotect_rtcp(packet.buf, packet.len));
-    }
+    run::<IncomingRtcp, _>(receivers, packets);
 }
 
 impl Sender {
@@ -238,5 +239,308 @@ impl<T> Index<usize> for Alone<'_, T> {
 impl<T> IndexMut<usize> for Alone<'_, T> {
     fn index_mut(&mut self, _: usize) -> &mut T {
         self.0
+    }
+}
+
+/// The packets that are at step 7 at a time: enough to fill every lane, few
+/// enough to stay in the nearest cache with all that is known of them.
+const GROUP: usize = 32;
+
+/// Takes all packets to their results.
+#[inline]
+fn run<W, S>(sessions: &mut S, packets: &mut [Packet<'_, W>])
+where
+    W: Walk,
+    S: IndexMut<usize, Output: BorrowMut<W::Session>> + ?Sized,
+{
+    for group in packets.chunks_mut(GROUP) {
+        match group {
+            [packet] => walk_alone::<W>(sessions[packet.session].borrow_mut(), packet),
+            _ => run_group::<W, S>(sessions, group),
+        }
+    }
+}
+
+fn run_group<W, S>(sessions: &mut S, group: &mut [Packet<'_, W>])
+where
+    W: Walk,
+    S: IndexMut<usize, Output: BorrowMut<W::Session>> + ?Sized,
+{
+    // 1 to 6. A job is run by one backend; other sessions' packets walk alone.
+    let mut plans = ArrayVec::<_, GROUP>::new();
+    let mut jobs = Jobs::<GROUP>::new();
+    let backend = W::backend(sessions[group[0].session].borrow());
+    for packet in group.iter_mut() {
+        let session = sessions[packet.session].borrow();
+        plans.push(match W::backend(session) == backend {
+            true => W::plan(session, packet.buf, packet.len, &mut jobs),
+            false => None,
+        });
+    }
+
+    // 7.
+    let outcomes = W::perform(jobs, backend);
+
+    // 8 and 9.
+    for (packet, plan) in group.iter_mut().zip(&plans) {
+        let session = sessions[packet.session].borrow_mut();
+        let Some(plan) = plan else {
+            walk_alone::<W>(session, packet);
+            continue;
+        };
+        match W::settle(session, packet.buf, packet.len, plan, &outcomes) {
+            Ok(done) => packet.result = Some(Ok(done)),
+            Err(Unsettled::Refused(error)) => packet.result = Some(Err(error)),
+            Err(Unsettled::Otherwise) => walk_alone::<W>(session, packet),
+        }
+    }
+}
+
+/// The whole walk of one packet.
+fn walk_alone<W: Walk>(session: &mut W::Session, packet: &mut Packet<'_, W>) {
+    packet.result = Some(W::walk(session, packet.buf, packet.len));
+}
+
+/// Why a packet that went through step 7 with others is not done.
+pub(crate) enum Unsettled<Error> {
+    /// It is refused, as it would have been without the others.
+    Refused(Error),
+    /// It would have come to another index or key without them, or been
+    /// refused: it is as it came, and has to walk alone.
+    Otherwise,
+}
+
+type Packet<'buf, W> = BatchPacket<'buf, Result<<W as Walk>::Done, <W as Walk>::Error>>;
+
+/// One of the four walks, as a batch takes it.
+trait Walk {
+    type Session;
+    type Done;
+    type Error;
+    /// What steps 1 to 6 found.
+    type Plan;
+    /// What step 7 made of the packets.
+    type Outcomes;
+
+    fn backend(session: &Self::Session) -> Backend;
+
+    /// All steps.
+    fn walk(
+        session: &mut Self::Session,
+        buf: &mut [u8],
+        len: usize,
+    ) -> Result<Self::Done, Self::Error>;
+
+    /// Steps 1 to 6; the packet's share of step 7 goes to `jobs`. `None` where
+    /// it has to walk alone, and is as it was.
+    fn plan<'a>(
+        session: &'a Self::Session,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<Self::Plan>;
+
+    /// Step 7.
+    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> Self::Outcomes;
+
+    /// Steps 8 and 9.
+    fn settle(
+        session: &mut Self::Session,
+        buf: &mut [u8],
+        len: usize,
+        plan: &Self::Plan,
+        outcomes: &Self::Outcomes,
+    ) -> Result<Self::Done, Unsettled<Self::Error>>;
+}
+
+struct OutgoingRtp;
+
+impl Walk for OutgoingRtp {
+    type Session = Sender;
+    type Done = usize;
+    type Error = ProtectError;
+    type Plan = PlannedOutgoingRtp;
+    type Outcomes = AllSealed;
+
+    #[inline]
+    fn backend(session: &Sender) -> Backend {
+        session.policy.backend()
+    }
+
+    #[inline]
+    fn walk(session: &mut Sender, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
+        session.protect_rtp(buf, len)
+    }
+
+    #[inline(always)]
+    fn plan<'a>(
+        session: &'a Sender,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedOutgoingRtp> {
+        session.plan_outgoing_rtp(buf, len, jobs)
+    }
+
+    #[inline]
+    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> AllSealed {
+        jobs.seal(backend)
+    }
+
+    #[inline(always)]
+    fn settle(
+        session: &mut Sender,
+        buf: &mut [u8],
+        len: usize,
+        plan: &PlannedOutgoingRtp,
+        outcomes: &AllSealed,
+    ) -> Result<usize, Unsettled<ProtectError>> {
+        session.settle_outgoing_rtp(buf, len, plan, outcomes.at(plan.job))
+    }
+}
+
+struct IncomingRtp;
+
+impl Walk for IncomingRtp {
+    type Session = Receiver;
+    type Done = Unprotected;
+    type Error = UnprotectError;
+    type Plan = PlannedIncomingRtp;
+    type Outcomes = Verdicts<GROUP>;
+
+    #[inline]
+    fn backend(session: &Receiver) -> Backend {
+        session.policy.backend()
+    }
+
+    #[inline]
+    fn walk(
+        session: &mut Receiver,
+        buf: &mut [u8],
+        len: usize,
+    ) -> Result<Unprotected, UnprotectError> {
+        session.unprotect_rtp(buf, len)
+    }
+
+    #[inline(always)]
+    fn plan<'a>(
+        session: &'a Receiver,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedIncomingRtp> {
+        session.plan_incoming_rtp(buf, len, jobs)
+    }
+
+    #[inline]
+    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
+        jobs.open(backend)
+    }
+
+    #[inline(always)]
+    fn settle(
+        session: &mut Receiver,
+        buf: &mut [u8],
+        len: usize,
+        plan: &PlannedIncomingRtp,
+        outcomes: &Verdicts<GROUP>,
+    ) -> Result<Unprotected, Unsettled<UnprotectError>> {
+        session.settle_incoming_rtp(buf, len, plan, outcomes.at(plan.job))
+    }
+}
+
+struct OutgoingRtcp;
+
+impl Walk for OutgoingRtcp {
+    type Session = Sender;
+    type Done = usize;
+    type Error = ProtectError;
+    type Plan = PlannedOutgoingRtcp;
+    type Outcomes = AllSealed;
+
+    #[inline]
+    fn backend(session: &Sender) -> Backend {
+        session.policy.backend()
+    }
+
+    #[inline]
+    fn walk(session: &mut Sender, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
+        session.protect_rtcp(buf, len)
+    }
+
+    #[inline(always)]
+    fn plan<'a>(
+        session: &'a Sender,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedOutgoingRtcp> {
+        session.plan_outgoing_rtcp(buf, len, jobs)
+    }
+
+    #[inline]
+    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> AllSealed {
+        jobs.seal(backend)
+    }
+
+    #[inline(always)]
+    fn settle(
+        session: &mut Sender,
+        buf: &mut [u8],
+        _len: usize,
+        plan: &PlannedOutgoingRtcp,
+        outcomes: &AllSealed,
+    ) -> Result<usize, Unsettled<ProtectError>> {
+        session.settle_outgoing_rtcp(buf, plan, outcomes.at(plan.job))
+    }
+}
+
+struct IncomingRtcp;
+
+impl Walk for IncomingRtcp {
+    type Session = Receiver;
+    type Done = Unprotected<RtcpIndex>;
+    type Error = UnprotectError;
+    type Plan = PlannedIncomingRtcp;
+    type Outcomes = Verdicts<GROUP>;
+
+    #[inline]
+    fn backend(session: &Receiver) -> Backend {
+        session.policy.backend()
+    }
+
+    #[inline]
+    fn walk(
+        session: &mut Receiver,
+        buf: &mut [u8],
+        len: usize,
+    ) -> Result<Unprotected<RtcpIndex>, UnprotectError> {
+        session.unprotect_rtcp(buf, len)
+    }
+
+    #[inline(always)]
+    fn plan<'a>(
+        session: &'a Receiver,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedIncomingRtcp> {
+        session.plan_incoming_rtcp(buf, len, jobs)
+    }
+
+    #[inline]
+    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
+        jobs.open(backend)
+    }
+
+    #[inline(always)]
+    fn settle(
+        session: &mut Receiver,
+        buf: &mut [u8],
+        len: usize,
+        plan: &PlannedIncomingRtcp,
+        outcomes: &Verdicts<GROUP>,
+    ) -> Result<Unprotected<RtcpIndex>, Unsettled<UnprotectError>> {
+        session.settle_incoming_rtcp(buf, len, plan, outcomes.at(plan.job))
     }
 }

@@ -34,10 +34,15 @@ pub enum Cryptex {
 
 impl Cryptex {
     /// What becomes of a packet to send.
+    #[inline]
     pub(crate) fn sealing(self, header: &RtpHeader) -> Result<Sealing, NotCryptex> {
-        if self == Self::Off {
-            return Ok(Sealing::Plain);
+        match self {
+            Self::Off => Ok(Sealing::Plain),
+            Self::On | Self::Required => self.sealing_where_used(header),
         }
+    }
+
+    fn sealing_where_used(self, header: &RtpHeader) -> Result<Sealing, NotCryptex> {
         let Some(extension) = header.extension else {
             return match header.csrc_len {
                 0 => Ok(Sealing::Plain),
@@ -56,10 +61,15 @@ impl Cryptex {
 
     /// What a received packet is to become: `Some` with its extension's mark
     /// where it uses Cryptex.
+    #[inline]
     pub(crate) fn opening(self, header: &RtpHeader) -> Result<Option<u16>, NotCryptex> {
-        if self == Self::Off {
-            return Ok(None);
+        match self {
+            Self::Off => Ok(None),
+            Self::On | Self::Required => self.opening_where_used(header),
         }
+    }
+
+    fn opening_where_used(self, header: &RtpHeader) -> Result<Option<u16>, NotCryptex> {
         let mark = header
             .extension
             .map(|extension| extension.defined_by_profile);
@@ -87,11 +97,13 @@ pub(crate) enum Sealing {
 
 impl Sealing {
     /// Whether the packet's CSRCs and extension are encrypted.
+    #[inline]
     pub(crate) fn hides_header(self) -> bool {
         self != Self::Plain
     }
 
     /// How much longer the packet becomes, in octets.
+    #[inline]
     pub(crate) fn growth(self) -> usize {
         match self {
             Self::WithExtensionPutIn => RtpHeader::EXTENSION_WORD_LEN,
@@ -100,7 +112,14 @@ impl Sealing {
     }
 
     /// Makes the change to a packet of `len` octets, which has room to grow.
+    #[inline]
     pub(crate) fn perform(self, packet: &mut [u8], header: &RtpHeader, len: usize) {
+        if self.hides_header() {
+            self.perform_on_header(packet, header, len);
+        }
+    }
+
+    fn perform_on_header(self, packet: &mut [u8], header: &RtpHeader, len: usize) {
         let start = header.extension_start();
         match self {
             Self::Plain => {}

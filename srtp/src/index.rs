@@ -24,12 +24,14 @@ impl PacketIndex {
 
     /// An index from its 48 bits; `None` where there are more.
     #[must_use]
+    #[inline]
     pub fn new(index: u64) -> Option<Self> {
         (index <= Self::MAX.0).then_some(Self(index))
     }
 
     /// An index from its rollover counter and sequence number.
     #[must_use]
+    #[inline]
     pub fn from_parts(roc: u32, seq: u16) -> Self {
         Self(u64::from(roc) << 16 | u64::from(seq))
     }
@@ -42,12 +44,14 @@ impl PacketIndex {
 
     /// The rollover counter.
     #[must_use]
+    #[inline]
     pub fn roc(self) -> u32 {
         (self.0 >> 16) as u32
     }
 
     /// The sequence number.
     #[must_use]
+    #[inline]
     pub fn seq(self) -> u16 {
         self.0 as u16
     }
@@ -132,6 +136,7 @@ pub(crate) struct Estimate {
 impl Estimate {
     /// The index of an SRTP packet with this `seq`, in a stream that has
     /// `progress`; `None` where it would pass the last index.
+    #[inline]
     pub(crate) fn of_rtp(progress: Progress, seq: u16) -> Option<(Self, PacketIndex)> {
         let index = match progress {
             Progress {
@@ -152,6 +157,7 @@ impl Estimate {
 
     /// The index of an SRTP packet that says its ROC itself, or is tried with
     /// another one than it seems to have.
+    #[inline]
     pub(crate) fn of_index(index: PacketIndex, restarts: bool) -> Self {
         Self {
             index: index.0,
@@ -160,6 +166,7 @@ impl Estimate {
     }
 
     /// The index that an SRTCP packet says it has.
+    #[inline]
     pub(crate) fn of_rtcp(index: RtcpIndex) -> Self {
         Self {
             index: u64::from(index.0),
@@ -167,10 +174,12 @@ impl Estimate {
         }
     }
 
+    #[inline]
     pub(crate) fn index(&self) -> u64 {
         self.index
     }
 
+    #[inline]
     pub(crate) fn restarts(&self) -> bool {
         self.restarts
     }

@@ -47,12 +47,14 @@ extern crate alloc;
 
 mod batch;
 mod buffer;
+mod counters;
 mod cryptex;
 mod dtls;
 mod event;
 mod extension;
 mod hmac_lengths;
 mod index;
+mod into;
 mod keys;
 mod packet;
 mod policy;
@@ -60,6 +62,7 @@ mod profile;
 mod receiver;
 mod rekey;
 mod replay;
+mod retired;
 mod roc_carrying;
 mod rtcp;
 mod rtp;
@@ -76,6 +79,7 @@ pub use callseal_srtp_crypto::Backend;
 pub use batch::{
     BatchPacket, protect_rtcp_batch, protect_rtp_batch, unprotect_rtcp_batch, unprotect_rtp_batch,
 };
+pub use counters::{Counters, LiveCounters, StreamCounters};
 pub use cryptex::Cryptex;
 pub use dtls::{DtlsKeys, DtlsKeysError, DtlsRole};
 pub use event::Event;
@@ -93,4 +97,3 @@ pub use receiver::{Receiver, UnprotectError, Unprotected};
 pub use roc_carrying::{RocCarrying, RocCarryingMode};
 pub use sender::{ProtectError, Sender, SetRocError, SetRtcpIndexError};
 pub use snapshot::{ReceiverSnapshot, Reservation, RestoreError, SenderSnapshot, StartError};
-pub use stream::{Counters, StreamCounters};

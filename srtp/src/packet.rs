@@ -29,6 +29,7 @@ impl RtpHeader {
     pub(crate) const EXTENSION_WORD_LEN: usize = 4;
 
     /// Reads the header of `packet`, which is without any trailer.
+    #[inline]
     pub(crate) fn parse(packet: &[u8]) -> Result<Self, Malformed> {
         let fixed = fixed_header::<{ Self::FIXED_LEN }>(packet)?;
         let csrc_len = usize::from(fixed[0] & 0x0f) * 4;
@@ -64,6 +65,7 @@ impl RtpHeader {
     }
 
     /// The sequence number of `packet`, which may not be one.
+    #[inline]
     pub(crate) fn seq_of(packet: &[u8]) -> u16 {
         match packet {
             [_, _, seq_0, seq_1, ..] => u16::from_be_bytes([*seq_0, *seq_1]),

@@ -7,7 +7,7 @@ use crate::extension::ExtensionIds;
 use crate::hmac_lengths::HmacLengths;
 use crate::index::RtcpIndex;
 use crate::keys::{AddKeyError, KeyDerivationRate, KeyLifetime, MasterKey};
-use crate::profile::{Cipher, Profile};
+use crate::profile::Profile;
 use crate::roc_carrying::{RocCarrying, RocCarryingMode};
 use crate::trailer::Trailer;
 
@@ -308,6 +308,7 @@ impl Policy {
 
     /// How often session keys are derived anew.
     #[must_use]
+    #[inline]
     pub fn key_derivation_rate(&self) -> KeyDerivationRate {
         self.key_derivation_rate
     }
@@ -318,18 +319,22 @@ impl Policy {
         self.key_lifetime
     }
 
+    #[inline]
     pub(crate) fn repeat_allowed(&self) -> bool {
         self.repeat_allowed
     }
 
+    #[inline]
     pub(crate) fn rtp_encrypted(&self) -> bool {
-        self.rtp_encrypted && self.profile.cipher() != Cipher::Null
+        self.rtp_encrypted && self.profile.encrypts()
     }
 
+    #[inline]
     pub(crate) fn rtcp_encrypted(&self) -> bool {
-        self.rtcp_encrypted && self.rtcp_profile.cipher() != Cipher::Null
+        self.rtcp_encrypted && self.rtcp_profile.encrypts()
     }
 
+    #[inline]
     pub(crate) fn first_rtcp_index(&self) -> RtcpIndex {
         self.first_rtcp_index
     }
@@ -338,14 +343,17 @@ impl Policy {
         self.roc_carrying
     }
 
+    #[inline]
     pub(crate) fn neighbouring_rocs_tried(&self) -> bool {
         self.neighbouring_rocs_tried
     }
 
+    #[inline]
     pub(crate) fn encrypted_extensions(&self) -> Option<&ExtensionIds> {
         self.encrypted_extensions.as_ref()
     }
 
+    #[inline]
     pub(crate) fn cryptex(&self) -> Cryptex {
         self.cryptex
     }
@@ -368,6 +376,7 @@ impl Policy {
         self.rtcp_hmac.unwrap_or(HmacLengths::MAX).key_len
     }
 
+    #[inline]
     pub(crate) fn backend(&self) -> Backend {
         self.backend
     }
@@ -430,7 +439,7 @@ impl Policy {
     fn can_carry(&self, roc_carrying: RocCarrying) -> bool {
         match roc_carrying.mode() {
             RocCarryingMode::One | RocCarryingMode::Two => {
-                !self.profile.is_aead() && self.rtp_tag_len() > RocCarrying::ROC_LEN
+                !self.profile.is_aead() && self.rtp_tag_len() > usize::from(RocCarrying::ROC_LEN)
             }
             RocCarryingMode::Three => true,
         }

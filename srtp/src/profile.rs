@@ -132,6 +132,15 @@ impl Profile {
         self.row().cipher
     }
 
+    /// Whether there is a cipher at all; asked for every packet.
+    #[inline]
+    pub(crate) fn encrypts(self) -> bool {
+        !matches!(
+            self,
+            Self::NullHmacSha1_80 | Self::NullHmacSha1_32 | Self::NullNull
+        )
+    }
+
     /// The one table of what a profile is.
     fn row(self) -> Row {
         use Cipher::{AesCm, AesF8, AesGcm, Null};
@@ -224,6 +233,13 @@ mod tests {
             .filter(|profile| profile.dtls_id().is_some());
         assert_eq!(known, with_id.count());
         assert_eq!(known, 6);
+    }
+
+    #[test]
+    fn a_profile_encrypts_where_it_has_a_cipher() {
+        for &profile in Profile::ALL {
+            assert_eq!(profile.encrypts(), profile.cipher() != Cipher::Null);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::counters::{LiveCounters, StreamCounters};
 use crate::cryptex::NotCryptex;
 use crate::event::Event;
 use crate::index::PacketIndex;
@@ -10,7 +11,7 @@ use crate::packet::Malformed;
 use crate::policy::{Policy, SetUpError};
 use crate::replay::Stale;
 use crate::sender::SetRocError;
-use crate::stream::{ReceiverStream, StreamCounters};
+use crate::stream::ReceiverStream;
 use crate::streams::{SsrcHash, StreamTable};
 use crate::trailer::{Layout, RtpTrailer, Trailer};
 use crate::transform::OpenError;
@@ -206,16 +207,42 @@ impl Receiver {
         }
     }
 
+    /// Frees the state of `ssrc` and its place among the policy's
+    /// [`max_streams`](Policy::max_streams); what happened to its packets, or
+    /// `None` where there is no such stream.
+    ///
+    /// The replay list goes with it: as long as their keys are held, packets
+    /// that were received before are taken once more if somebody repeats them,
+    /// and the first one begins the stream anew at ROC 0. Remove a stream that
+    /// has ended, with its keys where it can be.
+    pub fn remove_stream(&mut self, ssrc: u32) -> Option<StreamCounters> {
+        let stream = self.streams.remove(ssrc)?;
+        Some(stream.counters.read())
+    }
+
     /// What happened to the packets of `ssrc`.
     #[must_use]
     pub fn counters(&self, ssrc: u32) -> Option<StreamCounters> {
-        self.streams.get(ssrc).map(|stream| stream.counters)
+        self.streams.get(ssrc).map(|stream| stream.counters.read())
+    }
+
+    /// The counters of `ssrc` for another thread, which reads them while this
+    /// one opens packets.
+    #[must_use]
+    pub fn live_counters(&self, ssrc: u32) -> Option<LiveCounters> {
+        self.streams.get(ssrc).map(|stream| stream.counters.live())
     }
 
     /// The SSRCs of which a packet has authenticated, or whose ROC was set, in
     /// no order.
     pub fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
         self.streams.ssrcs()
+    }
+
+    /// How many SSRCs have state.
+    #[must_use]
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
     }
 }
 

@@ -75,6 +75,9 @@ impl Sender {
         for stream in self.streams.rebound(policy.max_streams()) {
             stream.rtp.rekey(&policy, used);
         }
+        if !used {
+            self.retired.free_rtp_indexes();
+        }
         self.rtp_trailer = RtpTrailer::new(&policy, keys.mki_len());
         self.rtcp_trailer = policy.rtcp_trailer(keys.mki_len());
         self.policy = policy;

@@ -9,38 +9,56 @@ use crate::index::Estimate;
 /// Which of the newest `size` indexes have been used.
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// A ring: index `i` is bit `i mod 64` of word `i / 64 mod words`. The
-    /// number of words is a power of two.
-    words: Box<[u64]>,
+    bits: Bits,
     size: u64,
-    newest: Option<u64>,
+    /// [`NEVER`](Self::NEVER) before the first.
+    newest: u64,
 }
 
+/// A ring: index `i` is bit `i mod 64` of word `i / 64 mod words`. The number
+/// of words is a power of two.
+#[derive(Debug)]
+enum Bits {
+    /// Windows of up to 128, which stand beside their stream.
+    Near([u64; NEAR_WORDS]),
+    Far(Box<[u64]>),
+}
+
+const NEAR_WORDS: usize = 2;
+
 impl Window {
-    /// An empty window over `size` indexes. The only allocation.
+    /// No index: they have 48 bits.
+    const NEVER: u64 = u64::MAX;
+
+    /// An empty window over `size` indexes. The only allocation, if any.
     pub(crate) fn new(size: usize) -> Self {
         let words = size.div_ceil(WORD_BITS as usize).next_power_of_two();
+        let bits = match words {
+            ..=NEAR_WORDS => Bits::Near([0; NEAR_WORDS]),
+            _ => Bits::Far(vec![0; words].into_boxed_slice()),
+        };
         Self {
-            words: vec![0; words].into_boxed_slice(),
+            bits,
             size: size as u64,
-            newest: None,
+            newest: Self::NEVER,
         }
     }
 
     /// The newest index recorded.
+    #[inline]
     pub(crate) fn newest(&self) -> Option<u64> {
-        self.newest
+        (self.newest != Self::NEVER).then_some(self.newest)
     }
 
     /// Takes every index up to `newest` for used.
     pub(crate) fn use_up_to(&mut self, newest: u64) {
-        self.words.fill(u64::MAX);
-        self.newest = Some(newest);
+        self.words_mut().fill(u64::MAX);
+        self.newest = newest;
     }
 
     /// Takes no index for used, and keeps the newest one to measure others by.
     pub(crate) fn use_none(&mut self) {
-        self.words.fill(0);
+        self.words_mut().fill(0);
     }
 
     /// The same over `size` indexes.
@@ -49,7 +67,7 @@ impl Window {
             return;
         }
         let mut resized = Self::new(size);
-        if let Some(newest) = self.newest {
+        if let Some(newest) = self.newest() {
             resized.restore(newest, &self.used());
         }
         *self = resized;
@@ -59,7 +77,7 @@ impl Window {
     /// `k` / 64 stands for the newest one less `k`. What is too old counts as
     /// used.
     pub(crate) fn used(&self) -> Vec<u64> {
-        let Some(newest) = self.newest else {
+        let Some(newest) = self.newest() else {
             return Vec::new();
         };
         let mut used = vec![u64::MAX; self.size.div_ceil(WORD_BITS) as usize];
@@ -79,19 +97,20 @@ impl Window {
             let word = used.get((back / WORD_BITS) as usize);
             if word.is_some_and(|word| word >> (back % WORD_BITS) & 1 == 0) {
                 let (word, bit) = self.place(newest - back);
-                self.words[word] &= !(1 << bit);
+                self.words_mut()[word] &= !(1 << bit);
             }
         }
     }
 
     /// Whether `estimate` may still be used; nothing is recorded yet.
+    #[inline]
     pub(crate) fn check(&self, estimate: Estimate) -> Result<Candidate, Stale> {
         let index = estimate.index();
         let candidate = Candidate {
             index,
             restarts: estimate.restarts(),
         };
-        match self.newest {
+        match self.newest() {
             _ if estimate.restarts() => Ok(candidate),
             Some(newest) if index > newest => Ok(candidate),
             Some(newest) if newest - index >= self.size => Err(Stale::TooOld),
@@ -102,50 +121,79 @@ impl Window {
 
     /// Records what [`check`](Self::check) let through. To be called for a
     /// packet that authenticated, or one that is being sent.
+    #[inline]
     pub(crate) fn record(&mut self, candidate: Candidate) {
         let index = candidate.index;
-        match self.newest {
+        match self.newest() {
             Some(newest) if index > newest => {
                 self.forget(newest + 1, index);
-                self.newest = Some(index);
+                self.newest = index;
             }
             // A ROC that was set and turned out as it was sets nothing back.
             Some(newest) if index == newest || !candidate.restarts => {}
             // The first packet, or one whose ROC was set back: what was
             // recorded says nothing about the indexes from here on.
             Some(_) | None => {
-                self.words.fill(0);
-                self.newest = Some(index);
+                self.words_mut().fill(0);
+                self.newest = index;
             }
         }
         let (word, bit) = self.place(index);
-        self.words[word] |= 1 << bit;
+        self.words_mut()[word] |= 1 << bit;
     }
 
+    #[inline]
     fn contains(&self, index: u64) -> bool {
         let (word, bit) = self.place(index);
-        self.words[word] >> bit & 1 == 1
+        self.words()[word] >> bit & 1 == 1
     }
 
     /// Clears the bits of `first..=last`, which stand for older indexes still.
+    #[inline]
     fn forget(&mut self, first: u64, last: u64) {
-        if last - first >= self.words.len() as u64 * WORD_BITS {
-            self.words.fill(0);
+        if first == last {
+            let (word, bit) = self.place(first);
+            self.words_mut()[word] &= !(1 << bit);
+        } else {
+            self.forget_many(first, last);
+        }
+    }
+
+    fn forget_many(&mut self, first: u64, last: u64) {
+        if last - first >= self.words().len() as u64 * WORD_BITS {
+            self.words_mut().fill(0);
             return;
         }
         let mut at = first;
         while at <= last {
             let (word, bit) = self.place(at);
             let count = (WORD_BITS - bit).min(last - at + 1);
-            self.words[word] &= !(u64::MAX >> (WORD_BITS - count) << bit);
+            self.words_mut()[word] &= !(u64::MAX >> (WORD_BITS - count) << bit);
             at += count;
         }
     }
 
     /// The word and the bit of `index`.
+    #[inline]
     fn place(&self, index: u64) -> (usize, u64) {
-        let mask = self.words.len() - 1;
+        let mask = self.words().len() - 1;
         ((index / WORD_BITS) as usize & mask, index % WORD_BITS)
+    }
+
+    #[inline]
+    fn words(&self) -> &[u64] {
+        match &self.bits {
+            Bits::Near(words) => words,
+            Bits::Far(words) => words,
+        }
+    }
+
+    #[inline]
+    fn words_mut(&mut self) -> &mut [u64] {
+        match &mut self.bits {
+            Bits::Near(words) => words,
+            Bits::Far(words) => words,
+        }
     }
 }
 
@@ -158,6 +206,7 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// The first index of a stream, which has nothing to compare it with.
+    #[inline]
     pub(crate) fn first(estimate: Estimate) -> Self {
         Self {
             index: estimate.index(),

@@ -48,7 +48,7 @@ pub enum RocCarryingMode {
 
 impl RocCarrying {
     /// A carried ROC, in octets.
-    pub(crate) const ROC_LEN: usize = 4;
+    pub(crate) const ROC_LEN: u8 = 4;
 
     /// The ROC in every packet whose sequence number is a multiple of `rate`,
     /// RFC 4771's R.

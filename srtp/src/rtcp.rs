@@ -1,8 +1,11 @@
 //! The walk of an SRTCP packet (RFC 3711 §3.4), step by step.
 
+use alloc::boxed::Box;
+
+use crate::batch::Unsettled;
 use crate::buffer;
 use crate::index::{Estimate, RtcpIndex};
-use crate::keys::Used;
+use crate::keys::Epoch;
 use crate::packet::RtcpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::replay::Candidate;
@@ -10,7 +13,7 @@ use crate::sender::{ProtectError, Sender};
 use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::Place;
 use crate::trailer::Layout;
-use crate::transform::{Authenticated, Nonce, Portions, Transform};
+use crate::transform::{Authenticated, JobPlace, Jobs, Nonce, Portions, Sealed, Transform};
 
 impl Sender {
     /// Protects the RTCP packet, compound as a rule, in the first `len` octets
@@ -22,16 +25,42 @@ impl Sender {
     ///
     /// [`ProtectError`]; the packet is then as it was, and so is the stream.
     pub fn protect_rtcp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
-        // 1. Bytes in: room for the trailer is checked here once.
-        let (packet, layout) = buffer::room_of(buf, self.rtcp_trailer.behind(len))?;
-
-        // 2. Parse.
-        let header = RtcpHeader::parse(&packet[..layout.payload_end])?;
+        // 1 and 2. Bytes in, parse.
+        let outgoing = self.read_outgoing_rtcp(buf, len)?;
 
         // 3. Stream.
-        let place = self.streams.place(header.ssrc);
+        let place = self.place(outgoing.header.ssrc);
         let place = place.ok_or(ProtectError::TooManyStreams)?;
 
+        // 4 to 6. Index, keys.
+        let admitted = self.admit_outgoing_rtcp(place)?;
+        let key = self.keys.at(admitted.key_place);
+        let drawn = key.rtcp(&self.policy, admitted.index);
+
+        // 7. Cipher and tag.
+        let packet = &mut buf[..outgoing.layout.len];
+        let carried = self.carried(admitted.index);
+        outgoing.dress(packet, key.mki.as_bytes(), carried);
+        let portions = portions(&outgoing.header, carried, &outgoing.layout);
+        let sealed = drawn.seal(self.policy.backend(), packet, &portions)?;
+
+        // 8 and 9. Commit, bytes out.
+        let fresh = drawn.into_fresh();
+        Ok(self.commit_outgoing_rtcp(&outgoing, admitted, fresh, sealed))
+    }
+
+    /// Steps 1 and 2 of a packet to send, which look at it alone.
+    fn read_outgoing_rtcp(&self, buf: &[u8], len: usize) -> Result<OutgoingRtcp, ProtectError> {
+        // 1. Bytes in: room for the trailer is checked here once.
+        let layout = buffer::room_of(buf, self.rtcp_trailer.behind(len))?;
+
+        // 2. Parse.
+        let header = RtcpHeader::parse(&buf[..len])?;
+        Ok(OutgoingRtcp { header, layout })
+    }
+
+    /// Steps 4 to 6 of a packet to send, which change nothing.
+    fn admit_outgoing_rtcp(&self, place: Place) -> Result<AdmittedRtcp, ProtectError> {
         // 4. Index: the next one, so that there is nothing to check in step 5.
         let first = Some(self.policy.first_rtcp_index());
         let stream = self.streams.at(place);
@@ -47,35 +76,149 @@ impl Sender {
         let newest_rtp = stream.and_then(|stream| stream.rtp.newest());
         let key_place = self.keys.place_to_send(self.current, newest_rtp);
         let key_place = key_place.ok_or(ProtectError::NoKey)?;
-        let key = self.keys.at(key_place);
-        if key.is_spent() {
+        if self.keys.at(key_place).is_spent() {
             return Err(ProtectError::KeySpent);
         }
-        let drawn = key.rtcp(&self.policy, index);
+        Ok(AdmittedRtcp {
+            place,
+            index,
+            key_place,
+        })
+    }
 
-        // 7. Cipher and tag, which takes in the index and leaves out the MKI
-        // (RFC 3711, figure 2).
-        let encrypted = self.policy.rtcp_encrypted();
-        let carried = CarriedIndex { encrypted, index };
-        packet[layout.index()].copy_from_slice(&carried.word().to_be_bytes());
-        let portions = portions(&header, carried, &layout);
-        let backend = self.policy.backend();
-        let sealed = drawn.seal(backend, packet, &portions)?;
-        packet[layout.mki()].copy_from_slice(key.mki.as_bytes());
+    fn carried(&self, index: RtcpIndex) -> CarriedIndex {
+        CarriedIndex {
+            encrypted: self.policy.rtcp_encrypted(),
+            index,
+        }
+    }
 
+    /// Steps 8 and 9 of a packet that was sealed.
+    fn commit_outgoing_rtcp(
+        &mut self,
+        outgoing: &OutgoingRtcp,
+        admitted: AdmittedRtcp,
+        fresh: Option<Box<Epoch<Transform>>>,
+        sealed: Sealed,
+    ) -> usize {
         // 8. Commit.
-        let used = Used {
-            place: key_place,
-            fresh: drawn.into_fresh(),
-        };
-        self.keys.commit_rtcp(used);
+        self.keys.commit_rtcp(admitted.key_place, fresh);
         let stream = self
             .streams
-            .settle(place, || SenderStream::new(&self.policy));
-        stream.commit_rtcp(index, sealed, len);
+            .settle(admitted.place, || SenderStream::new(&self.policy));
+        stream.commit_rtcp(admitted.index, sealed, outgoing.layout.payload_end);
 
         // 9. Bytes out.
-        Ok(layout.len)
+        outgoing.layout.len
+    }
+
+    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
+    /// there; its share of step 7 goes to `jobs`. `None`, and the packet as it
+    /// was, where it is refused or out of the ordinary: it then walks alone.
+    pub(crate) fn plan_outgoing_rtcp<'a, const N: usize>(
+        &'a self,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<PlannedOutgoingRtcp> {
+        let outgoing = self.read_outgoing_rtcp(buf, len).ok()?;
+        let place = self.place_in_batch(outgoing.header.ssrc)?;
+        let admitted = self.admit_outgoing_rtcp(place).ok()?;
+        let key = self.keys.at(admitted.key_place);
+        let keys = key.held_rtcp(&self.policy, admitted.index)?;
+
+        let carried = self.carried(admitted.index);
+        let portions = portions(&outgoing.header, carried, &outgoing.layout);
+        portions.check_len().ok()?;
+        let packet = &mut buf[..outgoing.layout.len];
+        outgoing.dress(packet, key.mki.as_bytes(), carried);
+        let job = keys.add_job(packet, &portions, jobs)?;
+        Some(PlannedOutgoingRtcp {
+            job,
+            outgoing,
+            admitted,
+        })
+    }
+
+    /// Steps 8 and 9 of a packet in a batch that was sealed as planned, when
+    /// those before it are done. Where they have changed what was planned with,
+    /// as the packet before of the same stream always has, the packet is given
+    /// back its plaintext.
+    pub(crate) fn settle_outgoing_rtcp(
+        &mut self,
+        buf: &mut [u8],
+        planned: &PlannedOutgoingRtcp,
+        sealed: Sealed,
+    ) -> Result<usize, Unsettled<ProtectError>> {
+        let PlannedOutgoingRtcp {
+            outgoing, admitted, ..
+        } = planned;
+        let place = self.streams.place_again(admitted.place);
+        let again = place.and_then(|place| self.admit_outgoing_rtcp(place).ok());
+        match again {
+            Some(again) if again.is_as(admitted) => {
+                Ok(self.commit_outgoing_rtcp(outgoing, again, None, sealed))
+            }
+            _ => {
+                self.unseal_rtcp(buf, planned);
+                Err(Unsettled::Otherwise)
+            }
+        }
+    }
+
+    /// Takes back what a plan did to a packet.
+    #[cold]
+    fn unseal_rtcp(&self, buf: &mut [u8], planned: &PlannedOutgoingRtcp) {
+        let PlannedOutgoingRtcp {
+            outgoing, admitted, ..
+        } = planned;
+        let key = self.keys.at(admitted.key_place);
+        let drawn = key.rtcp(&self.policy, admitted.index);
+        let carried = self.carried(admitted.index);
+        let portions = portions(&outgoing.header, carried, &outgoing.layout);
+        let packet = &mut buf[..outgoing.layout.len];
+        // The tag is the one that was written a moment ago.
+        let opened = drawn.open(self.policy.backend(), packet, &portions);
+        debug_assert!(opened.is_ok());
+    }
+}
+
+/// A packet to send after step 2.
+#[derive(Debug)]
+struct OutgoingRtcp {
+    header: RtcpHeader,
+    layout: Layout,
+}
+
+impl OutgoingRtcp {
+    /// Writes all that sealing does not: E bit and index, which the tag takes
+    /// in, and the MKI, which it leaves out (RFC 3711, figure 2).
+    fn dress(&self, packet: &mut [u8], mki: &[u8], carried: CarriedIndex) {
+        packet[self.layout.index()].copy_from_slice(&carried.word().to_be_bytes());
+        packet[self.layout.mki()].copy_from_slice(mki);
+    }
+}
+
+/// A packet to send that a batch has planned.
+#[derive(Debug)]
+pub(crate) struct PlannedOutgoingRtcp {
+    pub(crate) job: JobPlace,
+    outgoing: OutgoingRtcp,
+    admitted: AdmittedRtcp,
+}
+
+/// A packet to send after step 6.
+#[derive(Debug)]
+struct AdmittedRtcp {
+    place: Place,
+    index: RtcpIndex,
+    key_place: usize,
+}
+
+impl AdmittedRtcp {
+    /// Whether the packet is sealed the same way.
+    fn is_as(&self, other: &Self) -> bool {
+        (self.index, self.key_place) == (other.index, other.key_place)
     }
 }
 
@@ -110,47 +253,69 @@ impl Receiver {
         buf: &mut [u8],
         len: usize,
     ) -> Result<Unprotected<RtcpIndex>, UnprotectError> {
+        // 1 and 2. Bytes in, parse.
+        let incoming = self.read_incoming_rtcp(buf, len)?;
+
+        // 3. Stream: one that is unknown stays outside of the table.
+        let place = self.streams.place(incoming.header.ssrc);
+        let place = place.ok_or(UnprotectError::TooManyStreams)?;
+
+        // 4 to 7. Index, replay, keys, cipher and tag.
+        match self.judge_rtcp(&mut buf[..len], &incoming, place) {
+            // 8 and 9. Commit, bytes out.
+            Ok(genuine) => Ok(self.commit_incoming_rtcp(&incoming, genuine)),
+            Err(error) => Err(self.refuse_rtcp(place, error)),
+        }
+    }
+
+    /// Steps 1 and 2 of a received packet, which look at it alone.
+    fn read_incoming_rtcp(&self, buf: &[u8], len: usize) -> Result<IncomingRtcp, UnprotectError> {
         // 1. Bytes in.
         let packet = buffer::packet_of(buf, len)?;
         let layout = self.rtcp_trailer.within(len)?;
 
         // 2. Parse, with the trailer out of reach.
         let header = RtcpHeader::parse(&packet[..layout.payload_end])?;
-
-        // 3. Stream: one that is unknown stays outside of the table.
-        let place = self.streams.place(header.ssrc);
-        let place = place.ok_or(UnprotectError::TooManyStreams)?;
-
-        // 4 to 7.
-        let judged = self.judge_rtcp(packet, &header, place, &layout);
-        let genuine = judged.inspect_err(|&error| {
-            if let Some(stream) = self.streams.at_mut(place) {
-                stream.counters.rtcp.count_refused(error);
-            }
-        })?;
-
-        // 8. Commit.
-        self.keys.commit_rtcp(genuine.used);
-        let stream = self
-            .streams
-            .settle(place, || ReceiverStream::new(&self.policy));
-        stream.commit_rtcp(genuine.candidate, genuine.authenticated, layout.payload_end);
-
-        // 9. Bytes out.
-        Ok(Unprotected::new(header.ssrc, genuine.index, &layout))
+        let carried = CarriedIndex::read(&packet[layout.index()]);
+        Ok(IncomingRtcp {
+            header,
+            carried,
+            layout,
+        })
     }
 
     /// Steps 4 to 7, which change nothing but a packet that is genuine.
     fn judge_rtcp(
         &self,
         packet: &mut [u8],
-        header: &RtcpHeader,
+        incoming: &IncomingRtcp,
         place: Place,
-        layout: &Layout,
-    ) -> Result<Genuine, UnprotectError> {
+    ) -> Result<GenuineRtcp, UnprotectError> {
+        // 4 to 6.
+        let admitted = self.admit_incoming_rtcp(packet, incoming, place)?;
+        let key = self.keys.at(admitted.key_place);
+        let drawn = key.rtcp(&self.policy, incoming.carried.index);
+
+        // 7. Tag, then cipher.
+        let portions = portions(&incoming.header, incoming.carried, &incoming.layout);
+        let authenticated = drawn.open(self.policy.backend(), packet, &portions)?;
+        Ok(GenuineRtcp {
+            admitted,
+            authenticated,
+            fresh: drawn.into_fresh(),
+        })
+    }
+
+    /// Steps 4 to 6.
+    fn admit_incoming_rtcp(
+        &self,
+        packet: &[u8],
+        incoming: &IncomingRtcp,
+        place: Place,
+    ) -> Result<AdmittedIncomingRtcp, UnprotectError> {
         // 4. Index: the packet carries it. A clear E bit never means that a
         // packet goes unencrypted or unauthenticated where the policy wants both.
-        let carried = CarriedIndex::read(&packet[layout.index()]);
+        let carried = incoming.carried;
         if carried.encrypted != self.policy.rtcp_encrypted() {
             return Err(UnprotectError::EncryptFlag);
         }
@@ -165,43 +330,167 @@ impl Receiver {
 
         // 6. Keys.
         let newest_rtp = stream.and_then(|stream| stream.rtp.newest());
-        let key_place = self
-            .keys
-            .place_for_received(&packet[layout.mki()], newest_rtp);
+        let mki = &packet[incoming.layout.mki()];
+        let key_place = self.keys.place_for_received(mki, newest_rtp);
         let key_place = key_place.ok_or_else(|| self.no_key_found())?;
-        let key = self.keys.at(key_place);
-        if key.is_spent() {
+        if self.keys.at(key_place).is_spent() {
             return Err(UnprotectError::KeySpent);
         }
-        let drawn = key.rtcp(&self.policy, carried.index);
-
-        // 7. Tag, then cipher.
-        let portions = portions(header, carried, layout);
-        let backend = self.policy.backend();
-        let authenticated = drawn.open(backend, packet, &portions)?;
-        let used = Used {
-            place: key_place,
-            fresh: drawn.into_fresh(),
-        };
-        Ok(Genuine {
-            index: carried.index,
+        Ok(AdmittedIncomingRtcp {
+            place,
             candidate,
-            authenticated,
-            used,
+            key_place,
         })
+    }
+
+    /// Steps 8 and 9 of a packet that is genuine.
+    fn commit_incoming_rtcp(
+        &mut self,
+        incoming: &IncomingRtcp,
+        genuine: GenuineRtcp,
+    ) -> Unprotected<RtcpIndex> {
+        let GenuineRtcp {
+            admitted,
+            authenticated,
+            fresh,
+        } = genuine;
+
+        // 8. Commit.
+        self.keys.commit_rtcp(admitted.key_place, fresh);
+        let stream = self
+            .streams
+            .settle(admitted.place, || ReceiverStream::new(&self.policy));
+        let layout = &incoming.layout;
+        stream.commit_rtcp(admitted.candidate, authenticated, layout.payload_end);
+
+        // 9. Bytes out.
+        Unprotected::new(incoming.header.ssrc, incoming.carried.index, layout)
+    }
+
+    #[cold]
+    fn refuse_rtcp(&mut self, place: Place, error: UnprotectError) -> UnprotectError {
+        if let Some(stream) = self.streams.at_mut(place) {
+            stream.counters.rtcp().count_refused(error);
+        }
+        error
+    }
+
+    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
+    /// there; its share of step 7 goes to `jobs`. `None` where it is refused or
+    /// out of the ordinary: it then walks alone.
+    pub(crate) fn plan_incoming_rtcp<'a, const N: usize>(
+        &'a self,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<PlannedIncomingRtcp> {
+        let incoming = self.read_incoming_rtcp(buf, len).ok()?;
+        let place = self.streams.place(incoming.header.ssrc)?;
+        let packet = &mut buf[..len];
+        let admitted = self.admit_incoming_rtcp(packet, &incoming, place).ok()?;
+        let key = self.keys.at(admitted.key_place);
+        let keys = key.held_rtcp(&self.policy, incoming.carried.index)?;
+
+        let portions = portions(&incoming.header, incoming.carried, &incoming.layout);
+        portions.check_len().ok()?;
+        let job = keys.add_job(packet, &portions, jobs)?;
+        Some(PlannedIncomingRtcp {
+            job,
+            incoming,
+            admitted,
+        })
+    }
+
+    /// Steps 8 and 9 of a packet in a batch that was judged as planned, when
+    /// those before it are done. Where they have changed what was planned with,
+    /// the packet is given back its octets.
+    pub(crate) fn settle_incoming_rtcp(
+        &mut self,
+        buf: &mut [u8],
+        len: usize,
+        planned: &PlannedIncomingRtcp,
+        authenticated: Option<Authenticated>,
+    ) -> Result<Unprotected<RtcpIndex>, Unsettled<UnprotectError>> {
+        let PlannedIncomingRtcp {
+            incoming, admitted, ..
+        } = planned;
+        let place = self.streams.place_again(admitted.place);
+        let again = place.and_then(|place| {
+            let again = self.admit_incoming_rtcp(&buf[..len], incoming, place);
+            again
+                .ok()
+                .filter(|again| again.key_place == admitted.key_place)
+        });
+        match (again, authenticated) {
+            (Some(admitted), Some(authenticated)) => {
+                let genuine = GenuineRtcp {
+                    admitted,
+                    authenticated,
+                    fresh: None,
+                };
+                Ok(self.commit_incoming_rtcp(incoming, genuine))
+            }
+            (Some(again), None) => {
+                let error = UnprotectError::AuthenticationFailed;
+                Err(Unsettled::Refused(self.refuse_rtcp(again.place, error)))
+            }
+            (None, authenticated) => {
+                if authenticated.is_some() {
+                    self.reseal_rtcp(&mut buf[..len], planned);
+                }
+                Err(Unsettled::Otherwise)
+            }
+        }
+    }
+
+    /// Gives a packet that was opened as planned its octets back: sealing it
+    /// again makes the very packet that authenticated.
+    #[cold]
+    fn reseal_rtcp(&self, packet: &mut [u8], planned: &PlannedIncomingRtcp) {
+        let PlannedIncomingRtcp {
+            incoming, admitted, ..
+        } = planned;
+        let key = self.keys.at(admitted.key_place);
+        let drawn = key.rtcp(&self.policy, incoming.carried.index);
+        let portions = portions(&incoming.header, incoming.carried, &incoming.layout);
+        let sealed = drawn.seal(self.policy.backend(), packet, &portions);
+        debug_assert!(sealed.is_ok());
     }
 }
 
-/// A packet after step 7.
-struct Genuine {
-    index: RtcpIndex,
+/// A received packet after step 2.
+#[derive(Debug)]
+struct IncomingRtcp {
+    header: RtcpHeader,
+    carried: CarriedIndex,
+    layout: Layout,
+}
+
+/// A received packet that a batch has planned.
+#[derive(Debug)]
+pub(crate) struct PlannedIncomingRtcp {
+    pub(crate) job: JobPlace,
+    incoming: IncomingRtcp,
+    admitted: AdmittedIncomingRtcp,
+}
+
+/// A received packet after step 6.
+#[derive(Debug)]
+struct AdmittedIncomingRtcp {
+    place: Place,
     candidate: Candidate,
+    key_place: usize,
+}
+
+/// A received packet after step 7.
+struct GenuineRtcp {
+    admitted: AdmittedIncomingRtcp,
     authenticated: Authenticated,
-    used: Used<Transform>,
+    fresh: Option<Box<Epoch<Transform>>>,
 }
 
 /// The E bit and the index behind it, as an SRTCP packet carries them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct CarriedIndex {
     encrypted: bool,
     index: RtcpIndex,

@@ -1,13 +1,15 @@
 //! The walk of an SRTP packet (RFC 3711 §3.3), step by step.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::batch::Unsettled;
 use crate::buffer;
-use crate::cryptex;
+use crate::cryptex::{self, Sealing};
 use crate::extension;
 use crate::index::{Estimate, PacketIndex};
-use crate::keys::{RtpKeys, Used};
+use crate::keys::{Epoch, RtpKeys};
 use crate::packet::RtpHeader;
 use crate::policy::Policy;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
@@ -16,7 +18,7 @@ use crate::sender::{ProtectError, Sender};
 use crate::stream::{ReceiverStream, RtpTrack, SenderStream};
 use crate::streams::Place;
 use crate::trailer::Layout;
-use crate::transform::{Authenticated, Nonce, Portions, TooLong};
+use crate::transform::{Authenticated, JobPlace, Jobs, Nonce, Portions, Sealed, TooLong};
 
 impl Sender {
     /// Protects the RTP packet in the first `len` octets of `buf`, in place,
@@ -43,6 +45,55 @@ impl Sender {
     ///
     /// [`ProtectError`]; the packet is then as it was, and so is the stream.
     pub fn protect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
+        // 1 and 2. Bytes in, parse.
+        let outgoing = self.read_outgoing_rtp(buf, len)?;
+
+        // 3. Stream.
+        let place = self.place(outgoing.header.ssrc);
+        let place = place.ok_or(ProtectError::TooManyStreams)?;
+
+        // 4 to 6. Index, replay, keys.
+        let admitted = self.admit_outgoing_rtp(place, outgoing.header.seq)?;
+        let drawn = self
+            .keys
+            .at(admitted.key_place)
+            .rtp(&self.policy, admitted.index);
+
+        // 7. Headers, cipher and tag.
+        let portions = outgoing.portions(&self.policy, admitted.index);
+        portions.check_len()?;
+        let packet = &mut buf[..outgoing.layout.len];
+        outgoing.dress(
+            packet,
+            self.keys.at(admitted.key_place).mki.as_bytes(),
+            admitted.index,
+        );
+        if outgoing.has_elements_to_encrypt(&self.policy) {
+            let (header, scratch) = (&outgoing.header, &mut self.scratch);
+            apply_to_elements(
+                &self.policy,
+                &drawn,
+                packet,
+                header,
+                portions.nonce,
+                scratch,
+            )?;
+        }
+        let sealed = drawn
+            .transform
+            .seal(self.policy.backend(), packet, &portions)?;
+
+        // 8. Commit.
+        let fresh = drawn.into_fresh();
+        self.commit_outgoing_rtp(admitted, fresh, sealed, len);
+
+        // 9. Bytes out.
+        Ok(outgoing.layout.len)
+    }
+
+    /// Steps 1 and 2 of a packet to send, which look at it alone.
+    #[inline(always)]
+    fn read_outgoing_rtp(&self, buf: &[u8], len: usize) -> Result<OutgoingRtp, ProtectError> {
         // 1. Bytes in. The sequence number says whether a ROC is carried.
         let trailer = self.rtp_trailer.of(RtpHeader::seq_of(buf));
         let plain = buffer::plain_of(buf, len, trailer.len())?;
@@ -53,16 +104,24 @@ impl Sender {
         let cryptex = self.policy.cryptex().sealing(&header)?;
         let grown_len = len.checked_add(cryptex.growth());
         let layout = grown_len.and_then(|len| trailer.behind(len));
-        let (packet, layout) = buffer::room_of(buf, layout)?;
+        let layout = buffer::room_of(buf, layout)?;
+        Ok(OutgoingRtp {
+            header,
+            cryptex,
+            layout,
+            len,
+        })
+    }
 
-        // 3. Stream.
-        let place = self.streams.place(header.ssrc);
-        let place = place.ok_or(ProtectError::TooManyStreams)?;
-        let track = self.streams.at(place).map(|stream| &stream.rtp);
+    /// Steps 4 to 6 of a packet to send, which change nothing.
+    #[inline(always)]
+    fn admit_outgoing_rtp(&self, place: Place, seq: u16) -> Result<AdmittedRtp, ProtectError> {
+        let stream = self.streams.at(place);
+        let track = stream.map(|stream| &stream.rtp);
 
         // 4. Index.
         let (estimate, index) =
-            RtpTrack::estimate(track, header.seq).ok_or(ProtectError::IndexExhausted)?;
+            RtpTrack::estimate(track, seq).ok_or(ProtectError::IndexExhausted)?;
 
         // 5. Replay: an index used twice is keystream used twice.
         let candidate = match RtpTrack::check(track, estimate) {
@@ -70,8 +129,6 @@ impl Sender {
             Err(Stale::Replayed) if self.policy.repeat_allowed() => None,
             Err(stale) => return Err(stale.into()),
         };
-
-        let stream = self.streams.at(place);
         if self.reserving && stream.is_none_or(|s| index.get() >= s.reserved.rtp_end) {
             return Err(ProtectError::NotReserved);
         }
@@ -79,50 +136,198 @@ impl Sender {
         // 6. Keys.
         let key_place = self.keys.place_to_send(self.current, Some(index));
         let key_place = key_place.ok_or(ProtectError::NoKey)?;
-        let key = self.keys.at(key_place);
-        if key.is_spent() {
+        if self.keys.at(key_place).is_spent() {
             return Err(ProtectError::KeySpent);
         }
-        let drawn = key.rtp(&self.policy, index);
+        Ok(AdmittedRtp {
+            place,
+            index,
+            candidate,
+            key_place,
+        })
+    }
 
-        // 7. Headers, cipher and tag. MKI and ROC are not in the tag's portion
-        // (RFC 3711, figure 1; RFC 4771 §2).
-        let whole = cryptex.hides_header();
-        let portions = portions(&self.policy, &header, whole, index, &layout);
-        portions.check_len()?;
-        cryptex.perform(packet, &header, len);
-        if !whole {
-            let scratch = &mut self.scratch;
-            apply_to_extensions(
-                &self.policy,
-                &drawn,
-                packet,
-                &header,
-                portions.nonce,
-                scratch,
-            )?;
-        }
-        let backend = self.policy.backend();
-        let sealed = drawn.transform.seal(backend, packet, &portions)?;
-        packet[layout.mki()].copy_from_slice(key.mki.as_bytes());
-        if !layout.roc().is_empty() {
-            packet[layout.roc()].copy_from_slice(&index.roc().to_be_bytes());
-        }
-
-        // 8. Commit.
-        let used = Used {
-            place: key_place,
-            fresh: drawn.into_fresh(),
-        };
-        self.keys.commit_rtp(used);
+    /// Step 8 of a packet that was sealed, of `len` octets plain.
+    #[inline(always)]
+    fn commit_outgoing_rtp(
+        &mut self,
+        admitted: AdmittedRtp,
+        fresh: Option<Box<Epoch<RtpKeys>>>,
+        sealed: Sealed,
+        len: usize,
+    ) {
+        self.keys.commit_rtp(admitted.key_place, fresh);
         let stream = self
             .streams
-            .settle(place, || SenderStream::new(&self.policy));
-        stream.commit_rtp(candidate, sealed, len);
-
-        // 9. Bytes out.
-        Ok(layout.len)
+            .settle(admitted.place, || SenderStream::new(&self.policy));
+        stream.commit_rtp(admitted.candidate, sealed, len);
     }
+
+    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
+    /// there; its share of step 7 goes to `jobs`. `None`, and the packet as it
+    /// was, where it is refused or out of the ordinary: it then walks alone.
+    #[inline(always)]
+    pub(crate) fn plan_outgoing_rtp<'a, const N: usize>(
+        &'a self,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<PlannedOutgoingRtp> {
+        let outgoing = self.read_outgoing_rtp(buf, len).ok()?;
+        let place = self.place_in_batch(outgoing.header.ssrc)?;
+        let admitted = self.admit_outgoing_rtp(place, outgoing.header.seq).ok()?;
+        let key = self.keys.at(admitted.key_place);
+        let keys = key.held_rtp(&self.policy, admitted.index)?;
+
+        let portions = outgoing.portions(&self.policy, admitted.index);
+        let alone = !portions.in_one_piece() || outgoing.has_elements_to_encrypt(&self.policy);
+        if alone || portions.check_len().is_err() {
+            return None;
+        }
+        let packet = &mut buf[..outgoing.layout.len];
+        outgoing.dress(packet, key.mki.as_bytes(), admitted.index);
+        let job = keys.transform.add_job(packet, &portions, jobs)?;
+        Some(PlannedOutgoingRtp {
+            job,
+            place,
+            index: admitted.index,
+            key_place: admitted.key_place,
+            undressed: outgoing.undressed(),
+            protected_len: outgoing.layout.len,
+        })
+    }
+
+    /// Steps 8 and 9 of a packet in a batch that was sealed as planned, when
+    /// those before it are done. Where they have changed what was planned with,
+    /// the packet is given back its plaintext.
+    #[inline(always)]
+    pub(crate) fn settle_outgoing_rtp(
+        &mut self,
+        buf: &mut [u8],
+        len: usize,
+        planned: &PlannedOutgoingRtp,
+        sealed: Sealed,
+    ) -> Result<usize, Unsettled<ProtectError>> {
+        let place = self.streams.place_again(planned.place);
+        let again = place.and_then(|place| {
+            let again = self.admit_outgoing_rtp(place, planned.index.seq());
+            again.ok().filter(|again| planned.seals_as(again))
+        });
+        match again {
+            Some(admitted) => {
+                self.commit_outgoing_rtp(admitted, None, sealed, len);
+                Ok(planned.protected_len)
+            }
+            None => {
+                self.unseal_rtp(buf, len, planned);
+                Err(Unsettled::Otherwise)
+            }
+        }
+    }
+
+    /// Takes back what a plan did to a packet.
+    #[cold]
+    fn unseal_rtp(&self, buf: &mut [u8], len: usize, planned: &PlannedOutgoingRtp) {
+        // The header is in clear but for what Cryptex put in the mark's place.
+        if let (Some(mark), Ok(header)) = (planned.undressed, RtpHeader::parse(&buf[..len])) {
+            cryptex::put_mark(buf, &header, mark);
+        }
+        let Ok(outgoing) = self.read_outgoing_rtp(buf, len) else {
+            return;
+        };
+        let packet = &mut buf[..outgoing.layout.len];
+        outgoing.cryptex.perform(packet, &outgoing.header, len);
+        let drawn = self
+            .keys
+            .at(planned.key_place)
+            .rtp(&self.policy, planned.index);
+        let portions = outgoing.portions(&self.policy, planned.index);
+        // The tag is the one that was written a moment ago.
+        let opened = drawn
+            .transform
+            .open(self.policy.backend(), packet, &portions);
+        debug_assert!(opened.is_ok());
+        if let Some(mark) = planned.undressed {
+            cryptex::put_mark(packet, &outgoing.header, mark);
+        }
+    }
+}
+
+/// A packet to send after step 2.
+#[derive(Debug)]
+struct OutgoingRtp {
+    header: RtpHeader,
+    cryptex: Sealing,
+    layout: Layout,
+    /// The plain packet's, in octets.
+    len: usize,
+}
+
+impl OutgoingRtp {
+    #[inline(always)]
+    fn portions(&self, policy: &Policy, index: PacketIndex) -> Portions {
+        let whole = self.cryptex.hides_header();
+        portions(policy, &self.header, whole, index, &self.layout)
+    }
+
+    /// Whether RFC 6904 is for this packet.
+    #[inline]
+    fn has_elements_to_encrypt(&self, policy: &Policy) -> bool {
+        let has_elements = self.header.extension.is_some() && !self.cryptex.hides_header();
+        has_elements && policy.encrypted_extensions().is_some()
+    }
+
+    /// Writes all that sealing does not: Cryptex's mark, MKI and ROC. The
+    /// latter two are not in the tag's portion (RFC 3711, figure 1; RFC 4771 §2).
+    #[inline(always)]
+    fn dress(&self, packet: &mut [u8], mki: &[u8], index: PacketIndex) {
+        self.cryptex.perform(packet, &self.header, self.len);
+        if !mki.is_empty() {
+            packet[self.layout.mki()].copy_from_slice(mki);
+        }
+        if !self.layout.roc().is_empty() {
+            packet[self.layout.roc()].copy_from_slice(&index.roc().to_be_bytes());
+        }
+    }
+
+    /// The mark that [`dress`](Self::dress) writes over, in a packet that does
+    /// not grow.
+    #[inline]
+    fn undressed(&self) -> Option<u16> {
+        let extension = self.header.extension?;
+        let marked = self.cryptex.hides_header();
+        marked.then_some(extension.defined_by_profile)
+    }
+}
+
+/// A packet to send that a batch has planned.
+#[derive(Debug)]
+pub(crate) struct PlannedOutgoingRtp {
+    pub(crate) job: JobPlace,
+    place: Place,
+    index: PacketIndex,
+    key_place: usize,
+    /// The mark of its extension, where that was changed.
+    undressed: Option<u16>,
+    protected_len: usize,
+}
+
+impl PlannedOutgoingRtp {
+    /// Whether the packet is to be sealed as it was planned.
+    #[inline]
+    fn seals_as(&self, again: &AdmittedRtp) -> bool {
+        (self.index, self.key_place) == (again.index, again.key_place)
+    }
+}
+
+/// A packet to send after step 6.
+#[derive(Debug)]
+struct AdmittedRtp {
+    place: Place,
+    index: PacketIndex,
+    /// `None` where an index is used again.
+    candidate: Option<Candidate>,
+    key_place: usize,
 }
 
 impl Receiver {
@@ -154,6 +359,27 @@ impl Receiver {
         buf: &mut [u8],
         len: usize,
     ) -> Result<Unprotected, UnprotectError> {
+        // 1 and 2. Bytes in, parse.
+        let incoming = self.read_incoming_rtp(buf, len)?;
+
+        // 3. Stream: one that is unknown stays outside of the table.
+        let place = self.streams.place(incoming.header.ssrc);
+        let place = place.ok_or(UnprotectError::TooManyStreams)?;
+
+        // 4 to 7. Index, replay, keys, cipher and tag.
+        let mut scratch = mem::take(&mut self.scratch);
+        let judged = self.judge_rtp(&mut buf[..len], &incoming, place, &mut scratch);
+        self.scratch = scratch;
+        match judged {
+            // 8 and 9. Commit, bytes out.
+            Ok(genuine) => Ok(self.commit_incoming_rtp(&incoming, genuine)),
+            Err(error) => Err(self.refuse_rtp(place, error)),
+        }
+    }
+
+    /// Steps 1 and 2 of a received packet, which look at it alone.
+    #[inline(always)]
+    fn read_incoming_rtp(&self, buf: &[u8], len: usize) -> Result<IncomingRtp, UnprotectError> {
         // 1. Bytes in. The sequence number says whether a ROC is carried.
         let packet = buffer::packet_of(buf, len)?;
         let trailer = self.rtp_trailer.of(RtpHeader::seq_of(packet));
@@ -162,63 +388,35 @@ impl Receiver {
         // 2. Parse, with the trailer out of reach.
         let header = RtpHeader::parse(&packet[..layout.payload_end])?;
         let mark = self.policy.cryptex().opening(&header)?;
-
-        // 3. Stream: one that is unknown stays outside of the table.
-        let place = self.streams.place(header.ssrc);
-        let place = place.ok_or(UnprotectError::TooManyStreams)?;
-
-        // 4 to 7.
-        let received = Received {
+        Ok(IncomingRtp {
             header,
             mark,
-            place,
             layout,
-        };
-        let mut scratch = mem::take(&mut self.scratch);
-        let judged = self.judge_rtp(packet, &received, &mut scratch);
-        self.scratch = scratch;
-        let genuine = judged.inspect_err(|&error| {
-            if let Some(stream) = self.streams.at_mut(place) {
-                stream.counters.rtp.count_refused(error);
-            }
-        })?;
-
-        // 8. Commit.
-        self.keys.commit_rtp(genuine.used);
-        let stream = self
-            .streams
-            .settle(place, || ReceiverStream::new(&self.policy));
-        stream.commit_rtp(genuine.candidate, genuine.authenticated, layout.payload_end);
-
-        // 9. Bytes out.
-        Ok(Unprotected::new(header.ssrc, genuine.index, &layout))
+        })
     }
 
     /// Steps 4 to 7, which change nothing but a packet that is genuine.
+    #[inline(always)]
     fn judge_rtp(
         &self,
         packet: &mut [u8],
-        received: &Received,
+        incoming: &IncomingRtp,
+        place: Place,
         scratch: &mut Vec<u8>,
-    ) -> Result<Genuine, UnprotectError> {
-        let seq = received.header.seq;
-        let track = self.streams.at(received.place).map(|stream| &stream.rtp);
-
+    ) -> Result<GenuineRtp, UnprotectError> {
         // 4. Index: carried, or estimated.
-        if let Some(roc) = packet[received.layout.roc()].first_chunk() {
-            let index = PacketIndex::from_parts(u32::from_be_bytes(*roc), seq);
-            let estimate = Estimate::of_index(index, false);
-            return self.judge_rtp_at(packet, received, (estimate, index), scratch);
-        }
-        let estimated = RtpTrack::estimate(track, seq).ok_or(UnprotectError::IndexExhausted)?;
+        let estimated = self.estimate_rtp(packet, incoming, place)?;
         let (_, index) = estimated;
-        let judged = self.judge_rtp_at(packet, received, estimated, scratch);
+
+        // 5 to 7.
+        let judged = self.judge_rtp_at(packet, incoming, place, estimated, scratch);
         let wrong = matches!(judged, Err(UnprotectError::AuthenticationFailed));
-        if !wrong || !self.policy.neighbouring_rocs_tried() {
+        if !wrong || !self.tries_neighbours(incoming) {
             return judged;
         }
+        let track = self.streams.at(place).map(|stream| &stream.rtp);
         for neighbour in RtpTrack::neighbours(track, index).into_iter().flatten() {
-            let tried = self.judge_rtp_at(packet, received, neighbour, scratch);
+            let tried = self.judge_rtp_at(packet, incoming, place, neighbour, scratch);
             if tried.is_ok() {
                 return tried;
             }
@@ -226,82 +424,295 @@ impl Receiver {
         judged
     }
 
+    /// Step 4.
+    #[inline(always)]
+    fn estimate_rtp(
+        &self,
+        packet: &[u8],
+        incoming: &IncomingRtp,
+        place: Place,
+    ) -> Result<(Estimate, PacketIndex), UnprotectError> {
+        let seq = incoming.header.seq;
+        if let Some(roc) = packet[incoming.layout.roc()].first_chunk() {
+            let index = PacketIndex::from_parts(u32::from_be_bytes(*roc), seq);
+            return Ok((Estimate::of_index(index, false), index));
+        }
+        let track = self.streams.at(place).map(|stream| &stream.rtp);
+        RtpTrack::estimate(track, seq).ok_or(UnprotectError::IndexExhausted)
+    }
+
+    /// Whether a packet whose tag is wrong may be of another ROC than it seems.
+    #[inline]
+    fn tries_neighbours(&self, incoming: &IncomingRtp) -> bool {
+        self.policy.neighbouring_rocs_tried() && incoming.layout.roc().is_empty()
+    }
+
     /// Steps 5 to 7 with this index.
+    #[inline(always)]
     fn judge_rtp_at(
         &self,
         packet: &mut [u8],
-        received: &Received,
-        (estimate, index): (Estimate, PacketIndex),
+        incoming: &IncomingRtp,
+        place: Place,
+        estimated: (Estimate, PacketIndex),
         scratch: &mut Vec<u8>,
-    ) -> Result<Genuine, UnprotectError> {
-        let Received { header, layout, .. } = received;
-        let track = self.streams.at(received.place).map(|stream| &stream.rtp);
+    ) -> Result<GenuineRtp, UnprotectError> {
+        // 5 and 6.
+        let mki = &packet[incoming.layout.mki()];
+        let admitted = self.admit_incoming_rtp(mki, place, estimated)?;
+        let drawn = self
+            .keys
+            .at(admitted.key_place)
+            .rtp(&self.policy, admitted.index);
 
+        // 7. Tag, then cipher and headers.
+        let portions = incoming.portions(&self.policy, admitted.index);
+        let authenticated = drawn
+            .transform
+            .open(self.policy.backend(), packet, &portions)?;
+        incoming.undress(packet);
+        if incoming.has_elements_to_decrypt(&self.policy) {
+            let header = &incoming.header;
+            apply_to_elements(
+                &self.policy,
+                &drawn,
+                packet,
+                header,
+                portions.nonce,
+                scratch,
+            )
+            .map_err(|TooLong| UnprotectError::TooLong)?;
+        }
+        Ok(GenuineRtp {
+            admitted,
+            authenticated,
+            fresh: drawn.into_fresh(),
+        })
+    }
+
+    /// Steps 5 and 6.
+    #[inline(always)]
+    fn admit_incoming_rtp(
+        &self,
+        mki: &[u8],
+        place: Place,
+        (estimate, index): (Estimate, PacketIndex),
+    ) -> Result<AdmittedIncomingRtp, UnprotectError> {
         // 5. Replay: before the tag, which costs more (RFC 3711 §3.3, step 5).
+        let track = self.streams.at(place).map(|stream| &stream.rtp);
         let candidate = RtpTrack::check(track, estimate)?;
 
         // 6. Keys.
-        let key_place = self
-            .keys
-            .place_for_received(&packet[layout.mki()], Some(index));
+        let key_place = self.keys.place_for_received(mki, Some(index));
         let key_place = key_place.ok_or_else(|| self.no_key_found())?;
-        let key = self.keys.at(key_place);
-        if key.is_spent() {
+        if self.keys.at(key_place).is_spent() {
             return Err(UnprotectError::KeySpent);
         }
-        let drawn = key.rtp(&self.policy, index);
-
-        // 7. Tag, then cipher and headers.
-        let whole = received.mark.is_some();
-        let portions = portions(&self.policy, header, whole, index, layout);
-        let backend = self.policy.backend();
-        let authenticated = drawn.transform.open(backend, packet, &portions)?;
-        match received.mark {
-            Some(mark) => cryptex::put_mark(packet, header, mark),
-            None => {
-                apply_to_extensions(
-                    &self.policy,
-                    &drawn,
-                    packet,
-                    header,
-                    portions.nonce,
-                    scratch,
-                )
-                .map_err(|TooLong| UnprotectError::TooLong)?;
-            }
-        }
-        let used = Used {
-            place: key_place,
-            fresh: drawn.into_fresh(),
-        };
-        Ok(Genuine {
+        Ok(AdmittedIncomingRtp {
+            place,
             index,
             candidate,
-            authenticated,
-            used,
+            key_place,
         })
+    }
+
+    /// Steps 8 and 9 of a packet that is genuine.
+    #[inline(always)]
+    fn commit_incoming_rtp(&mut self, incoming: &IncomingRtp, genuine: GenuineRtp) -> Unprotected {
+        let GenuineRtp {
+            admitted,
+            authenticated,
+            fresh,
+        } = genuine;
+
+        // 8. Commit.
+        self.keys.commit_rtp(admitted.key_place, fresh);
+        let stream = self
+            .streams
+            .settle(admitted.place, || ReceiverStream::new(&self.policy));
+        let layout = &incoming.layout;
+        stream.commit_rtp(admitted.candidate, authenticated, layout.payload_end);
+
+        // 9. Bytes out.
+        Unprotected::new(incoming.header.ssrc, admitted.index, layout)
+    }
+
+    #[cold]
+    fn refuse_rtp(&mut self, place: Place, error: UnprotectError) -> UnprotectError {
+        if let Some(stream) = self.streams.at_mut(place) {
+            stream.counters.rtp().count_refused(error);
+        }
+        error
+    }
+
+    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
+    /// there; its share of step 7 goes to `jobs`. `None` where it is refused or
+    /// out of the ordinary: it then walks alone.
+    #[inline(always)]
+    pub(crate) fn plan_incoming_rtp<'a, const N: usize>(
+        &'a self,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<PlannedIncomingRtp> {
+        let incoming = self.read_incoming_rtp(buf, len).ok()?;
+        let place = self.streams.place(incoming.header.ssrc)?;
+        let packet = &mut buf[..len];
+        let estimated = self.estimate_rtp(packet, &incoming, place).ok()?;
+        let mki = &packet[incoming.layout.mki()];
+        let admitted = self.admit_incoming_rtp(mki, place, estimated).ok()?;
+        let key = self.keys.at(admitted.key_place);
+        let keys = key.held_rtp(&self.policy, admitted.index)?;
+
+        let portions = incoming.portions(&self.policy, admitted.index);
+        if incoming.has_elements_to_decrypt(&self.policy) || portions.check_len().is_err() {
+            return None;
+        }
+        let job = keys.transform.add_job(packet, &portions, jobs)?;
+        Some(PlannedIncomingRtp {
+            job,
+            place,
+            index: admitted.index,
+            key_place: admitted.key_place,
+            incoming,
+        })
+    }
+
+    /// Steps 8 and 9 of a packet in a batch that was judged as planned, when
+    /// those before it are done. Where they have changed what was planned with,
+    /// the packet is given back its octets.
+    #[inline(always)]
+    pub(crate) fn settle_incoming_rtp(
+        &mut self,
+        buf: &mut [u8],
+        len: usize,
+        planned: &PlannedIncomingRtp,
+        authenticated: Option<Authenticated>,
+    ) -> Result<Unprotected, Unsettled<UnprotectError>> {
+        let incoming = &planned.incoming;
+        match (self.admit_again(&buf[..len], planned), authenticated) {
+            (Some(admitted), Some(authenticated)) => {
+                incoming.undress(buf);
+                let genuine = GenuineRtp {
+                    admitted,
+                    authenticated,
+                    fresh: None,
+                };
+                Ok(self.commit_incoming_rtp(incoming, genuine))
+            }
+            (Some(again), None) if !self.tries_neighbours(incoming) => {
+                let error = UnprotectError::AuthenticationFailed;
+                Err(Unsettled::Refused(self.refuse_rtp(again.place, error)))
+            }
+            (_, authenticated) => {
+                if authenticated.is_some() {
+                    self.reseal_rtp(&mut buf[..len], planned);
+                }
+                Err(Unsettled::Otherwise)
+            }
+        }
+    }
+
+    /// Steps 3 to 6 again; `None` where they come out otherwise.
+    #[inline(always)]
+    fn admit_again(
+        &self,
+        packet: &[u8],
+        planned: &PlannedIncomingRtp,
+    ) -> Option<AdmittedIncomingRtp> {
+        let incoming = &planned.incoming;
+        let place = self.streams.place_again(planned.place)?;
+        let estimated = self.estimate_rtp(packet, incoming, place).ok()?;
+        let mki = &packet[incoming.layout.mki()];
+        let again = self.admit_incoming_rtp(mki, place, estimated);
+        again.ok().filter(|again| planned.opens_as(again))
+    }
+
+    /// Gives a packet that was opened as planned its octets back: sealing it
+    /// again makes the very packet that authenticated.
+    #[cold]
+    fn reseal_rtp(&self, packet: &mut [u8], planned: &PlannedIncomingRtp) {
+        let drawn = self
+            .keys
+            .at(planned.key_place)
+            .rtp(&self.policy, planned.index);
+        let portions = planned.incoming.portions(&self.policy, planned.index);
+        let sealed = drawn
+            .transform
+            .seal(self.policy.backend(), packet, &portions);
+        debug_assert!(sealed.is_ok());
     }
 }
 
-/// A packet after step 3.
-struct Received {
+/// A received packet after step 2.
+#[derive(Debug)]
+struct IncomingRtp {
     header: RtpHeader,
     /// The mark that its extension is to get, where the packet uses Cryptex.
     mark: Option<u16>,
-    place: Place,
     layout: Layout,
 }
 
-/// A packet after step 7.
-struct Genuine {
+impl IncomingRtp {
+    #[inline(always)]
+    fn portions(&self, policy: &Policy, index: PacketIndex) -> Portions {
+        let whole = self.mark.is_some();
+        portions(policy, &self.header, whole, index, &self.layout)
+    }
+
+    /// Whether RFC 6904 is for this packet.
+    #[inline]
+    fn has_elements_to_decrypt(&self, policy: &Policy) -> bool {
+        let has_elements = self.header.extension.is_some() && self.mark.is_none();
+        has_elements && policy.encrypted_extensions().is_some()
+    }
+
+    /// Takes off Cryptex's mark.
+    #[inline]
+    fn undress(&self, packet: &mut [u8]) {
+        if let Some(mark) = self.mark {
+            cryptex::put_mark(packet, &self.header, mark);
+        }
+    }
+}
+
+/// A received packet that a batch has planned.
+#[derive(Debug)]
+pub(crate) struct PlannedIncomingRtp {
+    pub(crate) job: JobPlace,
+    place: Place,
+    index: PacketIndex,
+    key_place: usize,
+    incoming: IncomingRtp,
+}
+
+impl PlannedIncomingRtp {
+    /// Whether the packet is to be opened as it was planned.
+    #[inline]
+    fn opens_as(&self, again: &AdmittedIncomingRtp) -> bool {
+        (self.index, self.key_place) == (again.index, again.key_place)
+    }
+}
+
+/// A received packet after step 6.
+#[derive(Debug)]
+struct AdmittedIncomingRtp {
+    place: Place,
     index: PacketIndex,
     candidate: Candidate,
+    key_place: usize,
+}
+
+/// A received packet after step 7.
+struct GenuineRtp {
+    admitted: AdmittedIncomingRtp,
     authenticated: Authenticated,
-    used: Used<RtpKeys>,
+    fresh: Option<Box<Epoch<RtpKeys>>>,
 }
 
 /// Which octets of an SRTP packet are encrypted and authenticated, and how;
 /// `whole` is whether Cryptex hides CSRCs and extension.
+#[inline(always)]
 fn portions(
     policy: &Policy,
     header: &RtpHeader,
@@ -326,8 +737,9 @@ fn portions(
     }
 }
 
-/// Encrypts or decrypts the header extensions that the policy names.
-fn apply_to_extensions(
+/// Encrypts or decrypts the elements of a header extension that the policy
+/// names (RFC 6904).
+fn apply_to_elements(
     policy: &Policy,
     keys: &RtpKeys,
     packet: &mut [u8],

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::counters::{LiveCounters, StreamCounters};
 use crate::cryptex::NotCryptex;
 use crate::event::Event;
 use crate::index::{PacketIndex, RtcpIndex};
@@ -11,8 +12,9 @@ use crate::keys::{
 use crate::packet::Malformed;
 use crate::policy::{Policy, SetUpError};
 use crate::replay::Stale;
-use crate::stream::{SenderStream, StreamCounters};
-use crate::streams::{SsrcHash, StreamTable};
+use crate::retired::{Retired, RetiredStreams};
+use crate::stream::SenderStream;
+use crate::streams::{Place, SsrcHash, StreamTable};
 use crate::trailer::{RtpTrailer, Trailer};
 use crate::transform::TooLong;
 
@@ -38,6 +40,7 @@ pub struct Sender {
     pub(crate) rtp_trailer: RtpTrailer,
     pub(crate) rtcp_trailer: Trailer,
     pub(crate) streams: StreamTable<SenderStream>,
+    pub(crate) retired: RetiredStreams,
     pub(crate) keys: Keyring,
     /// The place of the key that packets are protected with.
     pub(crate) current: usize,
@@ -99,7 +102,8 @@ impl Sender {
         Self {
             rtp_trailer: RtpTrailer::new(&policy, mki_len),
             rtcp_trailer: policy.rtcp_trailer(mki_len),
-            streams: StreamTable::new(policy.max_streams(), hash),
+            streams: StreamTable::new(policy.max_streams(), hash.clone()),
+            retired: RetiredStreams::new(hash),
             policy,
             keys,
             current: 0,
@@ -201,10 +205,7 @@ impl Sender {
     /// index used twice is keystream used twice;
     /// [`SetRocError::TooManyStreams`] where there is no room for another.
     pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), SetRocError> {
-        let place = self
-            .streams
-            .place(ssrc)
-            .ok_or(SetRocError::TooManyStreams)?;
+        let place = self.place(ssrc).ok_or(SetRocError::TooManyStreams)?;
         let stream = self.streams.at(place);
         if let Some(newest) = stream.and_then(|stream| stream.rtp.newest()) {
             let current = newest.roc();
@@ -229,9 +230,12 @@ impl Sender {
     /// the last one.
     #[must_use]
     pub fn next_rtcp_index(&self, ssrc: u32) -> Option<RtcpIndex> {
+        if let Some(stream) = self.streams.get(ssrc) {
+            return stream.next_rtcp;
+        }
         let first = Some(self.policy.first_rtcp_index());
-        let stream = self.streams.get(ssrc);
-        stream.map_or(first, |stream| stream.next_rtcp)
+        let retired = self.retired.get(ssrc);
+        retired.map_or(first, |retired| retired.next_rtcp)
     }
 
     /// Sets the index that the next SRTCP packet of `ssrc`, known or not, will
@@ -247,7 +251,7 @@ impl Sender {
         ssrc: u32,
         index: RtcpIndex,
     ) -> Result<(), SetRtcpIndexError> {
-        let place = self.streams.place(ssrc);
+        let place = self.place(ssrc);
         let place = place.ok_or(SetRtcpIndexError::TooManyStreams)?;
         if let Some(stream) = self.streams.at(place) {
             let next = stream.next_rtcp;
@@ -262,15 +266,105 @@ impl Sender {
         Ok(())
     }
 
+    /// Frees the state of `ssrc` and its place among the policy's
+    /// [`max_streams`](Policy::max_streams); what happened to its packets, or
+    /// `None` where there is no such stream.
+    ///
+    /// The indexes that it has used are remembered, in some 24 octets, since
+    /// keystream would be used twice if a stream of this SSRC began anew under
+    /// the same keys. One that comes back goes on behind them: its sequence
+    /// numbers as well, or [`set_roc`](Self::set_roc) to a later ROC.
+    ///
+    /// ```
+    /// use callseal_srtp::{MasterKey, Policy, Profile, ProtectError, Sender};
+    ///
+    /// let profile = Profile::AesCm128HmacSha1_80;
+    /// let key = MasterKey::new(profile, &[0x11; 16], &[0x22; 14])?;
+    /// let mut sender = Sender::new(Policy::new(profile).with_max_streams(1), key)?;
+    ///
+    /// let ssrc = 0x8080_8080;
+    /// sender.protect_rtp(&mut [0x80; 42], 32)?;
+    /// assert_eq!(sender.remove_stream(ssrc).unwrap().rtp.packets, 1);
+    /// assert_eq!(sender.ssrcs().count(), 0);
+    ///
+    /// assert_eq!(sender.protect_rtp(&mut [0x80; 42], 32), Err(ProtectError::TooOld));
+    /// sender.set_roc(ssrc, 1)?;
+    /// assert!(sender.protect_rtp(&mut [0x80; 42], 32).is_ok());
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn remove_stream(&mut self, ssrc: u32) -> Option<StreamCounters> {
+        let stream = self.streams.remove(ssrc)?;
+        self.retired.insert(ssrc, Retired::of(&stream));
+        Some(stream.counters.read())
+    }
+
+    /// Forgets `ssrc` altogether, a stream or one that was removed, with the
+    /// indexes that it has used; whether there was anything to forget.
+    ///
+    /// For the SSRC that will never be used again, or not under the keys of
+    /// this sender. A stream that begins anew under the same keys repeats
+    /// indexes, and whoever sees two packets of one index learns the
+    /// difference of their payloads; in GCM he can then forge packets as well
+    /// (RFC 3711 §9.1, RFC 7714 §11).
+    pub fn forget_stream_and_its_indexes(&mut self, ssrc: u32) -> bool {
+        let removed = self.streams.remove(ssrc).is_some();
+        self.retired.remove(ssrc).is_some() || removed
+    }
+
     /// What happened to the packets of `ssrc`.
     #[must_use]
     pub fn counters(&self, ssrc: u32) -> Option<StreamCounters> {
-        self.streams.get(ssrc).map(|stream| stream.counters)
+        self.streams.get(ssrc).map(|stream| stream.counters.read())
     }
 
-    /// The SSRCs that packets were protected for, in no order.
+    /// The counters of `ssrc` for another thread, which reads them while this
+    /// one protects.
+    #[must_use]
+    pub fn live_counters(&self, ssrc: u32) -> Option<LiveCounters> {
+        self.streams.get(ssrc).map(|stream| stream.counters.live())
+    }
+
+    /// The SSRCs that have state: those that packets were protected for, or
+    /// whose ROC or index was set, without the removed ones; in no order.
     pub fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
         self.streams.ssrcs()
+    }
+
+    /// How many SSRCs have state.
+    #[must_use]
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Step 3: where the stream of `ssrc` is, or would be. One that was removed
+    /// comes back, with the indexes it has used.
+    #[inline]
+    pub(crate) fn place(&mut self, ssrc: u32) -> Option<Place> {
+        match self.streams.place(ssrc) {
+            Some(place @ Place::Provisional(_)) if !self.retired.is_empty() => {
+                Some(self.bring_back(ssrc, place))
+            }
+            place => place,
+        }
+    }
+
+    /// The same, where nothing may change: `None` besides for a stream that was
+    /// removed.
+    #[inline]
+    pub(crate) fn place_in_batch(&self, ssrc: u32) -> Option<Place> {
+        let place = self.streams.place(ssrc)?;
+        let unknown = matches!(place, Place::Provisional(_));
+        let was_removed = unknown && !self.retired.is_empty() && self.retired.get(ssrc).is_some();
+        (!was_removed).then_some(place)
+    }
+
+    #[cold]
+    fn bring_back(&mut self, ssrc: u32, place: Place) -> Place {
+        if let Some(retired) = self.retired.remove(ssrc) {
+            let new = || SenderStream::new(&self.policy);
+            retired.continue_as(self.streams.settle(place, new));
+        }
+        self.streams.place_again(place).unwrap_or(place)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::index::{PacketIndex, RtcpIndex};
 use crate::keys::{Keyring, Packets};
 use crate::receiver::Receiver;
 use crate::replay::Window;
+use crate::retired::Retired;
 use crate::sender::Sender;
 use crate::stream::{ReceiverStream, Reserved, SenderStream};
 
@@ -58,6 +59,18 @@ struct SenderPosition {
     ssrc: u32,
     rtp_end: u64,
     rtcp_end: u64,
+    /// The stream was removed, and has no state but these.
+    #[cfg_attr(feature = "serde", serde(default))]
+    removed: bool,
+}
+
+impl SenderPosition {
+    fn retired(&self) -> Retired {
+        Retired {
+            rtp_end: self.rtp_end,
+            next_rtcp: rtcp_index(self.rtcp_end),
+        }
+    }
 }
 
 /// What a [`Receiver`] knows of each stream. It is not secret, but who can
@@ -76,6 +89,21 @@ struct ReceiverPosition {
     set_roc: Option<u32>,
     rtp: Option<Received>,
     rtcp: Option<Received>,
+}
+
+impl ReceiverPosition {
+    fn of(ssrc: u32, stream: &ReceiverStream) -> Self {
+        let received = |window: &Window| {
+            let used = window.used();
+            window.newest().map(|newest| Received { newest, used })
+        };
+        Self {
+            ssrc,
+            set_roc: stream.rtp.pending_roc(),
+            rtp: received(&stream.rtp.window),
+            rtcp: received(&stream.rtcp),
+        }
+    }
 }
 
 /// The newest index, and which of those before it have been used.
@@ -144,10 +172,18 @@ impl Sender {
             // Never less than the sender may use already.
             rtp_end: rtp_end(stream, reservation).max(stream.reserved.rtp_end),
             rtcp_end: rtcp_end(stream, reservation).max(stream.reserved.rtcp_end),
+            removed: false,
         });
-        let mut streams: Vec<_> = streams.collect();
+        let count = self.streams.len() as u64;
+        let retired = self.retired.iter();
+        let retired = retired.map(|(ssrc, retired)| SenderPosition {
+            ssrc,
+            rtp_end: retired.rtp_end,
+            rtcp_end: end_of(retired.next_rtcp),
+            removed: true,
+        });
+        let mut streams: Vec<_> = streams.chain(retired).collect();
         streams.sort_by_key(|position| position.ssrc);
-        let count = streams.len() as u64;
         let keys = key_uses(&self.keys, |used| Packets {
             rtp: used.rtp + count * u64::from(reservation.rtp_packets),
             rtcp: used.rtcp + count * u64::from(reservation.rtcp_packets),
@@ -189,20 +225,27 @@ impl Sender {
                 return Err(RestoreError::Invalid);
             }
         }
-        let ssrcs = snapshot.streams.iter().map(|position| position.ssrc);
-        let known = |ssrc| self.streams.get(ssrc).is_some();
-        check_room(ssrcs, known, self.streams.room())?;
+        let needs_none = |position: &SenderPosition| {
+            position.removed || self.streams.get(position.ssrc).is_some()
+        };
+        let positions = snapshot.streams.iter();
+        let positions = positions.map(|position| (position.ssrc, !needs_none(position)));
+        check_room(positions, self.streams.room())?;
 
         for position in &snapshot.streams {
+            if position.removed && self.streams.get(position.ssrc).is_none() {
+                self.retired.keep_later(position.ssrc, position.retired());
+                continue;
+            }
             // The room has been checked.
-            let Some(place) = self.streams.place(position.ssrc) else {
+            let Some(place) = self.place(position.ssrc) else {
                 continue;
             };
             let policy = &self.policy;
             let stream = self.streams.settle(place, || SenderStream::new(policy));
             let newest = stream.rtp.newest().map_or(0, |newest| newest.get() + 1);
             stream.rtp.begin_at(position.rtp_end.max(newest));
-            let next = stream.next_rtcp.map_or(RTCP_END, |next| next.get().into());
+            let next = end_of(stream.next_rtcp);
             stream.next_rtcp = rtcp_index(position.rtcp_end.max(next));
             stream.reserved = Reserved::default();
         }
@@ -220,7 +263,7 @@ impl Sender {
     /// [`StartError`] where the stream has begun, or there is no room for
     /// another.
     pub fn start_stream(&mut self, ssrc: u32, first: PacketIndex) -> Result<(), StartError> {
-        let place = self.streams.place(ssrc).ok_or(StartError::TooManyStreams)?;
+        let place = self.place(ssrc).ok_or(StartError::TooManyStreams)?;
         if self.streams.at(place).is_some() {
             return Err(StartError::Begun);
         }
@@ -241,23 +284,25 @@ impl Receiver {
     /// ends it (RFC 3711 §3.3.2 has nothing better).
     #[must_use]
     pub fn snapshot(&self) -> ReceiverSnapshot {
-        let received = |window: &Window| {
-            let used = window.used();
-            window.newest().map(|newest| Received { newest, used })
-        };
         let streams = self.streams.iter();
-        let streams = streams.map(|(ssrc, stream)| ReceiverPosition {
-            ssrc,
-            set_roc: stream.rtp.pending_roc(),
-            rtp: received(&stream.rtp.window),
-            rtcp: received(&stream.rtcp),
-        });
+        let streams = streams.map(|(ssrc, stream)| ReceiverPosition::of(ssrc, stream));
         let mut streams: Vec<_> = streams.collect();
         streams.sort_by_key(|position| position.ssrc);
         ReceiverSnapshot {
             streams,
             keys: key_uses(&self.keys, |used| used),
         }
+    }
+
+    /// The same of one stream alone, to have another receiver take it over;
+    /// `None` where there is none of `ssrc`.
+    #[must_use]
+    pub fn snapshot_of(&self, ssrc: u32) -> Option<ReceiverSnapshot> {
+        let stream = self.streams.get(ssrc)?;
+        Some(ReceiverSnapshot {
+            streams: [ReceiverPosition::of(ssrc, stream)].into(),
+            keys: Vec::new(),
+        })
     }
 
     /// Gives a receiver that was set up anew, with the same keys in the same
@@ -279,8 +324,9 @@ impl Receiver {
                 });
             }
         }
-        let ssrcs = snapshot.streams.iter().map(|position| position.ssrc);
-        check_room(ssrcs, |_| false, self.streams.room())?;
+        let positions = snapshot.streams.iter();
+        let positions = positions.map(|position| (position.ssrc, true));
+        check_room(positions, self.streams.room())?;
 
         for position in &snapshot.streams {
             // The room has been checked.
@@ -354,28 +400,33 @@ fn rtp_end(stream: &SenderStream, reservation: Reservation) -> u64 {
 }
 
 fn rtcp_end(stream: &SenderStream, reservation: Reservation) -> u64 {
-    let next = stream.next_rtcp.map_or(RTCP_END, |next| next.get().into());
+    let next = end_of(stream.next_rtcp);
     (next + u64::from(reservation.rtcp_packets)).min(RTCP_END)
+}
+
+/// The index after the last one used.
+fn end_of(next_rtcp: Option<RtcpIndex>) -> u64 {
+    next_rtcp.map_or(RTCP_END, |next| next.get().into())
 }
 
 fn rtcp_index(index: u64) -> Option<RtcpIndex> {
     u32::try_from(index).ok().and_then(RtcpIndex::new)
 }
 
-/// Whether the SSRCs, in order and each once, have room.
+/// Whether the SSRCs are in order and each there once, and those that need a
+/// place among the streams have room.
 fn check_room(
-    ssrcs: impl Iterator<Item = u32>,
-    known: impl Fn(u32) -> bool,
+    positions: impl Iterator<Item = (u32, bool)>,
     room: usize,
 ) -> Result<(), RestoreError> {
     let mut last = None;
     let mut new = 0;
-    for ssrc in ssrcs {
+    for (ssrc, needs_place) in positions {
         if last >= Some(ssrc) {
             return Err(RestoreError::Invalid);
         }
         last = Some(ssrc);
-        new += usize::from(!known(ssrc));
+        new += usize::from(needs_place);
     }
     if new > room {
         return Err(RestoreError::TooManyStreams);

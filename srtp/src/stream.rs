@@ -1,8 +1,8 @@
 //! What one SSRC's packets leave behind.
 
+use crate::counters::CounterBook;
 use crate::index::{Estimate, PacketIndex, Progress, RtcpIndex};
 use crate::policy::Policy;
-use crate::receiver::UnprotectError;
 use crate::replay::{Candidate, Stale, Window};
 use crate::transform::{Authenticated, Sealed};
 
@@ -10,30 +10,34 @@ use crate::transform::{Authenticated, Sealed};
 #[derive(Debug)]
 pub(crate) struct ReceiverStream {
     pub(crate) rtp: RtpTrack,
+    pub(crate) counters: CounterBook,
     pub(crate) rtcp: Window,
-    pub(crate) counters: StreamCounters,
 }
 
 impl ReceiverStream {
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
             rtp: RtpTrack::new(policy),
+            counters: CounterBook::default(),
             rtcp: Window::new(policy.rtcp_window()),
-            counters: StreamCounters::default(),
         }
     }
 
     /// Step 8 for SRTP: the only place where a received packet moves the
     /// index and enters the replay list.
+    #[inline]
     pub(crate) fn commit_rtp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
         self.rtp.record(candidate);
-        self.counters.rtp.count(len);
+        let newest = self.rtp.window.newest();
+        self.counters.rtp().count(len, newest);
     }
 
     /// Step 8 for SRTCP.
+    #[inline]
     pub(crate) fn commit_rtcp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
         self.rtcp.record(candidate);
-        self.counters.rtcp.count(len);
+        let newest = self.rtcp.newest();
+        self.counters.rtcp().count(len, newest);
     }
 }
 
@@ -41,34 +45,38 @@ impl ReceiverStream {
 #[derive(Debug)]
 pub(crate) struct SenderStream {
     pub(crate) rtp: RtpTrack,
+    pub(crate) counters: CounterBook,
+    pub(crate) reserved: Reserved,
     /// The index of the next SRTCP packet; `None` after the last.
     pub(crate) next_rtcp: Option<RtcpIndex>,
-    pub(crate) reserved: Reserved,
-    pub(crate) counters: StreamCounters,
 }
 
 impl SenderStream {
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {
             rtp: RtpTrack::new(policy),
-            next_rtcp: Some(policy.first_rtcp_index()),
+            counters: CounterBook::default(),
             reserved: Reserved::default(),
-            counters: StreamCounters::default(),
+            next_rtcp: Some(policy.first_rtcp_index()),
         }
     }
 
     /// Records a packet that was sealed; `candidate` is `None` where the
     /// policy let an index be used again.
+    #[inline]
     pub(crate) fn commit_rtp(&mut self, candidate: Option<Candidate>, _: Sealed, len: usize) {
         if let Some(candidate) = candidate {
             self.rtp.record(candidate);
         }
-        self.counters.rtp.count(len);
+        let newest = self.rtp.window.newest();
+        self.counters.rtp().count(len, newest);
     }
 
+    #[inline]
     pub(crate) fn commit_rtcp(&mut self, index: RtcpIndex, _: Sealed, len: usize) {
         self.next_rtcp = index.next();
-        self.counters.rtcp.count(len);
+        let newest = Some(index.get().into());
+        self.counters.rtcp().count(len, newest);
     }
 }
 
@@ -122,6 +130,7 @@ impl RtpTrack {
     }
 
     /// Step 4, for a stream that is known or one that is not.
+    #[inline]
     pub(crate) fn estimate(track: Option<&Self>, seq: u16) -> Option<(Estimate, PacketIndex)> {
         let progress = track.map_or_else(Progress::default, Self::progress);
         Estimate::of_rtp(progress, seq)
@@ -149,6 +158,7 @@ impl RtpTrack {
     }
 
     /// Step 5, for a stream that is known or one that is not.
+    #[inline]
     pub(crate) fn check(track: Option<&Self>, estimate: Estimate) -> Result<Candidate, Stale> {
         match track {
             Some(track) if estimate.index() < track.floor => Err(Stale::TooOld),
@@ -157,6 +167,7 @@ impl RtpTrack {
         }
     }
 
+    #[inline]
     pub(crate) fn newest(&self) -> Option<PacketIndex> {
         self.window.newest().and_then(PacketIndex::new)
     }
@@ -176,57 +187,17 @@ impl RtpTrack {
         self.set_roc = (!unchanged).then_some(roc);
     }
 
+    #[inline]
     fn record(&mut self, candidate: Candidate) {
         self.set_roc = None;
         self.window.record(candidate);
     }
 
+    #[inline]
     fn progress(&self) -> Progress {
         Progress {
             newest: self.newest(),
             set_roc: self.set_roc,
-        }
-    }
-}
-
-/// What happened to the packets of one SSRC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StreamCounters {
-    /// SRTP.
-    pub rtp: Counters,
-    /// SRTCP.
-    pub rtcp: Counters,
-}
-
-/// What happened to the packets of one SSRC and one of the two protocols.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Packets sealed, or authenticated and opened.
-    pub packets: u64,
-    /// The octets of these, plain: header and payload.
-    pub octets: u64,
-    /// Packets whose tag was wrong.
-    pub auth_failures: u64,
-    /// Packets whose index had been used.
-    pub replayed: u64,
-    /// Packets whose index lay behind the replay window.
-    pub too_old: u64,
-}
-
-impl Counters {
-    fn count(&mut self, len: usize) {
-        self.packets += 1;
-        self.octets += len as u64;
-    }
-
-    pub(crate) fn count_refused(&mut self, error: UnprotectError) {
-        match error {
-            UnprotectError::AuthenticationFailed => self.auth_failures += 1,
-            UnprotectError::Replayed => self.replayed += 1,
-            UnprotectError::TooOld => self.too_old += 1,
-            _ => {}
         }
     }
 }

@@ -8,9 +8,10 @@ use hashbrown::HashMap;
 
 /// A bounded table of streams. A look-up costs the same however many there are.
 pub(crate) struct StreamTable<S> {
-    slots: HashMap<u32, usize, SsrcHash>,
-    /// In the order of their first packet; a stream never leaves its slot.
+    slots: HashMap<u32, u32, SsrcHash>,
     streams: Vec<S>,
+    /// Whose stream is in each slot.
+    ssrcs: Vec<u32>,
     max_streams: usize,
 }
 
@@ -20,12 +21,15 @@ impl<S> StreamTable<S> {
         Self {
             slots: HashMap::with_hasher(hash),
             streams: Vec::new(),
-            max_streams,
+            ssrcs: Vec::new(),
+            // There are no more SSRCs than slots.
+            max_streams: max_streams.min(u32::MAX as usize),
         }
     }
 
     /// Step 3: where the stream of `ssrc` is, or would be. `None` where it is
     /// unknown and the table full.
+    #[inline]
     pub(crate) fn place(&self, ssrc: u32) -> Option<Place> {
         match self.slots.get(&ssrc) {
             Some(&slot) => Some(Place::Known(slot)),
@@ -34,58 +38,89 @@ impl<S> StreamTable<S> {
         }
     }
 
+    /// The same for a place that was found before, since when streams may have
+    /// come, and none has gone.
+    #[inline]
+    pub(crate) fn place_again(&self, place: Place) -> Option<Place> {
+        match place {
+            Place::Known(_) => Some(place),
+            Place::Provisional(ssrc) => self.place(ssrc),
+        }
+    }
+
     /// The stream at `place`; `None` where it is provisional.
+    #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&S> {
         match place {
-            Place::Known(slot) => self.streams.get(slot),
+            Place::Known(slot) => self.streams.get(slot as usize),
             Place::Provisional(_) => None,
         }
     }
 
+    #[inline]
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<&mut S> {
         match place {
-            Place::Known(slot) => self.streams.get_mut(slot),
+            Place::Known(slot) => self.streams.get_mut(slot as usize),
             Place::Provisional(_) => None,
         }
     }
 
     /// The stream at `place`, taken into the table now where it was
     /// provisional: for a packet that authenticated, or this end's own will.
+    #[inline]
     pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce() -> S) -> &mut S {
         let slot = match place {
             Place::Known(slot) => slot,
-            Place::Provisional(ssrc) => {
-                let next = self.streams.len();
-                let slot = *self.slots.entry(ssrc).or_insert(next);
-                if slot == next {
-                    self.streams.push(new());
-                }
-                slot
-            }
+            Place::Provisional(ssrc) => self.take_in(ssrc, new),
         };
-        &mut self.streams[slot]
+        &mut self.streams[slot as usize]
+    }
+
+    #[cold]
+    fn take_in(&mut self, ssrc: u32, new: impl FnOnce() -> S) -> u32 {
+        let next = self.streams.len() as u32;
+        let slot = *self.slots.entry(ssrc).or_insert(next);
+        if slot == next {
+            self.streams.push(new());
+            self.ssrcs.push(ssrc);
+        }
+        slot
+    }
+
+    /// Takes a stream out. The last one comes into its slot.
+    pub(crate) fn remove(&mut self, ssrc: u32) -> Option<S> {
+        let slot = self.slots.remove(&ssrc)?;
+        let at = slot as usize;
+        self.ssrcs.swap_remove(at);
+        if let Some(moved) = self.ssrcs.get(at) {
+            self.slots.insert(*moved, slot);
+        }
+        Some(self.streams.swap_remove(at))
     }
 
     pub(crate) fn get(&self, ssrc: u32) -> Option<&S> {
         let slot = self.slots.get(&ssrc)?;
-        self.streams.get(*slot)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> + '_ {
-        let slots = self.slots.iter();
-        slots.map(|(ssrc, slot)| (*ssrc, &self.streams[*slot]))
+        self.streams.get(*slot as usize)
     }
 
     /// Every stream, and another bound for their number. One that is passed
     /// already stays.
     pub(crate) fn rebound(&mut self, max_streams: usize) -> impl Iterator<Item = &mut S> {
-        self.max_streams = max_streams;
+        self.max_streams = max_streams.min(u32::MAX as usize);
         self.streams.iter_mut()
     }
 
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
         let slot = self.slots.get(&ssrc)?;
-        self.streams.get_mut(*slot)
+        self.streams.get_mut(*slot as usize)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> + '_ {
+        self.ssrcs.iter().copied().zip(&self.streams)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.streams.len()
     }
 
     /// How many more streams there is room for.
@@ -94,16 +129,13 @@ impl<S> StreamTable<S> {
     }
 
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
-        self.slots.keys().copied()
+        self.ssrcs.iter().copied()
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for StreamTable<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let streams = self
-            .slots
-            .iter()
-            .map(|(ssrc, slot)| (ssrc, &self.streams[*slot]));
+        let streams = self.iter();
         f.debug_map().entries(streams).finish()
     }
 }
@@ -112,7 +144,7 @@ impl<S: fmt::Debug> fmt::Debug for StreamTable<S> {
 /// packets has authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Known(usize),
+    Known(u32),
     Provisional(u32),
 }
 
@@ -142,6 +174,7 @@ impl SsrcHash {
 impl BuildHasher for SsrcHash {
     type Hasher = SsrcHasher;
 
+    #[inline]
     fn build_hasher(&self) -> SsrcHasher {
         SsrcHasher {
             hash: self.clone(),
@@ -156,6 +189,7 @@ pub(crate) struct SsrcHasher {
 }
 
 impl Hasher for SsrcHasher {
+    #[inline]
     fn write_u32(&mut self, ssrc: u32) {
         let SsrcHash { a, b } = self.hash;
         let sum = a.wrapping_mul(u64::from(ssrc ^ self.state)).wrapping_add(b);
@@ -170,6 +204,7 @@ impl Hasher for SsrcHasher {
 
     /// The same 32 bits twice: the map takes its bucket from the lower end
     /// and its tag from the upper one.
+    #[inline]
     fn finish(&self) -> u64 {
         u64::from(self.state) << 32 | u64::from(self.state)
     }
@@ -216,6 +251,25 @@ mod tests {
         }
         assert_eq!(table.place(9), None);
         assert_eq!(table.place(8), Some(Place::Known(1)));
+    }
+
+    #[test]
+    fn a_removed_stream_leaves_the_others_where_they_are_found() {
+        for removed in 0..5u32 {
+            let mut table = table(5);
+            for ssrc in 0..5 {
+                let place = table.place(ssrc).unwrap();
+                table.settle(place, || ssrc);
+            }
+            assert_eq!(table.remove(removed), Some(removed));
+            assert_eq!(table.remove(removed), None);
+            assert_eq!(table.place(removed), Some(Place::Provisional(removed)));
+            for ssrc in (0..5).filter(|&ssrc| ssrc != removed) {
+                assert_eq!(table.get(ssrc), Some(&ssrc));
+            }
+            assert_eq!((table.len(), table.room()), (4, 1));
+            assert!(table.iter().all(|(ssrc, stream)| ssrc == *stream));
+        }
     }
 
     #[test]

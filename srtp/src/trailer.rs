@@ -22,24 +22,25 @@ pub(crate) struct Trailer {
     /// The tag is the cipher's own, and follows what is encrypted.
     aead: bool,
     /// SRTCP's E bit and index: 4, or 0 in SRTP.
-    index_len: usize,
-    mki_len: usize,
+    index_len: u8,
+    mki_len: u8,
     /// A carried ROC: 4, or 0.
-    roc_len: usize,
-    tag_len: usize,
+    roc_len: u8,
+    tag_len: u8,
 }
 
 impl Trailer {
     /// SRTCP's E bit and index, in octets.
-    const INDEX_LEN: usize = 4;
+    const INDEX_LEN: u8 = 4;
 
+    /// An MKI has at most 128 octets, and a tag 20.
     pub(crate) fn of_rtp(aead: bool, mki_len: usize, tag_len: usize) -> Self {
         Self {
             aead,
             index_len: 0,
-            mki_len,
+            mki_len: mki_len as u8,
             roc_len: 0,
-            tag_len,
+            tag_len: tag_len as u8,
         }
     }
 
@@ -74,18 +75,24 @@ impl Trailer {
     }
 
     /// All of it, in octets.
+    #[inline]
     pub(crate) fn len(self) -> usize {
-        self.index_len + self.mki_len + self.roc_len + self.tag_len
+        usize::from(self.index_len)
+            + usize::from(self.mki_len)
+            + usize::from(self.roc_len)
+            + usize::from(self.tag_len)
     }
 
     /// The layout of the protected packet that a plain one of `len` octets
     /// becomes; `None` where no packet is so long.
+    #[inline]
     pub(crate) fn behind(self, len: usize) -> Option<Layout> {
         let packet_len = len.checked_add(self.len())?;
         Some(self.layout(len, packet_len))
     }
 
     /// The layout of a protected packet of `len` octets.
+    #[inline]
     pub(crate) fn within(self, len: usize) -> Result<Layout, Malformed> {
         let trailer_len = self.len();
         let payload_end = len.checked_sub(trailer_len);
@@ -93,23 +100,11 @@ impl Trailer {
         Ok(self.layout(payload_end, len))
     }
 
+    #[inline]
     fn layout(self, payload_end: usize, len: usize) -> Layout {
-        let tag_before_len = if self.aead { self.tag_len } else { 0 };
-        let index_start = payload_end + tag_before_len;
-        let mki_start = index_start + self.index_len;
-        let roc_start = mki_start + self.mki_len;
-        let tag_start = if self.aead {
-            payload_end
-        } else {
-            roc_start + self.roc_len
-        };
         Layout {
             trailer: self,
             payload_end,
-            index_start,
-            mki_start,
-            roc_start,
-            tag_start,
             len,
         }
     }
@@ -137,6 +132,7 @@ impl RtpTrailer {
     }
 
     /// The trailer of the packet with this sequence number.
+    #[inline]
     pub(crate) fn of(self, seq: u16) -> Trailer {
         match self.roc_carrying {
             Some(roc_carrying) => roc_carrying.trailer_of(seq, self.plain),
@@ -160,36 +156,48 @@ pub(crate) struct Layout {
     trailer: Trailer,
     /// Where header and payload end: the length of the plain packet.
     pub(crate) payload_end: usize,
-    index_start: usize,
-    mki_start: usize,
-    roc_start: usize,
-    tag_start: usize,
     /// The length of the protected packet.
     pub(crate) len: usize,
 }
 
 impl Layout {
     /// The Authenticated Portion of RFC 3711: all before MKI and tag.
+    #[inline]
     pub(crate) fn authenticated(&self) -> Range<usize> {
-        0..self.payload_end + self.trailer.index_len
+        0..self.payload_end + usize::from(self.trailer.index_len)
     }
 
     /// SRTCP's E bit and index; empty in SRTP.
+    #[inline]
     pub(crate) fn index(&self) -> Range<usize> {
-        self.index_start..self.index_start + self.trailer.index_len
+        let tag_before_len = match self.trailer.aead {
+            true => self.trailer.tag_len,
+            false => 0,
+        };
+        let start = self.payload_end + usize::from(tag_before_len);
+        start..start + usize::from(self.trailer.index_len)
     }
 
+    #[inline]
     pub(crate) fn mki(&self) -> Range<usize> {
-        self.mki_start..self.mki_start + self.trailer.mki_len
+        let start = self.index().end;
+        start..start + usize::from(self.trailer.mki_len)
     }
 
     /// The ROC that the packet carries; empty where it carries none.
+    #[inline]
     pub(crate) fn roc(&self) -> Range<usize> {
-        self.roc_start..self.roc_start + self.trailer.roc_len
+        let start = self.mki().end;
+        start..start + usize::from(self.trailer.roc_len)
     }
 
+    #[inline]
     pub(crate) fn tag(&self) -> Range<usize> {
-        self.tag_start..self.tag_start + self.trailer.tag_len
+        let start = match self.trailer.aead {
+            true => self.payload_end,
+            false => self.roc().end,
+        };
+        start..start + usize::from(self.trailer.tag_len)
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod packets;
 
-use callseal_srtp::{Cryptex, Profile, RocCarrying, RocCarryingMode, UnprotectError};
+use callseal_srtp::{BatchPacket, Cryptex, Profile, RocCarrying, RocCarryingMode, UnprotectError};
 use callseal_testkit::{Allocations, CountingAllocator};
 use packets::*;
 
@@ -62,6 +62,86 @@ fn after_a_streams_first_packets_nothing_is_allocated() {
         });
         assert_eq!(rest.count, 0);
     }
+}
+
+#[test]
+fn after_a_streams_first_packets_a_batch_allocates_nothing() {
+    const PACKETS: usize = 70;
+    for &profile in Profile::ALL {
+        let (mut sender, mut receiver) = pair(policy(profile));
+        let mut bufs = [[0u8; 300]; PACKETS];
+        let mut exchange = |round: u16, replayed: bool| {
+            let first = round * 30;
+            let mut n = 0;
+            let mut batch = bufs.each_mut().map(|buf| {
+                // Seven streams, ten packets of each; the last one's twice.
+                let seq = first + (n / 7).min(8);
+                buf[..12].copy_from_slice(&rtp_header(u32::from(n % 7), seq));
+                n += 1;
+                BatchPacket::new(0, buf, 12 + 160)
+            });
+            sender.protect_rtp_batch(&mut batch);
+            let lens = batch.map(|packet| packet.result.unwrap().ok());
+            let sealed = lens.iter().flatten().count();
+            assert_eq!(sealed, PACKETS - 7);
+            let mut lens = lens.into_iter();
+            let mut batch = bufs.each_mut().map(|buf| {
+                let len = lens.next().unwrap().unwrap_or(12);
+                BatchPacket::new(0, buf, len)
+            });
+            receiver.unprotect_rtp_batch(&mut batch);
+            let opened = batch.iter().filter(|p| p.result.as_ref().unwrap().is_ok());
+            let extra = usize::from(profile.rtp_tag_len() == 0) * 7;
+            assert!((sealed..=sealed + extra).contains(&opened.count()));
+            if replayed {
+                receiver.unprotect_rtp_batch(&mut batch);
+            }
+        };
+        exchange(0, false);
+        let ((), seen) = Allocations::during(|| (1..20).for_each(|round| exchange(round, true)));
+        assert_eq!(seen.count, 0, "{profile}");
+    }
+}
+
+/// The octets that a stream costs, all counted: its state, its counters, its
+/// place in the table, and what growing tables keep in reserve.
+#[test]
+fn a_hundred_thousand_streams_take_at_most_450_octets_each() {
+    const STREAMS: u32 = 100_000;
+    let profile = Profile::AesCm128HmacSha1_80;
+    let room = STREAMS as usize;
+    let (mut sender, mut receiver) = pair(policy(profile).with_max_streams(room));
+    let ((), at_sender) = Allocations::during(|| {
+        for ssrc in 0..STREAMS {
+            sender.set_roc(ssrc, 1).unwrap();
+        }
+    });
+    let ((), at_receiver) = Allocations::during(|| {
+        for ssrc in 0..STREAMS {
+            receiver.set_roc(ssrc, 1).unwrap();
+        }
+    });
+    for seen in [at_sender, at_receiver] {
+        let each = seen.live_len() / i64::from(STREAMS);
+        assert!(each <= 450, "{each}");
+    }
+    // The last one works as the first.
+    let sealed = protect_rtp(&mut sender, &rtp(STREAMS - 1, 9, 20)).unwrap();
+    unprotect_rtp(&mut receiver, &sealed).unwrap();
+
+    let ((), freed) = Allocations::during(|| {
+        for ssrc in 0..STREAMS {
+            receiver.remove_stream(ssrc).unwrap();
+        }
+    });
+    assert!(freed.live_len() < 0);
+}
+
+fn rtp_header(ssrc: u32, seq: u16) -> [u8; 12] {
+    let mut header = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    header[2..4].copy_from_slice(&seq.to_be_bytes());
+    header[8..].copy_from_slice(&ssrc.to_be_bytes());
+    header
 }
 
 #[test]

@@ -18,5 +18,5 @@ pub use rate::KeyDerivationRate;
 pub use ring::{AddKeyError, RemoveKeyError, UnknownKey, UnknownMki, UnknownRange};
 
 pub(crate) use life::Packets;
-pub(crate) use ring::{Keyring, Used};
-pub(crate) use session::RtpKeys;
+pub(crate) use ring::Keyring;
+pub(crate) use session::{Epoch, RtpKeys};

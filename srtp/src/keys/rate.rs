@@ -38,6 +38,7 @@ impl KeyDerivationRate {
     }
 
     /// r = index DIV key_derivation_rate, and 0 where the rate is 0.
+    #[inline]
     pub(crate) fn r(self, index: PacketIndex) -> PacketIndex {
         match self.0 {
             Some(exponent) => index.divided_by_power_of_two(exponent),

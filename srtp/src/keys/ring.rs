@@ -48,7 +48,7 @@ pub(crate) struct Key {
     /// Boxed, so that a ring that grows leaves no copy of it behind.
     session: Box<SessionKeys>,
     /// Kept where session keys are derived more than once.
-    master: Option<MasterKey>,
+    master: Option<Box<MasterKey>>,
     lifetime: KeyLifetime,
     used: Packets,
     /// Whether the soft limit was reached, and whether that was told.
@@ -138,22 +138,26 @@ impl Keyring {
 
     /// Step 6 of a received packet: the place of the key that it names, or
     /// that its index leads to.
+    #[inline]
     pub(crate) fn place_for_received(
         &self,
         mki: &[u8],
         index: Option<PacketIndex>,
     ) -> Option<usize> {
         match self.naming {
-            Naming::Range => self.place_for(index),
+            // The one key that such a session has for life.
+            Naming::None => Some(0),
             Naming::Chosen => Some(self.chosen),
-            Naming::None | Naming::Mki(_) => {
+            Naming::Mki(_) => {
                 let mut keys = self.keys.iter();
                 keys.position(|key| key.mki.as_bytes() == mki)
             }
+            Naming::Range => self.place_for(index),
         }
     }
 
     /// Step 6 of a packet to send: `current`, or where its index leads.
+    #[inline]
     pub(crate) fn place_to_send(
         &self,
         current: usize,
@@ -184,6 +188,7 @@ impl Keyring {
         self.naming == Naming::Range
     }
 
+    #[inline]
     pub(crate) fn at(&self, place: usize) -> &Key {
         &self.keys[place]
     }
@@ -271,9 +276,10 @@ impl Keyring {
 
     /// Step 8: counts a packet of SRTP under its key, and keeps the session
     /// keys that were derived for it.
-    pub(crate) fn commit_rtp(&mut self, used: Used<RtpKeys>) {
-        let key = &mut self.keys[used.place];
-        if let Some(epoch) = used.fresh {
+    #[inline]
+    pub(crate) fn commit_rtp(&mut self, place: usize, fresh: Option<Box<Epoch<RtpKeys>>>) {
+        let key = &mut self.keys[place];
+        if let Some(epoch) = fresh {
             key.session.rtp.keep(epoch);
         }
         key.used.rtp += 1;
@@ -281,9 +287,10 @@ impl Keyring {
     }
 
     /// Step 8 for SRTCP.
-    pub(crate) fn commit_rtcp(&mut self, used: Used<Transform>) {
-        let key = &mut self.keys[used.place];
-        if let Some(epoch) = used.fresh {
+    #[inline]
+    pub(crate) fn commit_rtcp(&mut self, place: usize, fresh: Option<Box<Epoch<Transform>>>) {
+        let key = &mut self.keys[place];
+        if let Some(epoch) = fresh {
             key.session.rtcp.keep(epoch);
         }
         key.used.rtcp += 1;
@@ -306,13 +313,6 @@ impl Keyring {
     }
 }
 
-/// A key that a packet was sealed or opened with, and the session keys that
-/// are to be kept.
-pub(crate) struct Used<K> {
-    pub(crate) place: usize,
-    pub(crate) fresh: Option<Box<Epoch<K>>>,
-}
-
 impl Key {
     fn new(policy: &Policy, mki: Mki, range: IndexRange, key: MasterKey) -> Self {
         let session = Box::new(SessionKeys::derive(&key, policy));
@@ -324,18 +324,36 @@ impl Key {
             range,
             session,
             lifetime: key.lifetime.map_or(lifetime, |own| own.and(lifetime)),
-            master: derives_again.then_some(key),
+            master: derives_again.then(|| Box::new(key)),
             used: Packets::default(),
             warning: Warning::NotDue,
         }
     }
 
+    /// The session keys for a packet of SRTP with this index, where they are
+    /// held already.
+    #[inline]
+    pub(crate) fn held_rtp(&self, policy: &Policy, index: PacketIndex) -> Option<&RtpKeys> {
+        let r = policy.key_derivation_rate().r(index);
+        self.session.rtp.at(r)
+    }
+
+    /// The session keys for a packet of SRTCP with this index, where they are
+    /// held already.
+    #[inline]
+    pub(crate) fn held_rtcp(&self, policy: &Policy, index: RtcpIndex) -> Option<&Transform> {
+        let r = policy.key_derivation_rate().r(index.into());
+        self.session.rtcp.at(r)
+    }
+
     /// Whether the key has protected as many packets as it may.
+    #[inline]
     pub(crate) fn is_spent(&self) -> bool {
         self.used.has_reached(self.lifetime.hard)
     }
 
     /// The session keys for a packet of SRTP with this index.
+    #[inline]
     pub(crate) fn rtp(&self, policy: &Policy, index: PacketIndex) -> Drawn<'_, RtpKeys> {
         let r = policy.key_derivation_rate().r(index);
         match (self.session.rtp.at(r), &self.master) {
@@ -349,6 +367,7 @@ impl Key {
     }
 
     /// The session keys for a packet of SRTCP with this index.
+    #[inline]
     pub(crate) fn rtcp(&self, policy: &Policy, index: RtcpIndex) -> Drawn<'_, Transform> {
         let r = policy.key_derivation_rate().r(index.into());
         match (self.session.rtcp.at(r), &self.master) {
@@ -361,6 +380,7 @@ impl Key {
         }
     }
 
+    #[inline]
     fn comes_to_warning(&mut self) -> bool {
         let comes = self.warning == Warning::NotDue && self.used.has_reached(self.lifetime.soft);
         if comes {

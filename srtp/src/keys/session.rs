@@ -113,6 +113,7 @@ impl<K> Epochs<K> {
         }
     }
 
+    #[inline]
     pub(super) fn at(&self, r: PacketIndex) -> Option<&K> {
         if self.newest.r == r {
             return Some(&self.newest.keys);

@@ -1,5 +1,7 @@
 //! AES in Galois/counter mode (RFC 7714).
 
+use core::slice;
+
 use callseal_srtp_crypto::{AesGcmKey, Backend, GcmPacketJob, GcmPortions};
 use zeroize::Zeroizing;
 
@@ -12,7 +14,7 @@ use crate::keys::{Label, MasterKey};
 /// The encryption key and the encryption salt.
 pub(crate) struct AesGcm {
     key: AesGcmKey,
-    salt: Zeroizing<[u8; IV_LEN]>,
+    salt: GcmSalt,
 }
 
 const IV_LEN: usize = 12;
@@ -28,10 +30,11 @@ impl AesGcm {
         let key = &key[..master.profile().key_len()];
         Self {
             key: key_of_table(AesGcmKey::for_backend(backend, key)),
-            salt: master.derive::<IV_LEN>(salt, r),
+            salt: GcmSalt::new(&master.derive::<IV_LEN>(salt, r)),
         }
     }
 
+    #[inline]
     pub(super) fn seal(
         &self,
         backend: Backend,
@@ -39,12 +42,13 @@ impl AesGcm {
         portions: &Portions,
     ) -> Result<Sealed, TooLong> {
         with_gathered(packet, portions.csrc_len, |packet| {
-            let mut jobs = [self.job(packet, portions).ok_or(TooLong)?];
-            backend.seal_gcm(&mut jobs);
+            let mut job = self.job(packet, portions).ok_or(TooLong)?;
+            backend.seal_gcm(slice::from_mut(&mut job));
             Ok(Sealed(()))
         })
     }
 
+    #[inline]
     pub(super) fn open(
         &self,
         backend: Backend,
@@ -52,21 +56,28 @@ impl AesGcm {
         portions: &Portions,
     ) -> Result<Authenticated, OpenError> {
         with_gathered(packet, portions.csrc_len, |packet| {
-            let mut jobs = [self.job(packet, portions).ok_or(OpenError::TooLong)?];
+            let mut job = self.job(packet, portions).ok_or(OpenError::TooLong)?;
             // The operation decrypts nothing before it has judged the tag, so
             // that a refused packet holds no plaintext and is as it came.
-            backend.open_gcm(&mut jobs);
-            match jobs[0].is_authentic() {
+            backend.open_gcm(slice::from_mut(&mut job));
+            match job.is_authentic() {
                 true => Ok(Authenticated(())),
                 false => Err(OpenError::AuthenticationFailed),
             }
         })
     }
 
+    /// A packet that has been gathered, or needs not be.
+    ///
     /// What is not encrypted is associated data: all that stands before the
     /// encrypted octets, and in SRTCP the word of E bit and index, which
     /// stands behind the tag (RFC 7714 §8.2, §9.2 and §9.3).
-    fn job<'a>(&'a self, packet: &'a mut [u8], portions: &Portions) -> Option<GcmPacketJob<'a>> {
+    #[inline(always)]
+    pub(super) fn job<'a>(
+        &'a self,
+        packet: &'a mut [u8],
+        portions: &Portions,
+    ) -> Option<GcmPacketJob<'a>> {
         let word = match portions.nonce {
             Nonce::Rtp { .. } => None,
             Nonce::Rtcp { word, .. } => Some(word.to_be_bytes()),
@@ -76,16 +87,27 @@ impl AesGcm {
             encrypted: portions.encrypted.clone(),
             tag: portions.layout.tag(),
         };
-        GcmPacketJob::new(&self.key, self.iv(portions.nonce), packet, gcm, word).ok()
+        GcmPacketJob::new(&self.key, self.salt.iv(portions.nonce), packet, gcm, word).ok()
+    }
+}
+
+/// The encryption salt, as a number of 96 bits.
+struct GcmSalt(Zeroizing<u128>);
+
+impl GcmSalt {
+    fn new(salt: &[u8; IV_LEN]) -> Self {
+        let number = salt
+            .iter()
+            .fold(0, |number, &octet| number << 8 | u128::from(octet));
+        Self(Zeroizing::new(number))
     }
 
     /// In SRTP 0x0000 || SSRC || ROC || SEQ, in SRTCP 0x0000 || SSRC || 0x0000
     /// || 0 || SRTCP index, both XOR the salt (RFC 7714 §8.1 and §9.1).
+    #[inline]
     fn iv(&self, nonce: Nonce) -> [u8; IV_LEN] {
-        let mut iv = *self.salt;
-        for (octet, term) in iv[2..].iter_mut().zip(nonce.ssrc_and_index()) {
-            *octet ^= term;
-        }
+        let iv = *self.0 ^ nonce.ssrc_and_index();
+        let [_, _, _, _, iv @ ..] = iv.to_be_bytes();
         iv
     }
 }
@@ -143,13 +165,13 @@ mod tests {
         for case in &examples.cases {
             let gcm = AesGcm {
                 key: AesGcmKey::new(&case.session_key).unwrap(),
-                salt: Zeroizing::new(examples.salt.as_slice().try_into().unwrap()),
+                salt: GcmSalt::new(examples.salt.as_slice().try_into().unwrap()),
             };
             let rtp = Nonce::Rtp {
                 ssrc: 0x5501_a0b2,
                 index: PacketIndex::from_parts(0, 0xf17b),
             };
-            assert_eq!(gcm.iv(rtp)[..], examples.rtp_iv);
+            assert_eq!(gcm.salt.iv(rtp)[..], examples.rtp_iv);
             check(
                 &gcm,
                 rtp,
@@ -162,7 +184,7 @@ mod tests {
                 ssrc: 0x4d61_7273,
                 word: 0x5d4,
             };
-            assert_eq!(gcm.iv(rtcp)[..], examples.rtcp_iv);
+            assert_eq!(gcm.salt.iv(rtcp)[..], examples.rtcp_iv);
             check(
                 &gcm,
                 rtcp,

@@ -1,6 +1,10 @@
 //! A keystream with HMAC-SHA1 (RFC 3711 §4.2.1).
 
-use callseal_srtp_crypto::{Backend, HMAC_SHA1_LEN, HmacSha1Job, HmacSha1Key};
+use core::slice;
+
+use callseal_srtp_crypto::{
+    Backend, HMAC_SHA1_LEN, HmacPacketJob, HmacPortions, HmacSha1Job, HmacSha1Key,
+};
 
 use super::gathered::with_gathered;
 use super::keystream::{F8Header, Keystream};
@@ -31,7 +35,61 @@ impl HmacSha1 {
         }
     }
 
+    #[inline]
     pub(super) fn seal(
+        &self,
+        backend: Backend,
+        packet: &mut [u8],
+        portions: &Portions,
+    ) -> Result<Sealed, TooLong> {
+        if !portions.in_one_piece() {
+            return self.seal_gathered(backend, packet, portions);
+        }
+        let mut job = self.job(packet, portions).ok_or(TooLong)?;
+        backend.seal_hmac(slice::from_mut(&mut job));
+        Ok(Sealed(()))
+    }
+
+    #[inline]
+    pub(super) fn open(
+        &self,
+        backend: Backend,
+        packet: &mut [u8],
+        portions: &Portions,
+    ) -> Result<Authenticated, OpenError> {
+        if !portions.in_one_piece() {
+            return self.open_gathered(backend, packet, portions);
+        }
+        let mut job = self.job(packet, portions).ok_or(OpenError::TooLong)?;
+        backend.open_hmac(slice::from_mut(&mut job));
+        match job.is_authentic() {
+            true => Ok(Authenticated(())),
+            false => Err(OpenError::AuthenticationFailed),
+        }
+    }
+
+    /// A packet whose encrypted octets are in one piece: encryption and tag at
+    /// one go.
+    #[inline(always)]
+    pub(super) fn job<'a>(
+        &'a self,
+        packet: &'a mut [u8],
+        portions: &Portions,
+    ) -> Option<HmacPacketJob<'a>> {
+        let cipher = self.keystream.cipher(portions.nonce, packet);
+        let hmac = HmacPortions {
+            encrypted: portions.encrypted.clone(),
+            authenticated: portions.layout.authenticated(),
+            tag: portions.layout.tag(),
+        };
+        let roc = portions.nonce.authenticated_roc();
+        HmacPacketJob::new(cipher, &self.auth_key, packet, hmac, roc).ok()
+    }
+
+    /// A packet whose octets are encrypted in another order than they are
+    /// authenticated in.
+    #[cold]
+    fn seal_gathered(
         &self,
         backend: Backend,
         packet: &mut [u8],
@@ -47,7 +105,8 @@ impl HmacSha1 {
         Ok(Sealed(()))
     }
 
-    pub(super) fn open(
+    #[cold]
+    fn open_gathered(
         &self,
         backend: Backend,
         packet: &mut [u8],
@@ -70,9 +129,6 @@ impl HmacSha1 {
         packet: &mut [u8],
         portions: &Portions,
     ) -> Result<(), TooLong> {
-        if portions.encrypted.is_empty() {
-            return Ok(());
-        }
         let header = F8Header::of(packet);
         with_gathered(packet, portions.csrc_len, |packet| {
             let encrypted = &mut packet[portions.encrypted.clone()];
@@ -85,13 +141,21 @@ impl HmacSha1 {
     /// Authenticated Portion alone in SRTCP.
     fn tag(&self, backend: Backend, packet: &[u8], portions: &Portions) -> [u8; HMAC_SHA1_LEN] {
         let authenticated = &packet[portions.layout.authenticated()];
-        let roc = match portions.nonce {
-            Nonce::Rtp { index, .. } => Some(index.roc().to_be_bytes()),
-            Nonce::Rtcp { .. } => None,
-        };
+        let roc = portions.nonce.authenticated_roc();
         let mut job = [HmacSha1Job::new(&self.auth_key, authenticated, roc)];
         backend.hmac_sha1(&mut job);
         let [job] = job;
         *job.tag()
+    }
+}
+
+impl Nonce {
+    /// What an SRTP packet is authenticated with besides (RFC 3711 §4.2).
+    #[inline]
+    fn authenticated_roc(self) -> Option<[u8; 4]> {
+        match self {
+            Self::Rtp { index, .. } => Some(index.roc().to_be_bytes()),
+            Self::Rtcp { .. } => None,
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! The ciphers that are a keystream: NULL, AES in counter mode, AES in f8 mode
 //! (RFC 3711 §4.1).
 
-use callseal_srtp_crypto::{AesCmJob, AesCmKey, AesF8Job, AesF8Key, Backend, KeyLengthError};
+use callseal_srtp_crypto::{
+    self as crypto, AesCmJob, AesCmKey, AesF8Job, AesF8Key, Backend, KeyLengthError,
+};
 use zeroize::Zeroizing;
 
 use super::{Nonce, TooLong};
@@ -18,7 +20,7 @@ pub(crate) enum Keystream {
     /// RFC 3711 §4.1.3.
     Null,
     /// RFC 3711 §4.1.1.
-    AesCm(AesCmKey, Zeroizing<[u8; SALT_LEN]>),
+    AesCm(AesCmKey, CmSalt),
     /// RFC 3711 §4.1.2, whose key has taken in the salt.
     AesF8(AesF8Key),
 }
@@ -47,7 +49,20 @@ impl Keystream {
         salt[..salt_len].copy_from_slice(&derived[..salt_len]);
         match cipher {
             Cipher::AesF8 => Self::AesF8(key_of_table(AesF8Key::new(key, &*salt))),
-            _ => Self::AesCm(key_of_table(AesCmKey::for_backend(backend, key)), salt),
+            _ => {
+                let key = key_of_table(AesCmKey::for_backend(backend, key));
+                Self::AesCm(key, CmSalt::new(&salt))
+            }
+        }
+    }
+
+    /// The cipher and its IV for a packet.
+    #[inline(always)]
+    pub(super) fn cipher(&self, nonce: Nonce, packet: &[u8]) -> crypto::Cipher<'_> {
+        match self {
+            Self::Null => crypto::Cipher::Null,
+            Self::AesCm(key, salt) => crypto::Cipher::AesCm(key, salt.iv(nonce)),
+            Self::AesF8(key) => crypto::Cipher::AesF8(key, f8_iv(nonce, F8Header::of(packet))),
         }
     }
 
@@ -63,7 +78,7 @@ impl Keystream {
         match self {
             Self::Null => {}
             Self::AesCm(key, salt) => {
-                let job = AesCmJob::new(key, cm_iv(salt, nonce), data).map_err(|_| TooLong)?;
+                let job = AesCmJob::new(key, salt.iv(nonce), data).map_err(|_| TooLong)?;
                 backend.aes_cm(&mut [job]);
             }
             Self::AesF8(key) => {
@@ -97,14 +112,25 @@ pub(super) fn key_of_table<Key>(key: Result<Key, KeyLengthError>) -> Key {
     }
 }
 
-/// The upper 112 bits of
-/// IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16).
-fn cm_iv(salt: &[u8; SALT_LEN], nonce: Nonce) -> [u8; SALT_LEN] {
-    let mut iv = *salt;
-    for (octet, term) in iv[4..].iter_mut().zip(nonce.ssrc_and_index()) {
-        *octet ^= term;
+/// k_s of counter mode, as the number k_s * 2^16.
+pub(crate) struct CmSalt(Zeroizing<u128>);
+
+impl CmSalt {
+    fn new(salt: &[u8; SALT_LEN]) -> Self {
+        let number = salt
+            .iter()
+            .fold(0, |number, &octet| number << 8 | u128::from(octet));
+        Self(Zeroizing::new(number << 16))
     }
-    iv
+
+    /// The upper 112 bits of
+    /// IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16).
+    #[inline]
+    fn iv(&self, nonce: Nonce) -> [u8; SALT_LEN] {
+        let iv = *self.0 ^ nonce.ssrc_and_index() << 16;
+        let [iv @ .., _, _] = iv.to_be_bytes();
+        iv
+    }
 }
 
 /// In SRTP 0x00 || M || PT || SEQ || TS || SSRC || ROC (RFC 3711 §4.1.2.2), in

@@ -3,6 +3,7 @@
 mod aes_gcm;
 mod gathered;
 mod hmac_sha1;
+mod jobs;
 mod keystream;
 mod tag;
 
@@ -17,6 +18,7 @@ use crate::keys::{Label, MasterKey};
 use crate::profile::{Cipher, Profile};
 use crate::trailer::Layout;
 
+pub(crate) use self::jobs::{AllSealed, JobPlace, Jobs, Verdicts};
 pub(crate) use self::keystream::{F8Header, Keystream};
 
 /// A profile with its session keys, for SRTP or for SRTCP.
@@ -57,6 +59,7 @@ impl Transform {
     }
 
     /// Encrypts the Encrypted Portion of `packet` and writes the tag.
+    #[inline]
     pub(crate) fn seal(
         &self,
         backend: Backend,
@@ -72,6 +75,7 @@ impl Transform {
 
     /// Checks the tag of `packet`, and decrypts its Encrypted Portion only
     /// where the tag is right.
+    #[inline]
     pub(crate) fn open(
         &self,
         backend: Backend,
@@ -83,6 +87,30 @@ impl Transform {
         match self {
             Self::HmacSha1(transform) => transform.open(backend, packet, portions),
             Self::AesGcm(transform) => transform.open(backend, packet, portions),
+        }
+    }
+
+    /// Adds the share of `packet` in a bulk operation to `jobs`; `None` where
+    /// its encrypted octets are not in one piece, or too many.
+    #[inline(always)]
+    pub(crate) fn add_job<'a, const N: usize>(
+        &'a self,
+        packet: &'a mut [u8],
+        portions: &Portions,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<JobPlace> {
+        if !portions.in_one_piece() {
+            return None;
+        }
+        match self {
+            Self::HmacSha1(transform) => {
+                let job = transform.job(packet, portions)?;
+                Some(jobs.add_hmac(job))
+            }
+            Self::AesGcm(transform) => {
+                let job = transform.job(packet, portions)?;
+                Some(jobs.add_gcm(job))
+            }
         }
     }
 }
@@ -102,17 +130,15 @@ pub(crate) enum Nonce {
 }
 
 impl Nonce {
-    /// SSRC and index as one number of ten octets: what RFC 3711 §4.1.1 and
+    /// SSRC and index as one number of 80 bits: what RFC 3711 §4.1.1 and
     /// RFC 7714 §8.1 and §9.1 all put into their IV.
-    fn ssrc_and_index(self) -> [u8; 10] {
+    #[inline]
+    fn ssrc_and_index(self) -> u128 {
         let (ssrc, index) = match self {
             Self::Rtp { ssrc, index } => (ssrc, index.get()),
             Self::Rtcp { ssrc, word } => (ssrc, u64::from(word & 0x7fff_ffff)),
         };
-        let mut octets = [0; 10];
-        octets[..4].copy_from_slice(&ssrc.to_be_bytes());
-        octets[4..].copy_from_slice(&index.to_be_bytes()[2..]);
-        octets
+        u128::from(ssrc) << 48 | u128::from(index)
     }
 }
 
@@ -130,7 +156,14 @@ pub(crate) struct Portions {
 }
 
 impl Portions {
+    /// Whether what is encrypted is in one piece as the packet stands.
+    #[inline]
+    pub(crate) fn in_one_piece(&self) -> bool {
+        self.csrc_len == 0
+    }
+
     /// To be asked before a packet is changed.
+    #[inline]
     pub(crate) fn check_len(&self) -> Result<(), TooLong> {
         if self.encrypted.len() > MAX_KEYSTREAM_LEN {
             return Err(TooLong);

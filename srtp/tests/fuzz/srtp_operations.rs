@@ -21,8 +21,19 @@ pub fn srtp_operations(data: &[u8]) {
         return;
     };
     // The reference derives every key again for every packet.
-    for &operation in rest.as_chunks::<4>().0.iter().take(400) {
-        session.perform(Operation::of_octets(operation));
+    let operations = rest.as_chunks::<4>().0.iter().take(400);
+    let mut operations = operations.map(|&operation| Operation::of_octets(operation));
+    // An odd first sequence number has them in batches.
+    if start.is_multiple_of(2) {
+        operations.for_each(|operation| session.perform(operation));
+    } else {
+        loop {
+            let together: Vec<_> = operations.by_ref().take(50).collect();
+            if together.is_empty() {
+                break;
+            }
+            session.perform_together(together);
+        }
     }
 }
 
@@ -178,6 +189,43 @@ impl Session {
         })
     }
 
+    /// Performs operations as far as they can be in batches: what they send,
+    /// and then what they deliver of the packets that were there before.
+    pub(crate) fn perform_together(&mut self, operations: Vec<Operation>) {
+        let (mut rtp, mut rtcp) = (Vec::new(), Vec::new());
+        let (mut srtp, mut srtcp) = (Vec::new(), Vec::new());
+        for operation in operations {
+            match operation {
+                Operation::Rtp {
+                    stream,
+                    step,
+                    payload_len,
+                    csrc_count,
+                    extension,
+                } => rtp.push(self.next_rtp(stream, step, payload_len, csrc_count, extension)),
+                Operation::Rtcp { stream, words } => {
+                    rtcp.push(judged::packets::rtcp(SSRCS[stream], words));
+                }
+                Operation::Deliver { back, flip } => {
+                    match self.picked(back, |packet| flip_bit(packet, flip)) {
+                        Some(Sent::Rtp(packet)) => srtp.push(packet),
+                        Some(Sent::Rtcp(packet)) => srtcp.push(packet),
+                        None => {}
+                    }
+                }
+                other => self.perform(other),
+            }
+        }
+        let sent = self.judged.protect_rtp_together(&rtp);
+        self.wire.extend(sent.into_iter().flatten().map(Sent::Rtp));
+        let sent = self.judged.protect_rtcp_together(&rtcp);
+        self.wire.extend(sent.into_iter().flatten().map(Sent::Rtcp));
+        let opened = self.judged.unprotect_rtp_together(&srtp);
+        self.delivered += opened.iter().flatten().count();
+        let opened = self.judged.unprotect_rtcp_together(&srtcp);
+        self.delivered += opened.iter().flatten().count();
+    }
+
     pub(crate) fn perform(&mut self, operation: Operation) {
         match operation {
             Operation::Rtp {
@@ -187,16 +235,7 @@ impl Session {
                 csrc_count,
                 extension,
             } => {
-                let seq = self.seqs[stream].wrapping_add(step as u16);
-                self.seqs[stream] = seq;
-                let csrc_len = usize::from(csrc_count) * 4;
-                let mut packet = rtp(SSRCS[stream], seq, csrc_len + payload_len);
-                packet[0] |= csrc_count;
-                if let Some(extension) = EXTENSIONS.get(extension) {
-                    packet[0] |= 0x10;
-                    let at = 12 + csrc_len;
-                    packet.splice(at..at, extension.iter().copied());
-                }
+                let packet = self.next_rtp(stream, step, payload_len, csrc_count, extension);
                 let protected = self.judged.protect_rtp(&packet);
                 self.wire.extend(protected.map(Sent::Rtp));
             }
@@ -204,12 +243,9 @@ impl Session {
                 let protected = self.judged.protect_rtcp(&rtcp(SSRCS[stream], words));
                 self.wire.extend(protected.map(Sent::Rtcp));
             }
-            Operation::Deliver { back, flip } => self.deliver(back, |packet| {
-                if let Some(bit) = flip {
-                    let bit = bit % (packet.len() * 8);
-                    packet[bit / 8] ^= 1 << (bit % 8);
-                }
-            }),
+            Operation::Deliver { back, flip } => {
+                self.deliver(back, |packet| flip_bit(packet, flip));
+            }
             Operation::DeliverCut { back, cut } => self.deliver(back, |packet| {
                 packet.truncate(cut % packet.len());
             }),
@@ -244,18 +280,48 @@ impl Session {
         }
     }
 
+    fn next_rtp(
+        &mut self,
+        stream: usize,
+        step: i32,
+        payload_len: usize,
+        csrc_count: u8,
+        extension: usize,
+    ) -> Vec<u8> {
+        let seq = self.seqs[stream].wrapping_add(step as u16);
+        self.seqs[stream] = seq;
+        let csrc_len = usize::from(csrc_count) * 4;
+        let mut packet = rtp(SSRCS[stream], seq, csrc_len + payload_len);
+        packet[0] |= csrc_count;
+        if let Some(extension) = EXTENSIONS.get(extension) {
+            packet[0] |= 0x10;
+            let at = 12 + csrc_len;
+            packet.splice(at..at, extension.iter().copied());
+        }
+        packet
+    }
+
+    /// The packet that was sent `back` packets ago, damaged.
+    fn picked(&self, back: usize, damage: impl FnOnce(&mut Vec<u8>)) -> Option<Sent> {
+        let mut sent = self.wire.iter().rev().nth(back).cloned()?;
+        let (Sent::Rtp(packet) | Sent::Rtcp(packet)) = &mut sent;
+        damage(packet);
+        Some(sent)
+    }
+
     fn deliver(&mut self, back: usize, damage: impl FnOnce(&mut Vec<u8>)) {
-        let delivered = match self.wire.iter().rev().nth(back).cloned() {
-            Some(Sent::Rtp(mut packet)) => {
-                damage(&mut packet);
-                self.judged.unprotect_rtp(&packet)
-            }
-            Some(Sent::Rtcp(mut packet)) => {
-                damage(&mut packet);
-                self.judged.unprotect_rtcp(&packet)
-            }
+        let delivered = match self.picked(back, damage) {
+            Some(Sent::Rtp(packet)) => self.judged.unprotect_rtp(&packet),
+            Some(Sent::Rtcp(packet)) => self.judged.unprotect_rtcp(&packet),
             None => return,
         };
         self.delivered += usize::from(delivered.is_ok());
+    }
+}
+
+fn flip_bit(packet: &mut [u8], bit: Option<usize>) {
+    if let Some(bit) = bit {
+        let bit = bit % (packet.len() * 8);
+        packet[bit / 8] ^= 1 << (bit % 8);
     }
 }

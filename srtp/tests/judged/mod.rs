@@ -310,6 +310,77 @@ impl Judged {
         fast
     }
 
+    /// The same for all packets in one batch.
+    pub(crate) fn protect_rtp_together(
+        &mut self,
+        packets: &[Vec<u8>],
+    ) -> Vec<Result<Vec<u8>, Verdict>> {
+        let (room, sender) = (self.sender.max_trailer_len(), &mut self.sender);
+        let fast = packets::protect_together(packets, room, |batch| {
+            sender.protect_rtp_batch(batch);
+        });
+        let slow = packets.iter().map(|p| self.slow_sender.protect_rtp(p));
+        all_equal(fast.into_iter().map(|p| p.map_err(of_protect)), slow)
+    }
+
+    pub(crate) fn protect_rtcp_together(
+        &mut self,
+        packets: &[Vec<u8>],
+    ) -> Vec<Result<Vec<u8>, Verdict>> {
+        let (room, sender) = (self.sender.max_trailer_len(), &mut self.sender);
+        let fast = packets::protect_together(packets, room, |batch| {
+            sender.protect_rtcp_batch(batch);
+        });
+        let slow = packets.iter().map(|p| self.slow_sender.protect_rtcp(p));
+        all_equal(fast.into_iter().map(|p| p.map_err(of_protect)), slow)
+    }
+
+    pub(crate) fn unprotect_rtp_together(
+        &mut self,
+        packets: &[Vec<u8>],
+    ) -> Vec<Result<Vec<u8>, Verdict>> {
+        let receiver = &mut self.receiver;
+        let fast = packets::unprotect_together(packets, |batch| {
+            receiver.unprotect_rtp_batch(batch);
+        });
+        let fast = fast.into_iter().map(|opened| {
+            let (plain, _) = opened.map_err(of_unprotect)?;
+            Ok(plain)
+        });
+        let slow = packets.iter().map(|p| self.slow_receiver.unprotect_rtp(p));
+        let all = all_equal(fast, slow);
+        for (packet, verdict) in packets.iter().zip(&all) {
+            self.note(packet.get(8..12), |counters| &mut counters.rtp, verdict);
+        }
+        for packet in packets {
+            self.check_counters(packet.get(8..12));
+        }
+        all
+    }
+
+    pub(crate) fn unprotect_rtcp_together(
+        &mut self,
+        packets: &[Vec<u8>],
+    ) -> Vec<Result<Vec<u8>, Verdict>> {
+        let receiver = &mut self.receiver;
+        let fast = packets::unprotect_together(packets, |batch| {
+            receiver.unprotect_rtcp_batch(batch);
+        });
+        let fast = fast.into_iter().map(|opened| {
+            let (plain, _) = opened.map_err(of_unprotect)?;
+            Ok(plain)
+        });
+        let slow = packets.iter().map(|p| self.slow_receiver.unprotect_rtcp(p));
+        let all = all_equal(fast, slow);
+        for (packet, verdict) in packets.iter().zip(&all) {
+            self.note(packet.get(4..8), |counters| &mut counters.rtcp, verdict);
+        }
+        for packet in packets {
+            self.check_counters(packet.get(4..8));
+        }
+        all
+    }
+
     /// What a receiver has of this packet: the packet, but where Cryptex puts
     /// an empty extension in (RFC 9335 §5.2).
     pub(crate) fn what_comes_back(&self, packet: &[u8]) -> Vec<u8> {
@@ -356,10 +427,19 @@ impl Judged {
         of: fn(&mut StreamCounters) -> &mut callseal_srtp::Counters,
         verdict: &Result<Vec<u8>, Verdict>,
     ) {
-        let Some(ssrc) = ssrc.and_then(<[u8]>::first_chunk) else {
+        self.note(ssrc, of, verdict);
+        self.check_counters(ssrc);
+    }
+
+    fn note(
+        &mut self,
+        ssrc: Option<&[u8]>,
+        of: fn(&mut StreamCounters) -> &mut callseal_srtp::Counters,
+        verdict: &Result<Vec<u8>, Verdict>,
+    ) {
+        let Some(ssrc) = ssrc_of(ssrc) else {
             return;
         };
-        let ssrc = u32::from_be_bytes(*ssrc);
         // A stream that is not there yet counts from its first packet on.
         if verdict.is_ok() {
             self.counted.entry(ssrc).or_default();
@@ -376,12 +456,31 @@ impl Judged {
                 Err(_) => {}
             }
         }
-        let counted = self.counted.get(&ssrc).copied();
-        assert_eq!(self.receiver.counters(ssrc), counted, "{ssrc:#x}");
-        assert_eq!(self.receiver.roc(ssrc), self.slow_receiver.roc(ssrc));
+    }
+
+    fn check_counters(&self, ssrc: Option<&[u8]>) {
+        let Some(ssrc) = ssrc_of(ssrc) else {
+            return;
+        };
         let newest = self.receiver.newest_index(ssrc).map(PacketIndex::get);
         assert_eq!(newest, self.slow_receiver.newest_index(ssrc));
+        let read = self.receiver.counters(ssrc);
+        let live = self.receiver.live_counters(ssrc);
+        assert_eq!(read, live.map(|live| live.read()));
+        let counted = self.counted.get(&ssrc).map(|counted| {
+            let mut counted = *counted;
+            let begun = counted.rtp.packets > 0;
+            counted.rtp.newest_index = newest.filter(|_| begun);
+            // The reference does not tell it.
+            let rtcp = read.and_then(|read| read.rtcp.newest_index);
+            assert_eq!(rtcp.is_some(), counted.rtcp.packets > 0);
+            counted.rtcp.newest_index = rtcp;
+            counted
+        });
+        assert_eq!(read, counted, "{ssrc:#x}");
+        assert_eq!(self.receiver.roc(ssrc), self.slow_receiver.roc(ssrc));
         assert_eq!(self.receiver.ssrcs().count(), self.counted.len());
+        assert_eq!(self.receiver.stream_count(), self.counted.len());
     }
 
     pub(crate) fn set_roc_at_sender(&mut self, ssrc: u32, roc: u32) {
@@ -532,6 +631,24 @@ impl Judged {
                 .collect();
         }
     }
+}
+
+/// What both made of each packet, which is the same.
+fn all_equal(
+    fast: impl Iterator<Item = Result<Vec<u8>, Verdict>>,
+    slow: impl Iterator<Item = Result<Vec<u8>, Verdict>>,
+) -> Vec<Result<Vec<u8>, Verdict>> {
+    let both = fast.zip(slow).enumerate();
+    both.map(|(n, (fast, slow))| {
+        assert_eq!(fast, slow, "packet {n} of the batch");
+        fast
+    })
+    .collect()
+}
+
+fn ssrc_of(octets: Option<&[u8]>) -> Option<u32> {
+    let octets = octets?.first_chunk()?;
+    Some(u32::from_be_bytes(*octets))
 }
 
 fn fast_sender(setting: &Setting, keys: &[u8]) -> Sender {

@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use callseal_srtp::{
-    MasterKey, Mki, Policy, Profile, ProtectError, Receiver, RtcpIndex, Sender, UnprotectError,
-    Unprotected,
+    BatchPacket, MasterKey, Mki, Policy, Profile, ProtectError, Receiver, RtcpIndex, Sender,
+    UnprotectError, Unprotected,
 };
 
 pub(crate) const SSRC: u32 = 0xcafe_babe;
@@ -179,4 +179,73 @@ fn unprotect<T>(
             Err(error)
         }
     }
+}
+
+/// What becomes of packets that a sender protects in one batch, by
+/// [`Sender::protect_rtp_batch`] or [`Sender::protect_rtcp_batch`].
+pub(crate) fn protect_together(
+    packets: &[Vec<u8>],
+    room: usize,
+    call: impl FnOnce(&mut [BatchPacket<'_, Result<usize, ProtectError>>]),
+) -> Vec<Result<Vec<u8>, ProtectError>> {
+    let mut bufs: Vec<_> = packets.to_vec();
+    for buf in &mut bufs {
+        buf.resize(buf.len() + room, 0xc7);
+        buf.extend_from_slice(&CANARY);
+    }
+    let mut batch: Vec<_> = bufs
+        .iter_mut()
+        .zip(packets)
+        .map(|(buf, packet)| BatchPacket::new(0, buf, packet.len()))
+        .collect();
+    call(&mut batch);
+    let results: Vec<_> = batch.into_iter().map(|p| p.result.unwrap()).collect();
+    let protected = results.into_iter().zip(&bufs).zip(packets);
+    let protected = protected.map(|((result, buf), packet)| {
+        match result {
+            Ok(len) => assert!(
+                buf[len..].iter().all(|&octet| octet == 0xc7),
+                "written behind the protected packet"
+            ),
+            Err(error) => {
+                assert_eq!(&buf[..packet.len()], packet, "changed in spite of {error}");
+                assert!(buf.ends_with(&CANARY), "written behind the packet's room");
+            }
+        }
+        result.map(|len| buf[..len].to_vec())
+    });
+    protected.collect()
+}
+
+/// What becomes of packets that a receiver opens in one batch.
+pub(crate) fn unprotect_together<Index: Copy>(
+    packets: &[Vec<u8>],
+    call: impl FnOnce(&mut [BatchPacket<'_, Result<Unprotected<Index>, UnprotectError>>]),
+) -> Vec<Result<(Vec<u8>, Unprotected<Index>), UnprotectError>> {
+    let mut bufs: Vec<_> = packets.to_vec();
+    bufs.iter_mut()
+        .for_each(|buf| buf.extend_from_slice(&CANARY));
+    let mut batch: Vec<_> = bufs
+        .iter_mut()
+        .zip(packets)
+        .map(|(buf, packet)| BatchPacket::new(0, buf, packet.len()))
+        .collect();
+    call(&mut batch);
+    let results: Vec<_> = batch.into_iter().map(|p| p.result.unwrap()).collect();
+    let opened = results.into_iter().zip(&bufs).zip(packets);
+    let opened = opened.map(|((result, buf), packet)| {
+        assert!(buf.ends_with(&CANARY), "written behind the packet");
+        match result {
+            Ok(opened) => {
+                let len = opened.len;
+                assert_eq!(&buf[len..packet.len()], &packet[len..], "trailer changed");
+                Ok((buf[..len].to_vec(), opened))
+            }
+            Err(error) => {
+                assert_eq!(&buf[..packet.len()], packet, "changed in spite of {error}");
+                Err(error)
+            }
+        }
+    });
+    opened.collect()
 }
