@@ -217,11 +217,14 @@ pub(crate) fn protect_together(
     protected.collect()
 }
 
+/// A plain packet with what is known of it, or why it was refused.
+pub(crate) type Opened<Index> = Result<(Vec<u8>, Unprotected<Index>), UnprotectError>;
+
 /// What becomes of packets that a receiver opens in one batch.
 pub(crate) fn unprotect_together<Index: Copy>(
     packets: &[Vec<u8>],
     call: impl FnOnce(&mut [BatchPacket<'_, Result<Unprotected<Index>, UnprotectError>>]),
-) -> Vec<Result<(Vec<u8>, Unprotected<Index>), UnprotectError>> {
+) -> Vec<Opened<Index>> {
     let mut bufs: Vec<_> = packets.to_vec();
     bufs.iter_mut()
         .for_each(|buf| buf.extend_from_slice(&CANARY));
