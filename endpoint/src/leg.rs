@@ -1,34 +1,29 @@
 //! One call leg, from the first handshake message to the BYE.
 
+mod handshake;
+
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use callseal_registry_client::{Answer, LookUpError, Verified};
 use callseal_rtcp_ext::{
-    Fragment, Limits, MAX_DATAGRAM_LEN, Packet, Reassembler, SizeRule, handshake_datagrams,
-    is_payload_type_reserved, is_rtcp, parse, random_cname,
+    Fragment, Limits, Packet, Reassembler, SizeRule, is_payload_type_reserved, is_rtcp, parse,
+    random_cname,
 };
 use callseal_srtp::UnprotectError;
-use callseal_sts::{
-    Admission, Established, FragmentHead, Handshaker, Identity, Number, Random, Refusal, Role,
-    SessionHandle, Suites, VerifiedPeerKey,
-};
+use callseal_sts::{Handshaker, Number, Random, SessionHandle, Suites};
 
 use crate::control::Control;
-use crate::media::{Continuity, ExportedKeys, Media, profile_of};
+use crate::media::{ExportedKeys, Media, profile_of};
 use crate::rtp::RtpHeader;
-use crate::verdict::{Verdict, judge, vouched_key};
+use crate::verdict::vouched_key;
+use crate::vouching::Vouching;
 use crate::{
-    Answering, CallError, Config, ConfigError, EndReason, Event, Known, Pins, Port, Remote,
-    Secured, SendError, Statistics, Step,
+    Answering, CallError, Config, ConfigError, EndReason, Event, Pins, Port, Remote, SendError,
+    Statistics, Step,
 };
-
-/// Registry look-ups that may be under way at once. Each presented identity
-/// costs its owner a finished key exchange and a signature, and still must
-/// not turn the leg into a way to flood the registry.
-const MAX_LOOK_UPS: usize = 4;
 
 /// One call leg.
 ///
@@ -58,8 +53,7 @@ pub struct Leg {
     handshake_ssrc: u32,
     cname: String,
     remote: Option<Remote>,
-    look_ups: BTreeMap<Number, LookUp>,
-    presented: Vec<Presented>,
+    vouching: Vouching,
     media: Media,
     /// The handshake of the call that this leg makes.
     calling: Option<SessionHandle>,
@@ -99,23 +93,6 @@ struct Settings {
     mux: bool,
     pins: Pins,
     silence_limit: Duration,
-}
-
-/// The registry's part in a handshake.
-enum LookUp {
-    Pending,
-    Answered(Result<Verified<Answer>, LookUpError>),
-}
-
-/// An identity that waits for its verdict.
-struct Presented {
-    session: SessionHandle,
-    role: Role,
-    identity: Identity,
-    /// Set while the user is asked about a changed key.
-    changed: Option<VerifiedPeerKey>,
-    known: Known,
-    accepted: bool,
 }
 
 #[derive(Default)]
@@ -174,8 +151,7 @@ impl Leg {
             ),
             cname,
             remote: None,
-            look_ups: BTreeMap::new(),
-            presented: Vec::new(),
+            vouching: Vouching::default(),
             media: Media::default(),
             calling: None,
             callee: None,
@@ -316,9 +292,9 @@ impl Leg {
         number: &Number,
         answer: Result<Verified<Answer>, LookUpError>,
     ) {
-        let Some(look_up @ LookUp::Pending) = self.look_ups.get_mut(number) else {
+        if !self.vouching.is_asked(number) {
             return;
-        };
+        }
         if let Some(session) = self.calling {
             match vouched_key(*number, &answer) {
                 // Whoever answers with another key is ignored.
@@ -329,7 +305,7 @@ impl Leg {
                 Err(_) => {}
             }
         }
-        *look_up = LookUp::Answered(answer);
+        self.vouching.answered(*number, answer);
         self.step(now, Step::LookUpAnswered);
         self.judge_presented(now);
         self.drain_handshaker(now);
@@ -337,27 +313,13 @@ impl Leg {
 
     /// Accepts the key of [`Event::KeyChanged`] as the peer's new one.
     pub fn accept_changed_key(&mut self, now: Duration) {
-        for presented in &mut self.presented {
-            if let Some(vouched) = presented.changed.take() {
-                presented.accepted = self
-                    .handshaker
-                    .accept(now, presented.session, vouched)
-                    .is_ok();
-            }
-        }
+        self.vouching.accept_changed(now, &mut self.handshaker);
         self.drain_handshaker(now);
     }
 
     /// Refuses the key of [`Event::KeyChanged`]; the handshake fails.
     pub fn refuse_changed_key(&mut self, now: Duration) {
-        let refused: Vec<_> = self
-            .presented
-            .extract_if(.., |presented| presented.changed.is_some())
-            .collect();
-        for presented in refused {
-            self.handshaker
-                .refuse(now, presented.session, Refusal::KeyChanged);
-        }
+        self.vouching.refuse_changed(now, &mut self.handshaker);
         self.drain_handshaker(now);
     }
 
@@ -501,233 +463,6 @@ impl Leg {
         }
     }
 
-    fn handle_fragment(
-        &mut self,
-        now: Duration,
-        from: SocketAddr,
-        fragment: &Fragment<'_>,
-        datagram_len: usize,
-    ) {
-        let head = FragmentHead {
-            index: fragment.index,
-            count: fragment.count,
-            cookie: fragment.cookie,
-            bytes: fragment.bytes,
-        };
-        if self.handshaker.admit(now, from, head, datagram_len) == Admission::Admit
-            && let Ok(Some(message)) = self.reassembler.push(now, from, fragment)
-        {
-            self.handshaker
-                .handle_message(now, from, &message, datagram_len);
-        }
-        self.drain_handshaker(now);
-    }
-
-    /// Takes over all that the handshaker has to say.
-    fn drain_handshaker(&mut self, now: Duration) {
-        while let Some(event) = self.handshaker.poll_event() {
-            self.handshake_event(now, event);
-        }
-        while let Some(transmit) = self.handshaker.poll_transmit() {
-            let datagrams = handshake_datagrams(
-                &transmit.message,
-                transmit.message_tag,
-                transmit.cookie,
-                self.handshake_ssrc,
-                &self.cname,
-                MAX_DATAGRAM_LEN,
-            );
-            for bytes in datagrams.into_iter().flatten() {
-                self.transmits.push_back(Transmit {
-                    port: self.control_port(),
-                    to: transmit.to,
-                    bytes,
-                });
-            }
-        }
-    }
-
-    fn handshake_event(&mut self, now: Duration, event: callseal_sts::Event) {
-        use callseal_sts::Event as Handshake;
-        match event {
-            Handshake::LookUpAdvised { number, .. } => self.look_up(now, number),
-            Handshake::MessageSent {
-                kind,
-                repeated: false,
-                ..
-            } => self.step(now, Step::Sent(kind)),
-            Handshake::MessageAccepted { kind, .. } => self.step(now, Step::Accepted(kind)),
-            Handshake::PeerPresented {
-                session,
-                role,
-                identity,
-            } => {
-                self.presented.push(Presented {
-                    session,
-                    role,
-                    identity,
-                    changed: None,
-                    known: Known::FirstContact,
-                    accepted: false,
-                });
-                self.look_up(now, identity.number);
-                self.judge_presented(now);
-            }
-            Handshake::Established {
-                session,
-                remote,
-                established,
-            } => self.secured(now, session, remote, &established),
-            Handshake::TurnedAway { identity, .. } => {
-                self.events.push_back(Event::TurnedAway { identity });
-            }
-            Handshake::Superseded { session, by } => {
-                self.forget_presented(session);
-                if self.calling == Some(session) {
-                    self.calling = Some(by);
-                }
-            }
-            Handshake::Failed { session, why } => {
-                self.forget_presented(session);
-                self.events.push_back(Event::HandshakeFailed {
-                    why,
-                    call_goes_on: self.media.is_secured(),
-                });
-                self.call_failed(session);
-            }
-            Handshake::Abandoned { session, .. } => {
-                self.forget_presented(session);
-                self.call_failed(session);
-            }
-            _ => {}
-        }
-    }
-
-    fn forget_presented(&mut self, session: SessionHandle) {
-        self.presented
-            .retain(|presented| presented.session != session);
-    }
-
-    /// A leg whose own call has come to nothing is over; one that answers
-    /// goes on listening.
-    fn call_failed(&mut self, session: SessionHandle) {
-        if self.calling == Some(session) {
-            self.calling = None;
-            if !self.media.is_secured() {
-                self.end(EndReason::NotSecured);
-            }
-        }
-    }
-
-    /// Judges every presented identity whose answer is there.
-    fn judge_presented(&mut self, now: Duration) {
-        let mut waiting = Vec::new();
-        for mut presented in core::mem::take(&mut self.presented) {
-            let answer = match self.look_ups.get(&presented.identity.number) {
-                Some(LookUp::Answered(answer)) if presented.is_unjudged() => answer,
-                _ => {
-                    waiting.push(presented);
-                    continue;
-                }
-            };
-            let refusal = match judge(&presented.identity, answer, &self.config.pins) {
-                Verdict::Vouched(vouched, known) => {
-                    presented.known = known;
-                    presented.accepted = self
-                        .handshaker
-                        .accept(now, presented.session, vouched)
-                        .is_ok();
-                    if presented.accepted {
-                        waiting.push(presented);
-                    }
-                    continue;
-                }
-                Verdict::Changed {
-                    vouched,
-                    remembered,
-                } => {
-                    self.events.push_back(Event::KeyChanged {
-                        number: presented.identity.number,
-                        remembered,
-                        presented: presented.identity.key,
-                    });
-                    presented.known = Known::ChangedKey;
-                    presented.changed = Some(vouched);
-                    waiting.push(presented);
-                    continue;
-                }
-                // Somebody else answered our call: the handshake goes back
-                // to waiting for the callee.
-                Verdict::AnotherKey(vouched) if presented.role == Role::Caller => {
-                    let _ = self.handshaker.accept(now, presented.session, vouched);
-                    continue;
-                }
-                Verdict::AnotherKey(_) => Refusal::NotVouched,
-                Verdict::Unvouched(unvouched) => unvouched.into(),
-            };
-            self.handshaker.refuse(now, presented.session, refusal);
-        }
-        self.presented = waiting;
-        // An answer serves the handshakes that waited for it; the next one
-        // asks again, so that a revocation counts.
-        let wanted: Vec<Number> = self
-            .presented
-            .iter()
-            .filter(|presented| presented.is_unjudged())
-            .map(|presented| presented.identity.number)
-            .collect();
-        self.look_ups.retain(|number, look_up| {
-            matches!(look_up, LookUp::Pending)
-                || wanted.contains(number)
-                || (self.calling.is_some() && !self.media.is_secured())
-        });
-    }
-
-    fn secured(
-        &mut self,
-        now: Duration,
-        session: SessionHandle,
-        rtcp: SocketAddr,
-        established: &Established,
-    ) {
-        let peer = established.peer();
-        let known = self
-            .presented
-            .iter()
-            .find(|presented| presented.session == session)
-            .map_or(Known::FirstContact, |presented| presented.known);
-        self.forget_presented(session);
-        let renewal = self.media.is_secured();
-        match self.media.install(now, established) {
-            Ok(Continuity::GoesOn) => {}
-            Ok(Continuity::StartsOver) => self.control.start_over(),
-            // The suites were filtered at the start, so keys that do not fit
-            // are a flaw of ours: no call is better than one in the clear.
-            Err(_) => {
-                self.end(EndReason::NotSecured);
-                return;
-            }
-        }
-        self.step(now, Step::KeysDerived);
-        self.control.start(now);
-        self.last_heard = now;
-        if self.remote.is_none_or(|remote| remote.rtcp != rtcp) {
-            self.remote = Some(self.remote_from(rtcp));
-        }
-        self.config.pins.remember(peer.number, peer.key);
-        self.handshaker.set_running(Some(established.running()));
-        self.calling = None;
-        self.events.push_back(Event::Secured(Box::new(Secured {
-            role: established.role(),
-            peer: *peer,
-            sas: established.sas(),
-            suite: established.suite(),
-            epoch: established.epoch(),
-            known,
-            renewal,
-        })));
-    }
-
     /// The peer's addresses where only its RTCP address is known.
     fn remote_from(&self, rtcp: SocketAddr) -> Remote {
         if self.config.mux {
@@ -736,18 +471,6 @@ impl Leg {
         let mut rtp = rtcp;
         rtp.set_port(rtcp.port().saturating_sub(1));
         Remote { rtp, rtcp }
-    }
-
-    fn look_up(&mut self, now: Duration, number: Number) {
-        if self.look_ups.contains_key(&number) {
-            return;
-        }
-        if self.look_ups.len() >= MAX_LOOK_UPS {
-            return;
-        }
-        self.look_ups.insert(number, LookUp::Pending);
-        self.step(now, Step::LookUpStarted);
-        self.events.push_back(Event::LookUp { number });
     }
 
     /// An authenticated packet has come. Only the newest of its kind moves
@@ -812,12 +535,6 @@ impl Leg {
     fn end(&mut self, reason: EndReason) {
         self.ended = true;
         self.events.push_back(Event::Ended(reason));
-    }
-}
-
-impl Presented {
-    fn is_unjudged(&self) -> bool {
-        !self.accepted && self.changed.is_none()
     }
 }
 

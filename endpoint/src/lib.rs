@@ -62,6 +62,7 @@ mod pins;
 mod rtp;
 mod statistics;
 mod verdict;
+mod vouching;
 
 pub use config::{Answering, Config, Port, Remote};
 pub use error::{CallError, ConfigError, SendError};
