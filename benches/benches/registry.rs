@@ -11,7 +11,7 @@ use callseal_devchain::{
     Claim, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
 };
 use callseal_registry_client::{
-    Registry, Transport, layout, number_hash, record_from_slots, verify_account, verify_header,
+    Registry, Transport, layout, number_hash, record_at, verify_account, verify_header,
     verify_slots,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -41,7 +41,7 @@ fn look_ups(c: &mut Criterion) {
         let header = node.header(head).expect("the head is kept");
         let header = verify_header(head, &header).expect("an honest chain");
         let number_hash = number_hash(&somebody).expect("a number");
-        let slots = layout::client_slots(number_hash);
+        let slots = layout::number_slots(number_hash);
         let raw = node
             .proof(config.contract, &slots, head)
             .expect("the head is kept");
@@ -55,7 +55,8 @@ fn look_ups(c: &mut Criterion) {
                     .expect("an honest chain")
                     .expect("the registry is there");
                 let words = verify_slots(&account, &slots, &raw.slots).expect("an honest chain");
-                record_from_slots([words[0], words[1]]).expect("the registry's own words")
+                let words = words.try_into().expect("as many as were asked for");
+                record_at(header.timestamp(), words).expect("the registry's own words")
             });
         });
     }

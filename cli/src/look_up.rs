@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use callseal_registry_client::{Answer, LookUpError, Registry, Transport, Verified};
+use callseal_registry_client::{Answer, LookUpError, Registry, Status, Transport, Verified};
 use callseal_sts::Number;
 use mio::Waker;
 
@@ -86,9 +86,21 @@ pub fn describe(looked_up: &LookedUp) -> String {
         Some(record) if record.is_in_force() => {
             let key = hex::encode(record.value().key);
             let revision = record.value().revision;
-            format!(
+            let said = format!(
                 "the registry has key {key} for {number} (revision {revision}), as block {block} proves"
-            )
+            );
+            match &record.value().successor {
+                None => said,
+                Some(successor) => {
+                    let hours = successor.valid_since.saturating_sub(record.timestamp()) / 3_600;
+                    format!(
+                        "{said}; the operator replaces it in {hours} hours, unless the holder objects"
+                    )
+                }
+            }
+        }
+        Some(record) if record.value().status == Status::Revoked => {
+            format!("the key of {number} is revoked, as block {block} proves")
         }
         Some(_) => {
             format!("the registry's record of {number} is not in force, as block {block} proves")

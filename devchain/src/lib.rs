@@ -21,5 +21,7 @@ mod trie;
 pub use chain::{ClockError, DevChain};
 pub use genesis::{FUNDED_ACCOUNTS, Genesis, GenesisAccount};
 pub use identity::{NotASecret, prove_possession, uncompressed_key};
-pub use registry::{Claim, DevRegistry, Entry, Operator, RegistryError, RegistryEvent};
+pub use registry::{
+    Claim, DevRegistry, Entry, Operator, OperatorKeysChange, RegistryError, RegistryEvent, Rotation,
+};
 pub use transaction::{Outcome, Receipt, SendError, Transaction};

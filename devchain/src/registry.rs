@@ -2,16 +2,18 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEventInterface};
-use callseal_registry_client::{RegistryConfig, layout, record_hash};
+use callseal_registry_client::{RegistryConfig, Status, layout, record_hash};
 
 use self::abi::Registry as contract;
 use self::error::refusal;
 use crate::chain::DevChain;
 use crate::transaction::{Outcome, Receipt, SendError, Transaction};
 
+mod change;
 mod error;
 mod event;
 
+pub use self::change::{OperatorKeysChange, Rotation};
 pub use self::error::RegistryError;
 pub use self::event::RegistryEvent;
 
@@ -246,7 +248,7 @@ impl DevRegistry {
         )
     }
 
-    /// The approved record as `getClient` returns it: unproven, from the newest block.
+    /// The record as `getClient` returns it: unproven, from the newest block.
     ///
     /// # Errors
     ///
@@ -346,18 +348,19 @@ pub struct Entry {
     pub valid_since: u64,
     /// 0 while pending.
     pub revision: u32,
-    /// Whether the operator has approved it.
-    pub approved: bool,
+    /// What the entry is.
+    pub status: Status,
     /// The hash of the enrolment token.
     pub token_hash: B256,
 }
 
 impl Entry {
     fn of(client: contract::Client) -> Option<Self> {
-        // The contract's enum: None, Pending, Approved.
-        let approved = match client.status {
-            1 => false,
-            2 => true,
+        // The contract's enum: None, Pending, Approved, Revoked.
+        let status = match client.status {
+            1 => Status::Pending,
+            2 => Status::Approved,
+            3 => Status::Revoked,
             _ => return None,
         };
         let mut key = [client.keyPrefix; 33];
@@ -367,7 +370,7 @@ impl Entry {
             holder: client.holder,
             valid_since: client.validSince.to(),
             revision: client.revision,
-            approved,
+            status,
             token_hash: client.tokenHash,
         })
     }

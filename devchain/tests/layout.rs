@@ -5,7 +5,9 @@
 )]
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use callseal_registry_client::layout::{client_slots, operator_slots, pending_slots};
+use callseal_registry_client::layout::{
+    client_slots, operator_slots, pending_slots, previous_operator_slots, successor_slots,
+};
 use serde_json::Value;
 
 fn layout() -> Value {
@@ -56,8 +58,14 @@ fn the_variables_are_where_readers_look() {
     let base = entry(number, word(slot_of(&layout, "_pending")));
     let base = entry(sender.into_word(), base);
     assert_eq!(pending_slots(number, sender), [base, next(base)]);
+    let base = entry(number, word(slot_of(&layout, "_successors")));
+    assert_eq!(successor_slots(number), [base, next(base)]);
     let base = word(slot_of(&layout, "_operator"));
     assert_eq!(operator_slots(), [base, next(base), next(next(base))]);
+    let base = word(slot_of(&layout, "_previousOperator"));
+    let until = word(slot_of(&layout, "_previousOperatorUntil"));
+    let slots = [base, next(base), next(next(base)), until];
+    assert_eq!(previous_operator_slots(), slots);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the contract hashes when a number is claimed.
+//! What the contract hashes when a number is claimed, and when what was claimed is changed.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 
@@ -27,6 +27,69 @@ pub fn proof_of_possession_digest(
         contract.into_word(),
         number_hash,
         sender.into_word(),
+    ];
+    keccak256(words.concat())
+}
+
+/// What the present key of a record signs so that its holder can put another in its place at once.
+///
+/// `revision` is the present record's, so that a signature counts once; `key` is uncompressed, x then y.
+#[must_use]
+pub fn rotation_digest(
+    chain_id: u64,
+    contract: Address,
+    number_hash: B256,
+    revision: u32,
+    key: &[u8; 64],
+) -> B256 {
+    let words = [
+        keccak256("callseal registry: rotation, version 1"),
+        B256::from(U256::from(chain_id)),
+        contract.into_word(),
+        number_hash,
+        B256::from(U256::from(revision)),
+        B256::from_slice(&key[..32]),
+        B256::from_slice(&key[32..]),
+    ];
+    keccak256(words.concat())
+}
+
+/// What the present key of a record signs so that its holder can revoke it; `revision` is the record's.
+#[must_use]
+pub fn revocation_digest(
+    chain_id: u64,
+    contract: Address,
+    number_hash: B256,
+    revision: u32,
+) -> B256 {
+    let words = [
+        keccak256("callseal registry: revocation, version 1"),
+        B256::from(U256::from(chain_id)),
+        contract.into_word(),
+        number_hash,
+        B256::from(U256::from(revision)),
+    ];
+    keccak256(words.concat())
+}
+
+/// What an operator's new account signs to take the registry over; `revision` is that of the new keys.
+#[must_use]
+pub fn operator_keys_digest(
+    chain_id: u64,
+    contract: Address,
+    account: Address,
+    signing_key: &[u8; 64],
+    sealing_key: &[u8; 32],
+    revision: u32,
+) -> B256 {
+    let words = [
+        keccak256("callseal registry: operator keys, version 1"),
+        B256::from(U256::from(chain_id)),
+        contract.into_word(),
+        account.into_word(),
+        keccak256(signing_key),
+        B256::from(*sealing_key),
+        B256::from(U256::from(revision)),
     ];
     keccak256(words.concat())
 }

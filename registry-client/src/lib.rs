@@ -62,14 +62,18 @@ mod transport;
 mod verified;
 
 pub use account::{VerifiedAccount, verify_account};
-pub use claim::{proof_of_possession_digest, record_hash};
+pub use claim::{
+    operator_keys_digest, proof_of_possession_digest, record_hash, revocation_digest,
+    rotation_digest,
+};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
 pub use number::{NumberError, number_hash};
 pub use proof::{ProofError, TriePath};
 pub use record::{
-    OperatorKeys, Record, RecordError, Status, operator_from_slots, record_from_slots,
+    OperatorKeys, PreviousOperatorKeys, Record, RecordError, Status, Successor,
+    operator_from_slots, previous_operator_from_slots, record_at, record_from_slots,
 };
 pub use registry::{Answer, LookUpError, Registry, RegistryConfig};
 pub use slots::{SlotsError, verify_slots};

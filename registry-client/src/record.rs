@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256};
 
-use crate::layout::RECORD_SLOTS;
+use crate::layout::{NUMBER_SLOTS, RECORD_SLOTS};
 
 /// One subscriber's entry in the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +12,28 @@ pub struct Record {
     pub key: [u8; 33],
     /// Whether the operator has approved it.
     pub status: Status,
-    /// Counts the approved records of this number from 1; 0 while pending.
+    /// Counts the records of this number from 1, a revocation among them; 0 while pending.
     pub revision: u32,
-    /// When it came into force (a claim: when it was made); Unix time in seconds.
+    /// When it came into force (a claim: when it was made; a revocation: when it took effect); Unix time in
+    /// seconds.
     pub valid_since: u64,
     /// The wallet that claimed the number and may speak for the record.
+    pub holder: Address,
+    /// What the operator alone has approved to take this record's place, and is not in force yet.
+    pub successor: Option<Successor>,
+}
+
+/// A record that the operator has approved for a number that has one, or had: it waits, for everybody to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Successor {
+    /// The identity key on secp256k1, SEC 1 compressed.
+    pub key: [u8; 33],
+    /// Its revision, once it is in force.
+    pub revision: u32,
+    /// When it comes into force; Unix time in seconds.
+    pub valid_since: u64,
+    /// The wallet that claimed the number.
     pub holder: Address,
 }
 
@@ -36,6 +53,8 @@ pub enum Status {
     Pending,
     /// The operator vouches for it.
     Approved,
+    /// Its holder or the operator took it out of force.
+    Revoked,
 }
 
 /// Reads an entry from the words of its [slots](crate::layout::client_slots); `None` where there is none.
@@ -60,6 +79,7 @@ pub fn record_from_slots(words: [B256; RECORD_SLOTS]) -> Result<Option<Record>, 
     let status = match packed.status {
         1 => Status::Pending,
         2 => Status::Approved,
+        3 => Status::Revoked,
         got => return Err(RecordError::Status { got }),
     };
     Ok(Some(Record {
@@ -68,6 +88,48 @@ pub fn record_from_slots(words: [B256; RECORD_SLOTS]) -> Result<Option<Record>, 
         revision: packed.revision,
         valid_since: packed.valid_since,
         holder: packed.account,
+        successor: None,
+    }))
+}
+
+/// Reads the record that stands at `time` (Unix time in seconds) from the words of
+/// [a number's slots](crate::layout::number_slots); `None` where there is none.
+///
+/// A successor whose time has come stands in the record's place, whether or not a transaction has moved it there.
+///
+/// # Errors
+///
+/// [`RecordError`] when the registry's code could not have written these words.
+pub fn record_at(
+    time: u64,
+    [x, packed, next_x, next_packed]: [B256; NUMBER_SLOTS],
+) -> Result<Option<Record>, RecordError> {
+    let record = record_from_slots([x, packed])?;
+    let Some(successor) = record_from_slots([next_x, next_packed])? else {
+        return Ok(record);
+    };
+    let record = record.ok_or(RecordError::Successor)?;
+    if successor.status != Status::Approved || successor.revision <= record.revision {
+        return Err(RecordError::Successor);
+    }
+    if successor.valid_since <= time {
+        return Ok(Some(successor));
+    }
+    let Record {
+        key,
+        revision,
+        valid_since,
+        holder,
+        ..
+    } = successor;
+    Ok(Some(Record {
+        successor: Some(Successor {
+            key,
+            revision,
+            valid_since,
+            holder,
+        }),
+        ..record
     }))
 }
 
@@ -107,6 +169,35 @@ pub fn operator_from_slots(words: [B256; 3]) -> Result<OperatorKeys, RecordError
     })
 }
 
+/// The operator's keys before the present ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PreviousOperatorKeys {
+    /// The keys.
+    pub keys: OperatorKeys,
+    /// Until when they are good beside the present ones; Unix time in seconds.
+    pub valid_until: u64,
+}
+
+/// Reads the operator's previous keys from the words of
+/// [their slots](crate::layout::previous_operator_slots); `None` where the operator never changed its keys.
+///
+/// # Errors
+///
+/// [`RecordError`] when the registry's code could not have written these words.
+pub fn previous_operator_from_slots(
+    [x, packed, sealing_key, until]: [B256; 4],
+) -> Result<Option<PreviousOperatorKeys>, RecordError> {
+    if until.is_zero() {
+        return Ok(None);
+    }
+    let [.., a, b, c, d, e, f] = until.0;
+    Ok(Some(PreviousOperatorKeys {
+        keys: operator_from_slots([x, packed, sealing_key])?,
+        valid_until: u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+    }))
+}
+
 /// Why words of storage are no entry of the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -123,6 +214,9 @@ pub enum RecordError {
         /// The octet that was found.
         got: u8,
     },
+    /// A successor that nothing comes before, or that the operator has not approved.
+    #[error("a record waits to take the place of one that it does not come after")]
+    Successor,
 }
 
 /// The second word of an entry, taken apart.
@@ -187,6 +281,50 @@ mod tests {
 
     const X: B256 = b256!("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
 
+    /// The words of an entry with this status, revision and valid since.
+    fn words(status: u8, revision: u32, valid_since: u64) -> [B256; 2] {
+        let mut packed = B256::repeat_byte(0x11);
+        packed[0] = status;
+        packed[1] = 3;
+        packed[2..6].copy_from_slice(&revision.to_be_bytes());
+        packed[6..12].copy_from_slice(&valid_since.to_be_bytes()[2..]);
+        [X, packed]
+    }
+
+    fn at(time: u64, record: [B256; 2], next: [B256; 2]) -> Result<Option<Record>, RecordError> {
+        record_at(time, [record[0], record[1], next[0], next[1]])
+    }
+
+    #[test]
+    fn a_successor_takes_the_records_place_at_its_second() {
+        for status in [2, 3] {
+            let at = |time| at(time, words(status, 4, 100), words(2, 5, 1_000));
+            let before = at(999).unwrap().unwrap();
+            assert_eq!((before.revision, before.valid_since), (4, 100));
+            let waiting = before.successor.unwrap();
+            assert_eq!((waiting.revision, waiting.valid_since), (5, 1_000));
+            let successor = record_from_slots(words(2, 5, 1_000)).unwrap();
+            assert_eq!(at(1_000).unwrap(), successor);
+        }
+    }
+
+    #[test]
+    fn a_successor_comes_after_a_record_or_is_none() {
+        let refused = Err(RecordError::Successor);
+        assert_eq!(at(0, [B256::ZERO; 2], words(2, 1, 0)), refused);
+        for (status, revision) in [(2, 4), (2, 3), (1, 5), (3, 5)] {
+            assert_eq!(at(0, words(2, 4, 0), words(status, revision, 0)), refused);
+        }
+        assert_eq!(at(0, [B256::ZERO; 2], [B256::ZERO; 2]), Ok(None));
+    }
+
+    #[test]
+    fn a_revoked_record_is_never_in_force() {
+        let revoked = record_from_slots(words(3, 2, 100)).unwrap().unwrap();
+        assert_eq!(revoked.status, Status::Revoked);
+        assert!(!revoked.is_in_force(99) && !revoked.is_in_force(100_000));
+    }
+
     #[test]
     fn the_packed_word_is_read_as_the_layout_says() {
         let packed = b256!("02030000000700006789abcd1111111111111111111111111111111111111111");
@@ -228,7 +366,7 @@ mod tests {
             record_from_slots([X, B256::ZERO]),
             Err(RecordError::Status { got: 0 })
         );
-        for status in [0, 3, 255] {
+        for status in [0, 4, 255] {
             let refused = Err(RecordError::Status { got: status });
             assert_eq!(record_from_slots([X, word(status, 2)]), refused);
         }

@@ -7,7 +7,10 @@ use crate::header::{HeaderError, VerifiedHeader, verify_header};
 use crate::layout;
 use crate::number::{NumberError, number_hash};
 use crate::proof::ProofError;
-use crate::record::{OperatorKeys, Record, RecordError, operator_from_slots, record_from_slots};
+use crate::record::{
+    OperatorKeys, PreviousOperatorKeys, Record, RecordError, operator_from_slots,
+    previous_operator_from_slots, record_at, record_from_slots,
+};
 use crate::slots::{SlotsError, verify_slots};
 use crate::transport::{Transport, TransportError};
 use crate::verified::Verified;
@@ -72,14 +75,18 @@ impl<T: Transport> Registry<T> {
         self.trusted_block
     }
 
-    /// The approved record of a number (E.164, as `+8613800000001`), or the proof that there is none.
+    /// The record of a number (E.164, as `+8613800000001`) as it stands when the trusted block was made, or the
+    /// proof that there is none. It is in force or revoked, and names the successor that waits, if one does.
     ///
     /// # Errors
     ///
     /// [`LookUpError`] says what failed. An error is not an absence: it means that nothing is known.
     pub fn look_up(&mut self, number: &str) -> Result<Verified<Answer>, LookUpError> {
         let number_hash = number_hash(number)?;
-        self.entry(number_hash, layout::client_slots(number_hash))
+        let (words, header) = self.words(layout::number_slots(number_hash))?;
+        let record = record_at(header.timestamp(), words)?;
+        let answer = record.map_or(Answer::Absent, Answer::Record);
+        Ok(Verified::about(number_hash, answer, header))
     }
 
     /// What `sender` claims for a number and the operator has not approved, or the proof that it claims nothing.
@@ -93,7 +100,9 @@ impl<T: Transport> Registry<T> {
         sender: Address,
     ) -> Result<Verified<Answer>, LookUpError> {
         let number_hash = number_hash(number)?;
-        self.entry(number_hash, layout::pending_slots(number_hash, sender))
+        let (words, header) = self.words(layout::pending_slots(number_hash, sender))?;
+        let answer = record_from_slots(words)?.map_or(Answer::Absent, Answer::Record);
+        Ok(Verified::about(number_hash, answer, header))
     }
 
     /// The operator's keys.
@@ -106,14 +115,16 @@ impl<T: Transport> Registry<T> {
         Ok(Verified::new(operator_from_slots(words)?, header))
     }
 
-    fn entry(
+    /// The operator's keys before the present ones; `None` where it never changed them.
+    ///
+    /// # Errors
+    ///
+    /// [`LookUpError`] says what failed.
+    pub fn previous_operator_keys(
         &mut self,
-        number_hash: B256,
-        slots: [B256; layout::RECORD_SLOTS],
-    ) -> Result<Verified<Answer>, LookUpError> {
-        let (words, header) = self.words(slots)?;
-        let answer = record_from_slots(words)?.map_or(Answer::Absent, Answer::Record);
-        Ok(Verified::about(number_hash, answer, header))
+    ) -> Result<Verified<Option<PreviousOperatorKeys>>, LookUpError> {
+        let (words, header) = self.words(layout::previous_operator_slots())?;
+        Ok(Verified::new(previous_operator_from_slots(words)?, header))
     }
 
     /// The words in slots of our contract, proven from the trusted block down.

@@ -34,7 +34,7 @@ fn slot_refused(state: &State, number: &str, node: Node, index: usize) -> ProofE
         Err(LookUpError::Slots(SlotsError::Proof { slot, source })) => {
             assert_eq!(
                 slot,
-                layout::client_slots(number_hash(number).unwrap())[index]
+                layout::number_slots(number_hash(number).unwrap())[index]
             );
             *source
         }
@@ -255,7 +255,7 @@ fn nobody_absent_is_present_and_nobody_present_absent() {
     // An empty trie, which nobody has any record in, is not our trie.
     for nothing in [Vec::new(), vec![vec![0x80]], vec![Vec::new()]] {
         let mut liar = present.clone();
-        liar.proof.slots = vec![nothing.clone(); 2];
+        liar.proof.slots = vec![nothing.clone(); 4];
         slot_refused(&state, &number(7), liar, 0);
         let mut liar = present.clone();
         liar.proof.account = nothing;
@@ -267,13 +267,13 @@ fn nobody_absent_is_present_and_nobody_present_absent() {
 fn as_many_proofs_are_taken_as_slots_were_asked_for() {
     let state = State::new();
     let honest = state.node(&number(7));
-    for got in [0, 1, 3, 100] {
+    for got in [0, 1, 3, 5, 100] {
         let mut liar = honest.clone();
         liar.proof.slots.resize(got, honest.proof.slots[0].clone());
         let refusal = look_up(&state, &number(7), liar).unwrap_err();
         assert_eq!(
             refusal,
-            LookUpError::Slots(SlotsError::Count { asked: 2, got })
+            LookUpError::Slots(SlotsError::Count { asked: 4, got })
         );
     }
 }

@@ -62,12 +62,48 @@ pub enum RegistryError {
         /// The hash of what is pending.
         pending: B256,
     },
-    /// The number has an approved record.
-    #[error("number {number_hash} is approved already")]
-    AlreadyApproved {
+    /// The number has no record that is in force.
+    #[error("number {number_hash} has no record in force")]
+    NotInForce {
         /// The number's hash.
         number_hash: B256,
     },
+    /// The caller is not the record's holder.
+    #[error("{caller} is not the record's holder")]
+    NotHolder {
+        /// Who called.
+        caller: Address,
+    },
+    /// The caller is neither the record's holder nor the operator.
+    #[error("{caller} is neither the record's holder nor the operator")]
+    NotHolderNorOperator {
+        /// Who called.
+        caller: Address,
+    },
+    /// The present key has not signed this change.
+    #[error("the record's present key has not signed this")]
+    BadHolderSignature,
+    /// The record has the new key already.
+    #[error("number {number_hash} has this key already")]
+    SameKey {
+        /// The number's hash.
+        number_hash: B256,
+    },
+    /// No successor waits.
+    #[error("no successor waits for number {number_hash}")]
+    NoSuccessor {
+        /// The number's hash.
+        number_hash: B256,
+    },
+    /// The operator's old keys were to go on for too long.
+    #[error("old keys may go on for thirty days beside new ones, not for {asked} seconds")]
+    OverlapTooLong {
+        /// Seconds asked for.
+        asked: U256,
+    },
+    /// The operator's new account has not signed its keys.
+    #[error("the operator's new account has not signed these keys")]
+    BadOperatorSignature,
     /// The contract ended in a way that its interface does not have.
     #[error("the registry answered unexpectedly: {0:?}")]
     Unexpected(Outcome),
@@ -102,8 +138,19 @@ pub(super) fn refusal(outcome: Outcome) -> RegistryError {
             expected: e.expected,
             pending: e.pending,
         },
-        Errors::AlreadyApproved(e) => RegistryError::AlreadyApproved {
+        Errors::NotInForce(e) => RegistryError::NotInForce {
             number_hash: e.numberHash,
         },
+        Errors::NotHolder(e) => RegistryError::NotHolder { caller: e.caller },
+        Errors::NotHolderNorOperator(e) => RegistryError::NotHolderNorOperator { caller: e.caller },
+        Errors::BadHolderSignature(_) => RegistryError::BadHolderSignature,
+        Errors::SameKey(e) => RegistryError::SameKey {
+            number_hash: e.numberHash,
+        },
+        Errors::NoSuccessor(e) => RegistryError::NoSuccessor {
+            number_hash: e.numberHash,
+        },
+        Errors::OverlapTooLong(e) => RegistryError::OverlapTooLong { asked: e.asked },
+        Errors::BadOperatorSignature(_) => RegistryError::BadOperatorSignature,
     }
 }

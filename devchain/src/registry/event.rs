@@ -45,8 +45,37 @@ pub enum RegistryEvent {
         key: [u8; 33],
         /// The record's revision.
         revision: u32,
+        /// When it comes into force; Unix time in seconds.
+        valid_since: u64,
         /// What was approved.
         record_hash: B256,
+    },
+    /// A record's holder put another key in its place.
+    ClientRotated {
+        /// The number's hash.
+        number_hash: B256,
+        /// The record's holder.
+        holder: Address,
+        /// The new identity key, SEC 1 compressed.
+        key: [u8; 33],
+        /// The record's new revision.
+        revision: u32,
+    },
+    /// A record went out of force.
+    ClientRevoked {
+        /// The number's hash.
+        number_hash: B256,
+        /// Its holder or the operator.
+        by: Address,
+        /// The revocation's revision.
+        revision: u32,
+    },
+    /// A successor will not come into force.
+    SuccessorDropped {
+        /// The number's hash.
+        number_hash: B256,
+        /// The record's holder or the operator.
+        by: Address,
     },
 }
 
@@ -80,7 +109,23 @@ impl From<contract::RegistryEvents> for RegistryEvent {
                 holder: event.holder,
                 key: key(event.keyPrefix, event.keyX),
                 revision: event.revision,
+                valid_since: event.validSince.to(),
                 record_hash: event.recordHash,
+            },
+            Events::ClientRotated(event) => Self::ClientRotated {
+                number_hash: event.numberHash,
+                holder: event.holder,
+                key: key(event.keyPrefix, event.keyX),
+                revision: event.revision,
+            },
+            Events::ClientRevoked(event) => Self::ClientRevoked {
+                number_hash: event.numberHash,
+                by: event.by,
+                revision: event.revision,
+            },
+            Events::SuccessorDropped(event) => Self::SuccessorDropped {
+                number_hash: event.numberHash,
+                by: event.by,
             },
         }
     }

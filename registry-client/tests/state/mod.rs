@@ -90,7 +90,7 @@ impl State {
 
     /// A node that says this state is that of its only block.
     pub(crate) fn node(&self, number: &str) -> Node {
-        let slots = layout::client_slots(number_hash(number).unwrap());
+        let slots = layout::number_slots(number_hash(number).unwrap());
         Node {
             header: self.header.clone(),
             proof: RawProof {
