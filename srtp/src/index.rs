@@ -220,6 +220,8 @@ fn closest<const SEQ_BITS: u32, const ROC_BITS: u32>(newest: u64, seq: u64) -> O
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn after(newest: PacketIndex, seq: u16) -> Option<PacketIndex> {
@@ -250,6 +252,35 @@ mod tests {
                         let beyond = candidates.next_back().map(|index| index.abs_diff(newest));
                         assert_eq!(beyond, nearest, "{newest} {seq}");
                     }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn at_full_width_no_index_of_a_number_is_closer_than_the_estimate(
+            newest in prop_oneof![
+                0..1u64 << 48,
+                0..1u64 << 17,
+                (1u64 << 48) - (1 << 17)..1u64 << 48,
+            ],
+            seq in any::<u16>(),
+        ) {
+            let newest = PacketIndex::new(newest).unwrap();
+            let rocs = [newest.roc().checked_sub(1), Some(newest.roc()), newest.roc().checked_add(1)];
+            let there = rocs.into_iter().flatten().map(|roc| PacketIndex::from_parts(roc, seq));
+            let distance = |index: PacketIndex| index.get().abs_diff(newest.get());
+            let nearest = there.map(distance).min().unwrap();
+            match after(newest, seq) {
+                Some(index) => {
+                    prop_assert_eq!(index.seq(), seq);
+                    prop_assert_eq!(distance(index), nearest);
+                }
+                // The one that is closer still would be beyond the last ROC.
+                None => {
+                    prop_assert_eq!(newest.roc(), u32::MAX);
+                    prop_assert!((1u64 << 48 | u64::from(seq)) - newest.get() < nearest);
                 }
             }
         }

@@ -105,6 +105,33 @@ fn a_receiver_that_missed_the_first_wrap_needs_only_the_roc() {
 }
 
 #[test]
+fn a_jump_with_a_set_roc_is_followed_and_what_came_before_stays_received() {
+    let (mut sender, mut receiver) = pair(policy(PROFILE));
+    let before = sent(&mut sender, [65_000, 65_001]);
+    for packet in &before {
+        unprotect_rtp(&mut receiver, packet).unwrap();
+    }
+    // Far in ROC and in sequence number at once, told to both ends.
+    sender.set_roc(SSRC, 9).unwrap();
+    receiver.set_roc(SSRC, 9).unwrap();
+    let jump = sent(&mut sender, [1_000, 1_001, 999]);
+    for packet in &jump {
+        unprotect_rtp(&mut receiver, packet).unwrap();
+    }
+    assert_eq!(receiver.roc(SSRC), Some(9));
+    let newest = receiver.newest_index(SSRC).unwrap();
+    assert_eq!((newest.roc(), newest.seq()), (9, 1_001));
+    for packet in before.iter().chain(&jump) {
+        assert!(unprotect_rtp(&mut receiver, packet).is_err());
+    }
+    // From there on as ever.
+    for packet in sent(&mut sender, [30_000, 60_000, 1]) {
+        unprotect_rtp(&mut receiver, &packet).unwrap();
+    }
+    assert_eq!(receiver.roc(SSRC), Some(10));
+}
+
+#[test]
 fn a_set_roc_waits_for_a_packet_that_authenticates() {
     let (mut sender, mut receiver) = pair(policy(PROFILE));
     unprotect_rtp(&mut receiver, &sent(&mut sender, [9])[0]).unwrap();
