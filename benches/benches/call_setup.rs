@@ -14,6 +14,7 @@ mod phones;
 
 use core::time::Duration;
 
+use callseal_benches::report::CallSetUp;
 use callseal_endpoint::Answering;
 use callseal_testkit::{Conditions, Link, Pair};
 use phones::{A, ALICE, B, BOB, MANY, MS, Phone, World};
@@ -24,6 +25,13 @@ const PUBLISHED: Duration = Duration::from_millis(1_218);
 const NODE_LATENCY: Duration = Duration::from_millis(100);
 
 fn main() {
+    let as_json = std::env::args().any(|argument| argument == "--json");
+    if as_json {
+        for call in all() {
+            println!("{}", serde_json::to_string(&call).expect("figures"));
+        }
+        return;
+    }
     println!(
         "Call set-up in virtual time, node latency {} ms; published: {} ms\n",
         NODE_LATENCY.as_millis(),
@@ -33,52 +41,47 @@ fn main() {
         "| round trip | loss | callee has keys | caller has keys | caller, callee's number not known before | datagrams, octets |"
     );
     println!("|---|---|---|---|---|---|");
-    for loss in [0.0, 0.05] {
-        for round_trip in [50, 100, 200] {
-            let row = measure(round_trip * MS, loss);
-            println!(
-                "| {round_trip} ms | {:.0} % | {} ms | {} ms | {} ms | {}, {} |",
-                loss * 100.0,
-                row.callee.as_millis(),
-                row.caller.as_millis(),
-                row.caller_serial.as_millis(),
-                row.datagrams,
-                row.octets,
-            );
-        }
+    for call in all() {
+        println!(
+            "| {} ms | {:.0} % | {} ms | {} ms | {} ms | {}, {} |",
+            call.round_trip_ms,
+            call.loss * 100.0,
+            call.callee_ms,
+            call.caller_ms,
+            call.caller_serial_ms,
+            call.datagrams,
+            call.octets,
+        );
     }
 }
 
-struct Row {
-    callee: Duration,
-    caller: Duration,
-    /// With the caller's look-up begun only after M2, as if it had not known
-    /// whom it calls.
-    caller_serial: Duration,
-    datagrams: u64,
-    octets: u64,
+fn all() -> impl Iterator<Item = CallSetUp> {
+    let losses = [0.0, 0.05].into_iter();
+    losses.flat_map(|loss| [50, 100, 200].map(|round_trip| measure(round_trip * MS, loss)))
 }
 
 /// The median over seeds; without loss all are equal.
-fn measure(round_trip: Duration, loss: f64) -> Row {
+fn measure(round_trip: Duration, loss: f64) -> CallSetUp {
     let seeds = if loss > 0.0 { 101 } else { 1 };
-    let mut rows: Vec<Row> = (0..seeds)
+    let mut rows: Vec<CallSetUp> = (0..seeds)
         .map(|seed| call(round_trip, loss, seed))
         .collect();
-    rows.sort_by_key(|row| row.caller);
+    rows.sort_by_key(|row| row.caller_ms);
     rows.swap_remove(rows.len() / 2)
 }
 
-fn call(round_trip: Duration, loss: f64, seed: u64) -> Row {
+fn call(round_trip: Duration, loss: f64, seed: u64) -> CallSetUp {
     let (callee, caller, pair) = run(round_trip, loss, seed, NODE_LATENCY);
     // A look-up that begins with M2 ends a round trip later than one that
     // begins with M1.
     let (_, caller_serial, _) = run(round_trip, loss, seed, NODE_LATENCY + round_trip);
     let tally = pair.link.tally();
-    Row {
-        callee,
-        caller,
-        caller_serial,
+    CallSetUp {
+        round_trip_ms: round_trip.as_millis(),
+        loss,
+        callee_ms: callee.as_millis(),
+        caller_ms: caller.as_millis(),
+        caller_serial_ms: caller_serial.as_millis(),
         datagrams: tally.sent,
         octets: tally.sent_len,
     }

@@ -1,9 +1,8 @@
 //! Group `crypto`: the bulk operations, `operation/profile/payload/backend/batch`.
 //!
 //! Each packet of a batch has a header of 12 octets and keys of its own. Beside
-//! the backends stand what they are measured by: `bare-sha1`, the blocks of one
-//! packet's HMAC one after another and nothing else, by RustCrypto's SHA-1; and
-//! with the feature `ipsec-mb` that library's job API.
+//! the backends stands what they are measured by: `bare-sha1`, the blocks of one
+//! packet's HMAC one after another and nothing else, by RustCrypto's SHA-1.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
@@ -46,8 +45,6 @@ fn crypto(c: &mut Criterion) {
                     gcm(&mut group, backend, key_len, payload_len, batch);
                 }
             }
-            #[cfg(feature = "ipsec-mb")]
-            ipsec_mb::run(&mut group, payload_len, batch);
         }
     }
     group.finish();
@@ -152,63 +149,6 @@ fn with_jobs<J>(mut jobs: impl ExactSizeIterator<Item = J>, run: impl FnOnce(&mu
         }
     } else {
         run(black_box(&mut jobs.collect::<Vec<_>>()));
-    }
-}
-
-#[cfg(feature = "ipsec-mb")]
-mod ipsec_mb {
-    use super::*;
-    use std::ffi::c_int;
-
-    #[repr(C)]
-    struct Peer {
-        _opaque: [u8; 0],
-    }
-
-    #[link(name = "callseal_peer_ipsec_mb", kind = "static")]
-    #[link(name = "IPSec_MB")]
-    unsafe extern "C" {
-        fn peer_new() -> *mut Peer;
-        fn peer_cm_hmac(
-            peer: *mut Peer,
-            packets: *mut u8,
-            stride: usize,
-            payload_len: usize,
-            batch: c_int,
-        ) -> c_int;
-        fn peer_gcm(
-            peer: *mut Peer,
-            packets: *mut u8,
-            stride: usize,
-            payload_len: usize,
-            batch: c_int,
-        );
-    }
-
-    pub(super) fn run(group: &mut BenchmarkGroup<'_, WallTime>, payload_len: usize, batch: usize) {
-        let stride = HEADER_LEN + payload_len + TRAILER_LEN;
-        let mut packets = vec![0; stride * batch];
-        let count = batch as c_int;
-        // SAFETY: the function takes nothing; what it allocates is kept.
-        let peer = unsafe { peer_new() };
-        let name = format!("cm128-sha1-80/{payload_len}/ipsec-mb/{batch}");
-        group.bench_function(BenchmarkId::new("seal", name), |bencher| {
-            bencher.iter(|| {
-                let packets = black_box(&mut packets).as_mut_ptr();
-                // SAFETY: `packets` has `batch` times `stride` octets, and a
-                // batch is at most 64.
-                let done = unsafe { peer_cm_hmac(peer, packets, stride, payload_len, count) };
-                assert_eq!(done, count);
-            });
-        });
-        let name = format!("gcm128/{payload_len}/ipsec-mb/{batch}");
-        group.bench_function(BenchmarkId::new("seal", name), |bencher| {
-            bencher.iter(|| {
-                let packets = black_box(&mut packets).as_mut_ptr();
-                // SAFETY: as above.
-                unsafe { peer_gcm(peer, packets, stride, payload_len, count) };
-            });
-        });
     }
 }
 

@@ -1,130 +1,91 @@
-//! Group `srtp`: one packet, one stream, `operation/profile/payload/backend/batch`.
+//! Group `srtp`: packets through the whole walk,
+//! `operation/profile/payload/backend/batch`; a batch of 0 is a single call.
 //!
 //! Every packet has a sequence number of its own, so that nothing measured is
-//! a replay; a refused packet would stop the run.
+//! a replay; making the packets and checking each result is off the clock. Who
+//! is compared here one after another takes turns in `bench-report`, whose
+//! ratios are the ones to trust.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use callseal_srtp::{Backend, MasterKey, Policy, Profile, Receiver, Sender};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-
-/// Octets of payload: a comfort noise packet, 20 ms of G.711, 60 ms of it, video.
-const PAYLOADS: [usize; 4] = [20, 160, 480, 1_200];
-
-const HEADER_LEN: usize = 12;
-
-/// Packets protected ahead, to be unprotected on the clock; few enough to stay
-/// in the second-level cache.
-const AHEAD: usize = 128;
+use callseal_benches::{Duel, Load, Operation, PASS, PAYLOAD_LENS, PROFILES, contenders};
+use callseal_srtp::Profile;
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 
 fn packets(c: &mut Criterion) {
-    let mut group = c.benchmark_group("srtp");
-    group.warm_up_time(Duration::from_millis(500));
-    group.measurement_time(Duration::from_secs(2));
-    for backend in Backend::available() {
-        for &profile in Profile::ALL {
-            for payload_len in PAYLOADS {
-                let name = format!("{profile}/{payload_len}/{}/1", backend.name());
-                group.throughput(Throughput::ElementsAndBytes {
-                    elements: 1,
-                    bytes: payload_len as u64,
-                });
-                group.bench_function(BenchmarkId::new("protect", &name), |bencher| {
-                    let mut sender = sender(profile, backend);
-                    let mut packet = Packet::new(payload_len);
-                    bencher.iter(|| packet.protect(&mut sender));
-                });
-                group.bench_function(BenchmarkId::new("unprotect", &name), |bencher| {
-                    let mut sender = sender(profile, backend);
-                    let mut receiver = receiver(profile, backend);
-                    let mut packet = Packet::new(payload_len);
-                    bencher.iter_custom(|iterations| {
-                        let mut elapsed = Duration::ZERO;
-                        let mut left = iterations as usize;
-                        while left > 0 {
-                            let count = left.min(AHEAD);
-                            let mut ahead: Vec<_> = (0..count)
-                                .map(|_| {
-                                    packet.protect(&mut sender);
-                                    packet.buf.clone()
-                                })
-                                .collect();
-                            let begin = Instant::now();
-                            for buf in &mut ahead {
-                                let len = buf.len();
-                                let opened = receiver.unprotect_rtp(black_box(buf), len);
-                                black_box(opened.expect("a fresh packet is accepted"));
-                            }
-                            elapsed += begin.elapsed();
-                            left -= count;
-                        }
-                        elapsed
-                    });
-                });
+    let mut group = quick(c, "srtp");
+    for operation in Operation::RTP {
+        for profile in PROFILES {
+            for payload_len in PAYLOAD_LENS {
+                everybody(&mut group, Load::new(operation, profile, payload_len));
             }
         }
     }
-    group.finish();
-}
-
-/// What it takes before the first packet: two sets of session keys and tables.
-fn sessions(c: &mut Criterion) {
-    let mut group = c.benchmark_group("srtp-session");
-    for backend in Backend::available() {
-        for &profile in Profile::ALL {
-            let name = format!("{profile}/{}", backend.name());
-            group.bench_function(BenchmarkId::new("sender", name), |bencher| {
-                bencher.iter(|| sender(black_box(profile), backend));
-            });
+    for operation in Operation::RTCP {
+        for profile in [Profile::AesCm128HmacSha1_80, Profile::AeadAes128Gcm] {
+            everybody(&mut group, Load::new(operation, profile, 24));
         }
     }
     group.finish();
 }
 
-/// One stream's packets, one after another in one buffer.
-struct Packet {
-    buf: Vec<u8>,
-    len: usize,
-    seq: u16,
-}
-
-impl Packet {
-    fn new(payload_len: usize) -> Self {
-        let len = HEADER_LEN + payload_len;
-        let mut buf: Vec<u8> = (0..len).map(|n| n as u8).collect();
-        buf[0] = 0x80;
-        Self { buf, len, seq: 0 }
+/// Streams of one session that take turns.
+fn streams(c: &mut Criterion) {
+    let mut group = quick(c, "streams");
+    for streams in [1, 100, 1_000, 10_000, 100_000] {
+        let load = Load::new(Operation::Protect, Profile::AesCm128HmacSha1_80, 160);
+        everybody(&mut group, load.with_streams(streams));
     }
+    group.finish();
+}
 
-    /// Protects the next packet; its payload is whatever the last one left.
-    fn protect(&mut self, sender: &mut Sender) {
-        self.seq = self.seq.wrapping_add(1);
-        self.buf.resize(self.len + sender.max_trailer_len(), 0);
-        self.buf[2..4].copy_from_slice(&self.seq.to_be_bytes());
-        let len = sender.protect_rtp(black_box(&mut self.buf), self.len);
-        self.buf.truncate(len.expect("a fresh number is accepted"));
+fn everybody(group: &mut BenchmarkGroup<'_, WallTime>, load: Load) {
+    let Load {
+        operation,
+        profile,
+        payload_len,
+        streams,
+        ..
+    } = load;
+    for contender in contenders(load) {
+        let (name, batch) = (contender.name(), contender.batch());
+        let crowd = match streams {
+            1 => String::new(),
+            streams => format!("{streams}-streams/"),
+        };
+        let name = format!("{profile}/{payload_len}/{crowd}{name}/{batch}");
+        let given = batch.max(1) as u64;
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: given,
+            bytes: given * payload_len as u64,
+        });
+        let mut duel = Duel::default();
+        let mut contender = Some(contender);
+        group.bench_function(BenchmarkId::new(operation.to_string(), name), |bencher| {
+            if let Some(contender) = contender.take() {
+                duel.add(load, contender);
+            }
+            bencher.iter_custom(|iterations| {
+                let wanted = iterations * given;
+                let passes = wanted.div_ceil(PASS as u64);
+                let elapsed = duel.time_passes(passes);
+                elapsed.mul_f64(wanted as f64 / (passes * PASS as u64) as f64)
+            });
+        });
     }
 }
 
-fn sender(profile: Profile, backend: Backend) -> Sender {
-    let policy = Policy::new(profile).with_backend(backend);
-    Sender::new(policy, key(profile)).expect("the policy is sound")
+fn quick<'a>(c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = c.benchmark_group(name);
+    group.sample_size(20);
+    group.warm_up_time(Duration::from_millis(100));
+    group.measurement_time(Duration::from_millis(300));
+    group
 }
 
-fn receiver(profile: Profile, backend: Backend) -> Receiver {
-    let policy = Policy::new(profile).with_backend(backend);
-    Receiver::new(policy, key(profile)).expect("the policy is sound")
-}
-
-fn key(profile: Profile) -> MasterKey {
-    let (key, salt) = (
-        vec![0x42; profile.key_len()],
-        vec![0x17; profile.salt_len()],
-    );
-    MasterKey::new(profile, &key, &salt).expect("the lengths are the profile's")
-}
-
-criterion_group!(benches, packets, sessions);
+criterion_group!(benches, packets, streams);
 criterion_main!(benches);

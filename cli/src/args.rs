@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{demo, keygen, phone, replay};
+use crate::commands::{bench, demo, keygen, phone, replay};
 
 /// Calls that are private end to end.
 ///
@@ -20,6 +20,7 @@ Examples:
   callseal demo                              a whole call on this machine, nothing else needed
   callseal replay call.pcapng --keys keys.json
   callseal keygen alice.key --number +8613800000001
+  callseal bench                             how fast SRTP is on this machine
   callseal call +8613800000002@192.0.2.2:40000 --help
 
 Exit codes:
@@ -45,4 +46,5 @@ pub(crate) enum Command {
     Listen(phone::ListenArguments),
     Replay(replay::Arguments),
     Keygen(keygen::Arguments),
+    Bench(bench::Arguments),
 }

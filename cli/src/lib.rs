@@ -3,6 +3,7 @@
 //! The other crates are given time, randomness, files and sockets from here.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod capture;
 pub mod clock;
 pub mod commands;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Listen(arguments) => commands::phone::listen(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Keygen(arguments) => commands::keygen::run(arguments),
+        Command::Bench(arguments) => commands::bench::run(arguments),
     };
     match done {
         Ok(code) => code,

@@ -1,5 +1,6 @@
 //! What can be done, a file a command.
 
+pub mod bench;
 pub mod demo;
 pub mod keygen;
 pub mod phone;

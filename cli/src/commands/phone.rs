@@ -227,7 +227,7 @@ pub fn listen(arguments: &ListenArguments) -> Result<ExitCode> {
     .run()
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "not a number of seconds".to_owned())?;
