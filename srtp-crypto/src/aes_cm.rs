@@ -77,7 +77,7 @@ impl fmt::Debug for AesCmKey {
 /// One packet's share of [`Backend::aes_cm`](crate::Backend::aes_cm).
 pub struct AesCmJob<'a> {
     pub(crate) key: &'a AesCmKey,
-    pub(crate) iv: [u8; 14],
+    pub(crate) iv: CmIv,
     pub(crate) data: &'a mut [u8],
 }
 
@@ -90,6 +90,7 @@ impl<'a> AesCmJob<'a> {
     /// # Errors
     ///
     /// [`KeystreamTooLong`] where `data` is longer than [`MAX_KEYSTREAM_LEN`].
+    #[inline]
     pub fn new(
         key: &'a AesCmKey,
         iv: [u8; 14],
@@ -98,6 +99,7 @@ impl<'a> AesCmJob<'a> {
         if data.len() > MAX_KEYSTREAM_LEN {
             return Err(KeystreamTooLong { len: data.len() });
         }
+        let iv = CmIv::new(iv);
         Ok(Self { key, iv, data })
     }
 
@@ -109,7 +111,34 @@ impl<'a> AesCmJob<'a> {
         data: &'a mut [u8; LEN],
     ) -> Self {
         const { assert!(LEN <= MAX_KEYSTREAM_LEN) };
+        let iv = CmIv::new(iv);
         Self { key, iv, data }
+    }
+}
+
+/// RFC 3711's IV with a block counter of zero, as two words of little-endian
+/// octets.
+#[derive(Clone, Copy)]
+pub(crate) struct CmIv {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+impl CmIv {
+    #[inline]
+    pub(crate) fn new(iv: [u8; 14]) -> Self {
+        let [a, b, c, d, e, f, g, h, last @ ..] = iv;
+        let [i, j, k, l, m, n] = last;
+        Self {
+            first: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            last: u64::from_le_bytes([i, j, k, l, m, n, 0, 0]),
+        }
+    }
+
+    /// The first counter block as an integer.
+    pub(crate) fn first_block(self) -> u128 {
+        let [first, last] = [self.first, self.last].map(|word| u128::from(word.swap_bytes()));
+        (first << 64) | last
     }
 }
 

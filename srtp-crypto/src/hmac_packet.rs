@@ -3,6 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 
+use crate::aes_cm::CmIv;
 use crate::backends::message::HmacMessage;
 use crate::{
     AesCmKey, AesF8Key, HMAC_SHA1_LEN, HmacSha1Key, KeystreamTooLong, MAX_KEYSTREAM_LEN, tag,
@@ -35,12 +36,22 @@ pub struct HmacPortions {
 /// One packet of [`Backend::seal_hmac`](crate::Backend::seal_hmac) or
 /// [`Backend::open_hmac`](crate::Backend::open_hmac).
 pub struct HmacPacketJob<'a> {
-    pub(crate) cipher: Cipher<'a>,
-    pub(crate) auth_key: &'a HmacSha1Key,
+    cipher: JobCipher<'a>,
+    auth_key: &'a HmacSha1Key,
     packet: &'a mut [u8],
     portions: HmacPortions,
     suffix: Option<[u8; 4]>,
     authentic: bool,
+}
+
+/// The cipher of a job. Counter mode's IV is kept in words, in which it stays in
+/// registers until then: octets that were put together in memory would have to
+/// settle there before they can be loaded as a block.
+#[derive(Clone, Copy)]
+pub(crate) enum JobCipher<'a> {
+    Null,
+    AesCm(&'a AesCmKey, CmIv),
+    AesF8(&'a AesF8Key, [u8; 16]),
 }
 
 impl<'a> HmacPacketJob<'a> {
@@ -83,6 +94,11 @@ impl<'a> HmacPacketJob<'a> {
         if overlap(encrypted, tag) || overlap(authenticated, tag) {
             return Err(PortionsError::Overlap);
         }
+        let cipher = match cipher {
+            Cipher::Null => JobCipher::Null,
+            Cipher::AesCm(key, iv) => JobCipher::AesCm(key, CmIv::new(iv)),
+            Cipher::AesF8(key, iv) => JobCipher::AesF8(key, iv),
+        };
         Ok(Self {
             cipher,
             auth_key,
@@ -100,12 +116,41 @@ impl<'a> HmacPacketJob<'a> {
         self.authentic
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[inline]
-    pub(crate) fn encrypted(&mut self) -> (&Cipher<'a>, &mut [u8]) {
+    pub(crate) fn auth_key(&self) -> &'a HmacSha1Key {
+        self.auth_key
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn cipher(&self) -> &JobCipher<'a> {
+        &self.cipher
+    }
+
+    #[inline]
+    pub(crate) fn encrypted(&mut self) -> (&JobCipher<'a>, &mut [u8]) {
         (
             &self.cipher,
             &mut self.packet[self.portions.encrypted.clone()],
         )
+    }
+
+    /// The authenticated portion and the encrypted one within it, where it is.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn nested(&mut self) -> Option<(&mut [u8], Range<usize>)> {
+        let HmacPortions {
+            encrypted,
+            authenticated,
+            ..
+        } = &self.portions;
+        let start = encrypted.start.checked_sub(authenticated.start)?;
+        if encrypted.end > authenticated.end {
+            return None;
+        }
+        let encrypted = start..start + encrypted.len();
+        Some((&mut self.packet[authenticated.clone()], encrypted))
     }
 
     #[inline]
@@ -130,14 +175,17 @@ impl<'a> HmacPacketJob<'a> {
 }
 
 impl HmacMessage for HmacPacketJob<'_> {
+    #[inline]
     fn key(&self) -> &HmacSha1Key {
         self.auth_key
     }
 
+    #[inline]
     fn message(&self) -> &[u8] {
         &self.packet[self.portions.authenticated.clone()]
     }
 
+    #[inline]
     fn suffix(&self) -> Option<[u8; 4]> {
         self.suffix
     }

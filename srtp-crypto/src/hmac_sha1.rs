@@ -16,9 +16,19 @@ const BLOCK_LEN: usize = 64;
 /// An HMAC-SHA1 key as the two SHA-1 states its padded halves lead to, so that
 /// a tag costs no block for the key; wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
+#[repr(C, align(64))]
 pub struct HmacSha1Key {
-    pub(crate) inner: [u32; 5],
-    pub(crate) outer: [u32; 5],
+    pub(crate) inner: PaddedState,
+    pub(crate) outer: PaddedState,
+}
+
+/// SHA-1's five words and three of zero, so that vectors can be loaded from
+/// any of the five, and a key is one cache line.
+pub(crate) type PaddedState = [u32; 8];
+
+#[inline]
+pub(crate) fn five_words(&[a, b, c, d, e, ..]: &PaddedState) -> [u32; 5] {
+    [a, b, c, d, e]
 }
 
 impl HmacSha1Key {
@@ -35,12 +45,16 @@ impl HmacSha1Key {
 
         // HMAC(K, text) = H(K ^ opad || H(K ^ ipad || text))
         block.iter_mut().for_each(|octet| *octet ^= 0x36);
-        let inner = soft::sha1_state_after(&block);
+        let inner = padded(soft::sha1_state_after(&block));
         block.iter_mut().for_each(|octet| *octet ^= 0x36 ^ 0x5c);
-        let outer = soft::sha1_state_after(&block);
+        let outer = padded(soft::sha1_state_after(&block));
         block.zeroize();
         Self { inner, outer }
     }
+}
+
+fn padded([a, b, c, d, e]: [u32; 5]) -> PaddedState {
+    [a, b, c, d, e, 0, 0, 0]
 }
 
 impl fmt::Debug for HmacSha1Key {

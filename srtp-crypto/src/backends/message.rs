@@ -22,15 +22,26 @@ pub(crate) trait HmacMessage {
 
 /// What is left of an inner message behind its body, its suffix and its
 /// padding: one block, or two where they do not fit one.
+///
+/// The message's last octets stand before [`BLOCK_LEN`], and what follows them
+/// behind it, so that all copies but those of short messages have one length;
+/// the tail begins in between, at any address.
+#[derive(Clone, Copy)]
 pub(crate) struct Tail {
-    blocks: [Block; 2],
-    two: bool,
+    octets: [u8; TAIL_LEN],
+    start: u8,
+    end: u8,
 }
+
+/// With 52 octets left, a tail needs two blocks and ends 140 octets from the
+/// beginning; none ends later.
+const TAIL_LEN: usize = 144;
 
 impl Tail {
     pub(crate) const EMPTY: Self = Self {
-        blocks: [[0; BLOCK_LEN]; 2],
-        two: false,
+        octets: [0; TAIL_LEN],
+        start: 0,
+        end: 0,
     };
 
     #[inline]
@@ -40,33 +51,51 @@ impl Tail {
         tail
     }
 
-    /// Makes an [`EMPTY`](Self::EMPTY) tail that of `message`.
+    /// Makes an [`EMPTY`](Self::EMPTY) tail that of `message`, where it stands.
     #[inline]
     pub(crate) fn fill(&mut self, message: &impl HmacMessage) {
         let octets = message.message();
-        let rest = octets.as_chunks::<BLOCK_LEN>().1;
-        let flat = self.blocks.as_flattened_mut();
-        let mut end = rest.len();
-        flat[..end].copy_from_slice(rest);
-        let mut len = octets.len();
-        if let Some(suffix) = message.suffix() {
-            flat[end..end + suffix.len()].copy_from_slice(&suffix);
-            end += suffix.len();
-            len += suffix.len();
+        match octets.last_chunk::<BLOCK_LEN>() {
+            Some(last) => self.octets[..BLOCK_LEN].copy_from_slice(last),
+            None => put_before(&mut self.octets[..BLOCK_LEN], octets),
         }
-        flat[end] = 0x80;
-        self.two = end >= LENGTH_AT;
-        let end = if self.two { 2 * BLOCK_LEN } else { BLOCK_LEN };
-        flat[end - 8..end].copy_from_slice(&bit_len(len).to_be_bytes());
+        let mut len = octets.len();
+        let mut after = 0;
+        if let Some(suffix) = message.suffix() {
+            self.octets[BLOCK_LEN..BLOCK_LEN + 4].copy_from_slice(&suffix);
+            after = suffix.len();
+            len += after;
+        }
+        self.octets[BLOCK_LEN + after] = 0x80;
+        let rest = octets.len() % BLOCK_LEN;
+        let blocks = if rest + after >= LENGTH_AT { 2 } else { 1 };
+        let start = BLOCK_LEN - rest;
+        let end = start + blocks * BLOCK_LEN;
+        self.octets[end - 8..end].copy_from_slice(&bit_len(len).to_be_bytes());
+        (self.start, self.end) = (start as u8, end as u8);
     }
 
     #[inline]
     pub(crate) fn blocks(&self) -> &[Block] {
-        if self.two {
-            &self.blocks
-        } else {
-            &self.blocks[..1]
-        }
+        let blocks = &self.octets[usize::from(self.start)..usize::from(self.end)];
+        blocks.as_chunks().0
+    }
+}
+
+/// Copies a message shorter than a block to the end of `block`; pieces of fixed
+/// lengths, which may overlap, are quicker than a call for a few octets.
+#[inline]
+fn put_before(block: &mut [u8], message: &[u8]) {
+    let end = block.len();
+    let start = end - message.len();
+    if let (Some(first), Some(last)) = (message.first_chunk(), message.last_chunk::<32>()) {
+        block[start..start + 32].copy_from_slice(first as &[u8; 32]);
+        block[end - 32..].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (message.first_chunk(), message.last_chunk::<16>()) {
+        block[start..start + 16].copy_from_slice(first as &[u8; 16]);
+        block[end - 16..].copy_from_slice(last);
+    } else {
+        block[start..].copy_from_slice(message);
     }
 }
 

@@ -7,15 +7,15 @@ use aes::cipher::{
     BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
 };
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc, Block};
-use sha1::block_api::compress;
+pub(crate) use sha1::block_api::compress;
 use sha1::{Digest, Sha1};
 
 use super::message::{HmacMessage, Tail, octets, outer_block};
-use crate::aes_cm::{AesCmJob, AesCmKey};
+use crate::aes_cm::{AesCmJob, AesCmKey, CmIv};
 use crate::aes_f8::{AesF8Job, AesF8Key};
 use crate::aes_key::{AesKey, RawKey};
-use crate::hmac_packet::{Cipher, HmacPacketJob};
-use crate::hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Job};
+use crate::hmac_packet::{HmacPacketJob, JobCipher};
+use crate::hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Job, five_words};
 
 /// An expanded key's encryption half, which is all that these modes use.
 pub(crate) enum SoftAes {
@@ -106,20 +106,21 @@ pub(crate) fn open_hmac(jobs: &mut [HmacPacketJob<'_>]) {
 
 /// HMAC(K, text) = H(K ^ opad || H(K ^ ipad || text)).
 pub(crate) fn hmac(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
-    let mut inner = message.key().inner;
+    let mut inner = five_words(&message.key().inner);
     compress(&mut inner, message.body());
     compress(&mut inner, Tail::of(message).blocks());
+    outer_hash(five_words(&message.key().outer), &inner)
+}
 
-    let mut outer = message.key().outer;
-    compress(&mut outer, &[outer_block(&inner)]);
+/// The second half of it, from the key's state on.
+pub(crate) fn outer_hash(mut outer: [u32; 5], inner: &[u32; 5]) -> [u8; HMAC_SHA1_LEN] {
+    compress(&mut outer, &[outer_block(inner)]);
     octets(&outer)
 }
 
 /// RFC 3711 §4.1.1.
-pub(crate) fn cm(key: &AesCmKey, iv: [u8; 14], data: &mut [u8]) {
-    let mut block = [0; AES_BLOCK_LEN];
-    block[..iv.len()].copy_from_slice(&iv);
-    let first = u128::from_be_bytes(block);
+pub(crate) fn cm(key: &AesCmKey, iv: CmIv, data: &mut [u8]) {
+    let first = iv.first_block();
     key.aes.with_soft(|key| key.xor_keystream(first, data));
 }
 
@@ -163,9 +164,9 @@ pub(crate) fn sha1(message: &[u8]) -> [u8; HMAC_SHA1_LEN] {
 
 fn encrypt(job: &mut HmacPacketJob<'_>) {
     match job.encrypted() {
-        (Cipher::Null, _) => {}
-        (Cipher::AesCm(key, iv), data) => cm(key, *iv, data),
-        (Cipher::AesF8(key, iv), data) => f8(key, *iv, data),
+        (JobCipher::Null, _) => {}
+        (JobCipher::AesCm(key, iv), data) => cm(key, *iv, data),
+        (JobCipher::AesF8(key, iv), data) => f8(key, *iv, data),
     }
 }
 

@@ -6,6 +6,7 @@ use core::arch::x86_64::{
 };
 
 use super::round_keys::RoundKeys;
+use crate::aes_cm::CmIv;
 
 /// Adds to `data` the keystream of the counter blocks `base` XOR `counter`,
 /// `base` XOR `counter` + 1 and so on.
@@ -56,18 +57,11 @@ fn xor_keystream_of<const KEYS: usize>(
     }
 }
 
-/// The first counter block of RFC 3711's IV, of which these are the upper 112
-/// bits.
+/// The first counter block of counter mode.
 #[inline]
 #[target_feature(enable = "sse2")]
-pub(super) fn cm_base(&[a, b, c, d, e, f, ref last @ ..]: &[u8; 14]) -> __m128i {
-    // Put together in registers, of parts in which 14 octets are copied: a load
-    // across two stores would wait for both, and for all that came before.
-    let first = u64::from_le_bytes([a, b, c, d, 0, 0, 0, 0]);
-    let second = u64::from_le_bytes([0, 0, 0, 0, e, f, 0, 0]);
-    let last = u64::from_le_bytes(*last);
-    let low = first | second | (last << 48);
-    _mm_set_epi64x((last >> 16) as i64, low as i64)
+pub(super) fn cm_base(iv: CmIv) -> __m128i {
+    _mm_set_epi64x(iv.last as i64, iv.first as i64)
 }
 
 /// The counter blocks of AES-GCM's IV, with a counter of zero.

@@ -43,7 +43,7 @@ fn expand_gcm(key: &RawKey) -> PowersKey {
 fn aes_cm(jobs: &mut [AesCmJob<'_>]) {
     for job in jobs {
         match job.key.aes.rounds() {
-            Some(keys) => aes_ni::xor_keystream(keys, aes_ni::cm_base(&job.iv), 0, job.data),
+            Some(keys) => aes_ni::xor_keystream(keys, aes_ni::cm_base(job.iv), 0, job.data),
             None => soft::aes_cm(slice::from_mut(job)),
         }
     }

@@ -5,19 +5,19 @@ use core::slice;
 use super::gcm_key::PowersKey;
 use super::round_keys::RoundKeys;
 use super::window::{self, WINDOW};
-use super::{aes_ni, gcm_vaes, sha1_ni, sha1_x16, vaes};
+use super::{aes_ni, gcm_vaes, packet_vaes, sha1_x16, vaes};
 use crate::aes_cm::AesCmJob;
 use crate::aes_key::RawKey;
 use crate::backends::message::HmacMessage;
 use crate::backends::{soft, soft_gcm};
 use crate::gcm_packet::GcmPacketJob;
-use crate::hmac_packet::{Cipher, HmacPacketJob};
+use crate::hmac_packet::{HmacPacketJob, JobCipher};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Job};
 
 instruction_set! {
     /// The proof that this machine has AVX-512 with VAES and VPCLMULQDQ.
     Avx512, detected by cpu: [
-        "avx512f", "avx512bw", "avx512vl", "avx512dq", "vaes", "vpclmulqdq",
+        "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vbmi", "vaes", "vpclmulqdq",
         "aes", "pclmulqdq", "sha", "ssse3", "sse4.1"
     ]
 
@@ -45,16 +45,16 @@ fn expand_gcm(key: &RawKey) -> PowersKey {
 fn aes_cm(jobs: &mut [AesCmJob<'_>]) {
     for job in jobs {
         match job.key.aes.rounds() {
-            Some(keys) => vaes::xor_keystream(keys, aes_ni::cm_base(&job.iv), 0, job.data),
+            Some(keys) => vaes::xor_keystream(keys, aes_ni::cm_base(job.iv), 0, job.data),
             None => soft::aes_cm(slice::from_mut(job)),
         }
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,sha,ssse3,sse4.1")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
 fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
     if let [job] = jobs {
-        job.tag = sha1_ni::hmac(job);
+        job.tag = packet_vaes::hmac(job);
         return;
     }
     for jobs in jobs.chunks_mut(WINDOW) {
@@ -62,12 +62,10 @@ fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
     }
 }
 
-#[target_feature(enable = "aes,vaes,avx512f,avx512bw,sha,ssse3,sse4.1")]
+#[target_feature(enable = "aes,vaes,avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
 fn seal_hmac(mut jobs: &mut [HmacPacketJob<'_>]) {
     if let [job] = jobs {
-        encrypt(job);
-        let tag = sha1_ni::hmac(job);
-        job.put_tag(&tag);
+        seal_one(job);
         return;
     }
     while !jobs.is_empty() {
@@ -80,10 +78,10 @@ fn seal_hmac(mut jobs: &mut [HmacPacketJob<'_>]) {
     }
 }
 
-#[target_feature(enable = "aes,vaes,avx512f,avx512bw,sha,ssse3,sse4.1")]
+#[target_feature(enable = "aes,vaes,avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
 fn open_hmac(mut jobs: &mut [HmacPacketJob<'_>]) {
     if let [job] = jobs {
-        let tag = sha1_ni::hmac(job);
+        let tag = packet_vaes::hmac(job);
         if job.judge(&tag) {
             encrypt(job);
         }
@@ -120,9 +118,32 @@ fn open_gcm(jobs: &mut [GcmPacketJob<'_>]) {
     }
 }
 
+#[inline]
+#[target_feature(enable = "aes,vaes,avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
+fn seal_one(job: &mut HmacPacketJob<'_>) {
+    let (key, suffix) = (job.auth_key(), job.suffix());
+    if let JobCipher::AesCm(cipher_key, iv) = *job.cipher()
+        && let Some(keys) = cipher_key.aes.rounds()
+        && let Some((octets, encrypted)) = job.nested()
+    {
+        let sealing = packet_vaes::Sealing {
+            octets,
+            encrypted,
+            suffix,
+            key,
+        };
+        let tag = packet_vaes::seal(keys, iv, sealing);
+        job.put_tag(&tag);
+        return;
+    }
+    encrypt(job);
+    let tag = packet_vaes::hmac(job);
+    job.put_tag(&tag);
+}
+
 /// Hands each job its tag. A window of a few is spared the arrays of a large one.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,sha,ssse3,sse4.1")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
 fn with_tags<M: HmacMessage>(jobs: &mut [M], mut take: impl FnMut(&mut M, &[u8; HMAC_SHA1_LEN])) {
     if jobs.len() <= sha1_x16::LANES {
         let mut tags = [[0; HMAC_SHA1_LEN]; sha1_x16::LANES];
@@ -143,11 +164,11 @@ fn with_tags<M: HmacMessage>(jobs: &mut [M], mut take: impl FnMut(&mut M, &[u8; 
 #[target_feature(enable = "aes,vaes,avx512f,avx512bw")]
 fn encrypt(job: &mut HmacPacketJob<'_>) {
     match job.encrypted() {
-        (Cipher::Null, _) => {}
-        (Cipher::AesCm(key, iv), data) => match key.aes.rounds() {
-            Some(keys) => vaes::xor_keystream(keys, aes_ni::cm_base(iv), 0, data),
+        (JobCipher::Null, _) => {}
+        (JobCipher::AesCm(key, iv), data) => match key.aes.rounds() {
+            Some(keys) => vaes::xor_keystream(keys, aes_ni::cm_base(*iv), 0, data),
             None => soft::cm(key, *iv, data),
         },
-        (Cipher::AesF8(key, iv), data) => soft::f8(key, *iv, data),
+        (JobCipher::AesF8(key, iv), data) => soft::f8(key, *iv, data),
     }
 }

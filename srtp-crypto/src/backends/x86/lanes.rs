@@ -1,22 +1,22 @@
 //! The schedule of messages on SHA-1 lanes: whenever a lane's message ends, the
 //! next one takes its place.
 
-use super::window::{Digests, Tails, longest_first};
+use super::window::{Tails, longest_first};
 use crate::backends::message::{Block, HmacMessage};
+use crate::hmac_sha1::PaddedState;
 
-/// `L` lanes on their way through a window of at most `W` messages.
-#[repr(C, align(64))]
+/// `L` lanes on their way through a window of at most `W` messages. The states
+/// of the hashes are not kept here, but in the vectors of who works on them.
 pub(super) struct Lanes<'a, M, const W: usize, const L: usize> {
-    /// By word and lane, as vectors hold them.
-    states: [[u32; L]; 5],
     /// What is left of the blocks that a lane is at. An idle lane shares those
     /// of another, so that it reads what may be read.
     segments: [&'a [Block]; L],
     /// What follows: the tail, while the lane is in the message itself.
     following: [&'a [Block]; L],
-    /// Whose hash a lane works on; `None` where it is idle.
-    positions: [Option<u8>; L],
-    active: usize,
+    /// Whose hash a lane works on.
+    positions: [u8; L],
+    /// A bit for each lane that is not idle.
+    active: u32,
     messages: &'a [M],
     tails: &'a Tails<W>,
     order: [u8; W],
@@ -29,19 +29,21 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
     #[inline]
     pub(super) fn start(messages: &'a [M], tails: &'a Tails<W>) -> Self {
         let mut lanes = Self {
-            states: [[0; L]; 5],
             segments: [&[]; L],
             following: [&[]; L],
-            positions: [None; L],
+            positions: [0; L],
             active: 0,
             messages,
             tails,
-            order: longest_first(messages),
+            order: if messages.len() <= L {
+                core::array::from_fn(|n| n as u8)
+            } else {
+                longest_first(messages)
+            },
             next: 0,
         };
         for lane in 0..L.min(messages.len()) {
             lanes.take_next(lane);
-            lanes.active += 1;
         }
         lanes.share_with_idle();
         lanes
@@ -57,8 +59,9 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
         self.segments.iter().map(|segment| segment.len()).min()
     }
 
+    /// A bit for each lane that is not idle.
     #[inline]
-    pub(super) fn active(&self) -> usize {
+    pub(super) fn active(&self) -> u32 {
         self.active
     }
 
@@ -68,91 +71,90 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
         self.next == self.messages.len()
     }
 
-    /// The first lane that is not idle; 0 where all are.
     #[inline]
-    pub(super) fn an_active_lane(&self) -> usize {
-        let active = self.positions.iter().position(Option::is_some);
-        active.unwrap_or(0)
+    pub(super) fn segments(&self) -> &[&'a [Block]; L] {
+        &self.segments
     }
 
+    /// Whose hash `lane` works on.
     #[inline]
-    pub(super) fn segments(&self) -> [&'a [Block]; L] {
-        self.segments
+    pub(super) fn position(&self, lane: usize) -> u8 {
+        self.positions[lane]
     }
 
+    /// The state that the key of the message on `lane` begins with; on an idle
+    /// lane, that of any key.
     #[inline]
-    pub(super) fn states_mut(&mut self) -> &mut [[u32; L]; 5] {
-        &mut self.states
+    pub(super) fn inner(&self, lane: usize) -> &'a PaddedState {
+        &self.messages[usize::from(self.positions[lane])].key().inner
     }
 
+    /// The same of its outer hash.
     #[inline]
-    pub(super) fn state(&self, lane: usize) -> [u32; 5] {
-        self.states.map(|words| words[lane])
+    pub(super) fn outer(&self, lane: usize) -> &'a PaddedState {
+        &self.messages[usize::from(self.positions[lane])].key().outer
     }
 
+    /// Steps over the `run` blocks that have been hashed, and gives the lanes
+    /// whose hashes are finished, a bit each. They are idle until
+    /// [`refill`](Self::refill).
     #[inline]
-    pub(super) fn set_state(&mut self, lane: usize, state: [u32; 5]) {
-        for (words, word) in self.states.iter_mut().zip(state) {
-            words[lane] = word;
+    pub(super) fn advance(&mut self, run: usize) -> u32 {
+        let mut ended = 0;
+        for (lane, segment) in self.segments.iter_mut().enumerate() {
+            *segment = &segment[run..];
+            ended |= u32::from(segment.is_empty()) << lane;
         }
+        let mut finished = 0;
+        for lane in bits(ended & self.active) {
+            self.segments[lane] = core::mem::take(&mut self.following[lane]);
+            finished |= u32::from(self.segments[lane].is_empty()) << lane;
+        }
+        self.active &= !finished;
+        self.share_with_idle();
+        finished
     }
 
-    /// Steps over the `run` blocks that have been hashed; finished hashes go to
-    /// `digests`, and their lanes to the next message.
+    /// Puts the next messages on the lanes of `finished`, as long as there are
+    /// any, and gives the lanes that have one.
     #[inline]
-    pub(super) fn advance(&mut self, run: usize, digests: &mut Digests<W>) {
-        let mut idle = self.active < L;
-        for lane in 0..L {
-            let Some(position) = self.positions[lane] else {
-                continue;
-            };
-            let left = &self.segments[lane][run..];
-            if !left.is_empty() {
-                self.segments[lane] = left;
-            } else if !self.following[lane].is_empty() {
-                self.segments[lane] = core::mem::take(&mut self.following[lane]);
-            } else {
-                digests.set(usize::from(position), self.state(lane));
-                if self.none_waits() {
-                    self.positions[lane] = None;
-                    self.active -= 1;
-                    idle = true;
-                } else {
-                    self.take_next(lane);
-                }
+    pub(super) fn refill(&mut self, finished: u32) -> u32 {
+        let mut refilled = 0;
+        for lane in bits(finished) {
+            if self.none_waits() {
+                break;
             }
+            self.take_next(lane);
+            refilled |= 1 << lane;
         }
-        if idle {
-            self.share_with_idle();
-        }
+        self.share_with_idle();
+        refilled
     }
 
-    /// The lanes that are still active, on two lanes; there are at most two.
+    /// The lanes that are still active, on fewer lanes, and where each was;
+    /// `N` are enough for them.
     #[inline]
-    pub(super) fn narrow(self) -> Lanes<'a, M, W, 2> {
+    pub(super) fn narrow<const N: usize>(self) -> (Lanes<'a, M, W, N>, [usize; N]) {
         let mut narrow = Lanes {
-            states: [[0; 2]; 5],
-            segments: [&[][..]; 2],
-            following: [&[][..]; 2],
-            positions: [None; 2],
+            segments: [&[][..]; N],
+            following: [&[][..]; N],
+            positions: [0; N],
             active: 0,
             messages: self.messages,
             tails: self.tails,
             order: self.order,
             next: self.next,
         };
-        for lane in 0..L {
-            if self.positions[lane].is_some() && narrow.active < 2 {
-                let to = narrow.active;
-                narrow.set_state(to, self.state(lane));
-                narrow.segments[to] = self.segments[lane];
-                narrow.following[to] = self.following[lane];
-                narrow.positions[to] = self.positions[lane];
-                narrow.active += 1;
-            }
+        let mut from = [0; N];
+        for (to, lane) in bits(self.active).enumerate().take(N) {
+            narrow.segments[to] = self.segments[lane];
+            narrow.following[to] = self.following[lane];
+            narrow.positions[to] = self.positions[lane];
+            narrow.active |= 1 << to;
+            from[to] = lane;
         }
         narrow.share_with_idle();
-        narrow
+        (narrow, from)
     }
 
     #[inline]
@@ -166,18 +168,30 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
             [] => (tail, [].as_slice()),
             _ => (body, tail),
         };
-        self.positions[lane] = Some(position);
-        let inner = message.key().inner;
-        self.set_state(lane, inner);
+        self.positions[lane] = position;
+        self.active |= 1 << lane;
     }
 
     #[inline]
     fn share_with_idle(&mut self) {
-        let shared = self.segments[self.an_active_lane()];
-        for (segment, position) in self.segments.iter_mut().zip(&self.positions) {
-            if position.is_none() {
+        if self.active == const { u32::MAX >> (32 - L) } {
+            return;
+        }
+        let shared = self.segments[self.active.trailing_zeros() as usize % L];
+        for (lane, segment) in self.segments.iter_mut().enumerate() {
+            if self.active & (1 << lane) == 0 {
                 *segment = shared;
             }
         }
     }
+}
+
+/// The bits that are set, the lowest first.
+#[inline]
+pub(super) fn bits(mut set: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let bit = set.trailing_zeros();
+        set &= set.wrapping_sub(1);
+        (bit < u32::BITS).then_some(bit as usize)
+    })
 }

@@ -9,6 +9,8 @@
 
 #[macro_use]
 mod instruction_set;
+#[macro_use]
+mod sha1_lanes;
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
@@ -19,8 +21,10 @@ pub(crate) mod gcm_key;
 mod gcm_ni;
 mod gcm_vaes;
 mod lanes;
+mod packet_vaes;
 pub(crate) mod round_keys;
 mod sha1_ni;
+mod sha1_soft;
 mod sha1_x16;
 mod sha1_x8;
 mod vaes;

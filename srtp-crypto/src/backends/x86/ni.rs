@@ -9,7 +9,7 @@ use crate::aes_cm::AesCmJob;
 use crate::aes_key::RawKey;
 use crate::backends::{soft, soft_gcm};
 use crate::gcm_packet::GcmPacketJob;
-use crate::hmac_packet::{Cipher, HmacPacketJob};
+use crate::hmac_packet::{HmacPacketJob, JobCipher};
 use crate::hmac_sha1::HmacSha1Job;
 
 instruction_set! {
@@ -26,7 +26,7 @@ instruction_set! {
     fn open_gcm(jobs: &mut [GcmPacketJob<'_>]);
 }
 
-/// Two lanes choose from so many messages.
+/// A few lanes choose from so many messages.
 const WINDOW: usize = 16;
 
 #[target_feature(enable = "aes,sse2")]
@@ -43,7 +43,7 @@ fn expand_gcm(key: &RawKey) -> PowersKey {
 fn aes_cm(jobs: &mut [AesCmJob<'_>]) {
     for job in jobs {
         match job.key.aes.rounds() {
-            Some(keys) => aes_ni::xor_keystream(keys, aes_ni::cm_base(&job.iv), 0, job.data),
+            Some(keys) => aes_ni::xor_keystream(keys, aes_ni::cm_base(job.iv), 0, job.data),
             None => soft::aes_cm(slice::from_mut(job)),
         }
     }
@@ -52,12 +52,12 @@ fn aes_cm(jobs: &mut [AesCmJob<'_>]) {
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
     if let [job] = jobs {
-        job.tag = sha1_ni::hmac(job);
+        job.tag = sha1_ni::hmac_of_one(job);
         return;
     }
     for jobs in jobs.chunks_mut(WINDOW) {
         let mut tags = [[0; 20]; WINDOW];
-        sha1_ni::hmac_in_pairs(jobs, &mut tags);
+        sha1_ni::hmac(jobs, &mut tags);
         for (job, tag) in jobs.iter_mut().zip(tags) {
             job.tag = tag;
         }
@@ -68,7 +68,7 @@ fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
 fn seal_hmac(jobs: &mut [HmacPacketJob<'_>]) {
     if let [job] = jobs {
         encrypt(job);
-        let tag = sha1_ni::hmac(job);
+        let tag = sha1_ni::hmac_of_one(job);
         job.put_tag(&tag);
         return;
     }
@@ -77,7 +77,7 @@ fn seal_hmac(jobs: &mut [HmacPacketJob<'_>]) {
             encrypt(job);
         }
         let mut tags = [[0; 20]; WINDOW];
-        sha1_ni::hmac_in_pairs(jobs, &mut tags);
+        sha1_ni::hmac(jobs, &mut tags);
         for (job, tag) in jobs.iter_mut().zip(&tags) {
             job.put_tag(tag);
         }
@@ -88,7 +88,7 @@ fn seal_hmac(jobs: &mut [HmacPacketJob<'_>]) {
 fn open_hmac(jobs: &mut [HmacPacketJob<'_>]) {
     for jobs in jobs.chunks_mut(WINDOW) {
         let mut tags = [[0; 20]; WINDOW];
-        sha1_ni::hmac_in_pairs(jobs, &mut tags);
+        sha1_ni::hmac(jobs, &mut tags);
         for (job, tag) in jobs.iter_mut().zip(&tags) {
             if job.judge(tag) {
                 encrypt(job);
@@ -121,11 +121,11 @@ fn open_gcm(jobs: &mut [GcmPacketJob<'_>]) {
 #[target_feature(enable = "aes,ssse3")]
 pub(super) fn encrypt(job: &mut HmacPacketJob<'_>) {
     match job.encrypted() {
-        (Cipher::Null, _) => {}
-        (Cipher::AesCm(key, iv), data) => match key.aes.rounds() {
-            Some(keys) => aes_ni::xor_keystream(keys, aes_ni::cm_base(iv), 0, data),
+        (JobCipher::Null, _) => {}
+        (JobCipher::AesCm(key, iv), data) => match key.aes.rounds() {
+            Some(keys) => aes_ni::xor_keystream(keys, aes_ni::cm_base(*iv), 0, data),
             None => soft::cm(key, *iv, data),
         },
-        (Cipher::AesF8(key, iv), data) => soft::f8(key, *iv, data),
+        (JobCipher::AesF8(key, iv), data) => soft::f8(key, *iv, data),
     }
 }

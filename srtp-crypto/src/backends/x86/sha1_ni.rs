@@ -1,4 +1,4 @@
-//! SHA-1 by the SHA instructions, one message or two side by side.
+//! SHA-1 by the SHA instructions, one message or a few side by side.
 
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_extract_epi32, _mm_loadu_si128, _mm_or_si128, _mm_set_epi32,
@@ -6,15 +6,15 @@ use core::arch::x86_64::{
     _mm_sha1rnds4_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_storeu_si128, _mm_xor_si128,
 };
 
-use super::lanes::Lanes;
-use super::window::{Digests, longest_first};
+use super::lanes::{Lanes, bits};
+use super::window::{Digests, Tails};
 use crate::backends::message::{Block, HmacMessage, Tail, bit_len};
-use crate::hmac_sha1::HMAC_SHA1_LEN;
+use crate::hmac_sha1::{HMAC_SHA1_LEN, PaddedState};
 
 /// One message's tag.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-pub(super) fn hmac(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
+pub(super) fn hmac_of_one(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
     let tail = Tail::of(message);
     let mut state = [State::load(&message.key().inner)];
     compress(&mut state, [message.body()], message.body().len());
@@ -23,57 +23,98 @@ pub(super) fn hmac(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
     tag
 }
 
-/// The tags of a window of messages, two at a time.
+/// How many messages go side by side.
+const WAYS: usize = 4;
+
+/// Where so few lanes of another vector are left, they go on here.
+pub(super) const AT_MOST: u32 = WAYS as u32;
+
+/// The tags of at most `W` messages.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-pub(super) fn hmac_in_pairs<M: HmacMessage, const W: usize>(
+pub(super) fn hmac<M: HmacMessage, const W: usize>(
     messages: &[M],
     tags: &mut [[u8; HMAC_SHA1_LEN]; W],
 ) {
-    let order: [u8; W] = longest_first(messages);
-    for pair in order[..messages.len()].chunks(2) {
-        match *pair {
-            [first, second] => {
-                let (first, second) = (usize::from(first), usize::from(second));
-                [tags[first], tags[second]] = hmac_pair([&messages[first], &messages[second]]);
-            }
-            [single] => tags[usize::from(single)] = hmac(&messages[usize::from(single)]),
-            _ => {}
+    if messages.is_empty() {
+        return;
+    }
+    let tails = Tails::<W>::of(messages);
+    let lanes = Lanes::<M, W, WAYS>::start(messages, &tails);
+    let mut states = [State::load(lanes.inner(0)); WAYS];
+    for (lane, state) in states.iter_mut().enumerate() {
+        *state = State::load(lanes.inner(lane));
+    }
+    let mut digests = Digests::<W>::NONE;
+    run(lanes, states, &mut digests);
+    outer_tags(messages, &digests, 0, tags);
+}
+
+/// Goes on with the few lanes that are left of many; `words` are their states.
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+pub(super) fn finish<M: HmacMessage, const W: usize, const L: usize>(
+    lanes: Lanes<'_, M, W, L>,
+    words: &[[u32; L]; 5],
+    digests: &mut Digests<W>,
+) {
+    let (lanes, from) = lanes.narrow::<WAYS>();
+    let mut states = [State::load(&[0; 8]); WAYS];
+    for (state, from) in states.iter_mut().zip(from) {
+        let [a, b, c, d, e] = words;
+        *state = State::load(&[a[from], b[from], c[from], d[from], e[from], 0, 0, 0]);
+    }
+    run(lanes, states, digests);
+}
+
+/// The tags over the hashes from place `from` on.
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+pub(super) fn outer_tags<M: HmacMessage, const W: usize>(
+    messages: &[M],
+    digests: &Digests<W>,
+    from: usize,
+    tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+) {
+    let mut place = from;
+    for positions in digests.positions()[from..].chunks(WAYS) {
+        match positions.len() {
+            1 => outer_tags_of::<M, W, 1>(messages, digests, place, tags),
+            2 => outer_tags_of::<M, W, 2>(messages, digests, place, tags),
+            3 => outer_tags_of::<M, W, 3>(messages, digests, place, tags),
+            _ => outer_tags_of::<M, W, WAYS>(messages, digests, place, tags),
         }
+        place += positions.len();
     }
 }
 
-/// Two messages' tags; the longer one's last blocks go alone.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn hmac_pair<M: HmacMessage>(messages: [&M; 2]) -> [[u8; HMAC_SHA1_LEN]; 2] {
-    let keys = [messages[0].key(), messages[1].key()];
-    let bodies = [messages[0].body(), messages[1].body()];
-    let tails = [Tail::of(messages[0]), Tail::of(messages[1])];
-    let tails = [tails[0].blocks(), tails[1].blocks()];
-    let mut states = [State::load(&keys[0].inner), State::load(&keys[1].inner)];
-
-    let common = bodies[0].len().min(bodies[1].len());
-    compress(&mut states, bodies, common);
-    if bodies[0].len() == bodies[1].len() && tails[0].len() == tails[1].len() {
-        compress(&mut states, tails, tails[0].len());
-    } else {
-        for n in 0..2 {
-            let mut state = [states[n]];
-            let rest = &bodies[n][common..];
-            compress(&mut state, [rest], rest.len());
-            compress(&mut state, [tails[n]], tails[n].len());
-            [states[n]] = state;
-        }
+fn outer_tags_of<M: HmacMessage, const W: usize, const N: usize>(
+    messages: &[M],
+    digests: &Digests<W>,
+    place: usize,
+    tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+) {
+    let mut positions = [0; N];
+    let mut keys = [&messages[0].key().outer; N];
+    let mut inner = [State::load(keys[0]); N];
+    for n in 0..N {
+        positions[n] = usize::from(digests.positions()[place + n]);
+        keys[n] = &messages[positions[n]].key().outer;
+        let [a, b, c, d, e] = digests.at(place + n);
+        inner[n] = State::load(&[a, b, c, d, e, 0, 0, 0]);
     }
-    outer_hashes([&keys[0].outer, &keys[1].outer], states)
+    for (position, tag) in positions.into_iter().zip(outer_hashes(keys, inner)) {
+        tags[position] = tag;
+    }
 }
 
 /// The outer hashes over the inner ones, as tags.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn outer_hashes<const N: usize>(
-    keys: [&[u32; 5]; N],
+pub(super) fn outer_hashes<const N: usize>(
+    keys: [&PaddedState; N],
     inner: [State; N],
 ) -> [[u8; HMAC_SHA1_LEN]; N] {
     // The inner hashes are words already, and stay in registers.
@@ -95,27 +136,52 @@ fn outer_hashes<const N: usize>(
     tags
 }
 
-/// Runs two lanes to their end.
-#[inline]
+/// Runs the lanes to their end.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-pub(super) fn finish_pair<M: HmacMessage, const W: usize>(
-    lanes: &mut Lanes<'_, M, W, 2>,
+fn run<M: HmacMessage, const W: usize>(
+    mut lanes: Lanes<'_, M, W, WAYS>,
+    mut states: [State; WAYS],
     digests: &mut Digests<W>,
 ) {
     while let Some(run) = lanes.run() {
-        let segments = lanes.segments();
-        if lanes.active() == 2 {
-            let mut states = [State::load(&lanes.state(0)), State::load(&lanes.state(1))];
-            compress(&mut states, segments, run);
-            lanes.set_state(0, states[0].words());
-            lanes.set_state(1, states[1].words());
-        } else {
-            let lane = lanes.an_active_lane();
-            let mut states = [State::load(&lanes.state(lane))];
-            compress(&mut states, [segments[lane]], run);
-            lanes.set_state(lane, states[0].words());
+        let (segments, active) = (lanes.segments(), lanes.active());
+        match active.count_ones() {
+            1 => compress_active::<1>(&mut states, segments, active, run),
+            2 => compress_active::<2>(&mut states, segments, active, run),
+            3 => compress_active::<3>(&mut states, segments, active, run),
+            _ => compress(&mut states, *segments, run),
         }
-        lanes.advance(run, digests);
+        let finished = lanes.advance(run);
+        for lane in bits(finished) {
+            digests.push(lanes.position(lane), states[lane].words());
+        }
+        for lane in bits(lanes.refill(finished)) {
+            states[lane] = State::load(lanes.inner(lane));
+        }
+    }
+}
+
+/// Takes the `N` lanes that are active over the first `run` blocks.
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn compress_active<const N: usize>(
+    states: &mut [State; WAYS],
+    segments: &[&[Block]; WAYS],
+    active: u32,
+    run: usize,
+) {
+    let mut which = [0; N];
+    for (which, lane) in which.iter_mut().zip(bits(active)) {
+        *which = lane;
+    }
+    let mut few = [states[0]; N];
+    let mut messages = [segments[0]; N];
+    for n in 0..N {
+        (few[n], messages[n]) = (states[which[n]], segments[which[n]]);
+    }
+    compress(&mut few, messages, run);
+    for n in 0..N {
+        states[which[n]] = few[n];
     }
 }
 
@@ -131,8 +197,8 @@ pub(super) struct State {
 impl State {
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub(super) fn load(words: &[u32; 5]) -> Self {
-        // SAFETY: `words` is 20 octets, of which 16 are read.
+    pub(super) fn load(words: &PaddedState) -> Self {
+        // SAFETY: `words` is 32 octets, of which 16 are read.
         let abcd = unsafe { _mm_loadu_si128(words.as_ptr().cast()) };
         Self {
             abcd: _mm_shuffle_epi32::<0x1b>(abcd),
@@ -142,7 +208,7 @@ impl State {
 
     #[inline]
     #[target_feature(enable = "sse4.1")]
-    pub(super) fn words(self) -> [u32; 5] {
+    fn words(self) -> [u32; 5] {
         let mut words = [0; 5];
         let abcd = _mm_shuffle_epi32::<0x1b>(self.abcd);
         // SAFETY: `words` is 20 octets, of which 16 are written.
@@ -167,7 +233,7 @@ impl State {
 /// least that many.
 #[inline]
 #[target_feature(enable = "sha,ssse3")]
-pub(super) fn compress<const N: usize>(
+fn compress<const N: usize>(
     states: &mut [State; N],
     messages: [&[Block]; N],
     run: usize,
@@ -186,7 +252,7 @@ pub(super) fn compress<const N: usize>(
 /// groups of rounds: w[t] to w[t + 3], the first of them highest.
 #[inline]
 #[target_feature(enable = "sha")]
-fn compress_words<const N: usize>(states: &mut [State; N], mut w: [[__m128i; 4]; N]) {
+pub(super) fn compress_words<const N: usize>(states: &mut [State; N], mut w: [[__m128i; 4]; N]) {
     let before = *states;
     // abcd of the group before: a of it, rotated, is the next group's e.
     let mut last = [_mm_setzero_si128(); N];

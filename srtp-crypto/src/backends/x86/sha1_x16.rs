@@ -1,173 +1,174 @@
 //! SHA-1 on sixteen lanes of AVX-512, a message each.
 
 use core::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set_epi64,
-    _mm512_set1_epi32, _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_storeu_si512,
-    _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _mm512_xor_si512,
+    __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_castsi128_si512, _mm512_inserti32x4,
+    _mm512_loadu_si512, _mm512_mask_set1_epi32, _mm512_mask_storeu_epi32,
+    _mm512_maskz_compress_epi32, _mm512_rol_epi32, _mm512_set_epi64, _mm512_set1_epi32,
+    _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_xor_si512,
 };
 
-use super::lanes::Lanes;
-use super::sha1_ni;
+use super::lanes::{Lanes, bits};
+use super::sha1_ni as few;
 use super::window::{Digests, Tails};
 use crate::backends::message::{Block, HmacMessage, bit_len};
-use crate::hmac_sha1::HMAC_SHA1_LEN;
+use crate::hmac_sha1::{HMAC_SHA1_LEN, PaddedState};
 
 pub(super) const LANES: usize = 16;
 
-/// Below this many messages two streams of the SHA instructions are quicker.
+/// Below this many messages a few streams of the SHA instructions are quicker.
 const WORTH_IT: usize = 8;
 
-/// The tags of at most `W` messages.
+type Vector = __m512i;
+
+sha1_lanes!("avx512f,avx512bw,sha,ssse3,sse4.1");
+
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,sha,ssse3,sse4.1")]
-pub(super) fn hmac<M: HmacMessage, const W: usize>(
-    messages: &[M],
-    tags: &mut [[u8; HMAC_SHA1_LEN]; W],
-) {
-    if messages.len() < WORTH_IT {
-        sha1_ni::hmac_in_pairs(messages, tags);
-        return;
-    }
-    let tails = Tails::<W>::of(messages);
-    let mut digests = Digests::<W>::ZERO;
-    let mut lanes = Lanes::<M, W, LANES>::start(messages, &tails);
-    while let Some(run) = lanes.run() {
-        if lanes.none_waits() && lanes.active() <= 2 {
-            sha1_ni::finish_pair(&mut lanes.narrow(), &mut digests);
-            break;
-        }
-        let segments = lanes.segments();
-        compress(lanes.states_mut(), &segments, run);
-        lanes.advance(run, &mut digests);
-    }
-    for (group, messages) in messages.chunks(LANES).enumerate() {
-        let at = group * LANES;
-        let mut states = [[0; LANES]; 5];
-        for (lane, message) in messages.iter().enumerate() {
-            for (words, word) in states.iter_mut().zip(message.key().outer) {
-                words[lane] = word;
-            }
-        }
-        finish_outer(&mut states, &digests, at);
-        for (lane, tag) in tags[at..].iter_mut().enumerate().take(messages.len()) {
-            for (octets, words) in tag.as_chunks_mut().0.iter_mut().zip(&states) {
-                *octets = words[lane].to_be_bytes();
-            }
-        }
+#[target_feature(enable = "avx512f")]
+fn splat(word: u32) -> Vector {
+    _mm512_set1_epi32(word as i32)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn add(a: Vector, b: Vector) -> Vector {
+    _mm512_add_epi32(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn xor(a: Vector, b: Vector) -> Vector {
+    _mm512_xor_si512(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn rotated<const LEFT: i32, const RIGHT: i32>(words: Vector) -> Vector {
+    _mm512_rol_epi32::<LEFT>(words)
+}
+
+// The truth tables of FIPS 180-4 §4.1.1.
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn choose(b: Vector, c: Vector, d: Vector) -> Vector {
+    _mm512_ternarylogic_epi32::<0xca>(b, c, d)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn parity(b: Vector, c: Vector, d: Vector) -> Vector {
+    _mm512_ternarylogic_epi32::<0x96>(b, c, d)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn majority(b: Vector, c: Vector, d: Vector) -> Vector {
+    _mm512_ternarylogic_epi32::<0xe8>(b, c, d)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(words: &[u32; LANES]) -> Vector {
+    // SAFETY: `words` is 64 octets.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store(words: &mut [u32; LANES], vector: Vector) {
+    // SAFETY: `words` is 64 octets.
+    unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), vector) }
+}
+
+/// Replaces one lane's state.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn set_lane(states: &mut [Vector; 5], lane: usize, words: &PaddedState) {
+    for (state, word) in states.iter_mut().zip(words) {
+        *state = _mm512_mask_set1_epi32(*state, 1 << lane, *word as i32);
     }
 }
 
-/// Takes the lanes over the first `run` blocks of their segments, each of
-/// which has at least that many.
-#[target_feature(enable = "avx512f,avx512bw")]
-fn compress(states: &mut [[u32; LANES]; 5], segments: &[&[Block]; LANES], run: usize) {
-    let mut vectors = load_states(states);
-    for index in 0..run {
-        let mut w = [_mm512_set1_epi32(0); 16];
-        for (w, segment) in w.iter_mut().zip(segments) {
-            let block = &segment[index];
-            // SAFETY: a block is 64 octets.
-            *w = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-        }
-        transpose(&mut w);
-        for w in &mut w {
-            *w = big_endian(*w);
-        }
-        rounds(&mut vectors, w);
+/// The states of the lanes in `set`, closed up, each word in its place.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn put_lanes(places: [&mut [u32]; 5], states: &[Vector; 5], set: u32) {
+    for (place, state) in places.into_iter().zip(states) {
+        let words = _mm512_maskz_compress_epi32(set as u16, *state);
+        let mask = ((1u32 << place.len()) - 1) as u16;
+        // SAFETY: the mask keeps the store within `place`.
+        unsafe { _mm512_mask_storeu_epi32(place.as_mut_ptr().cast(), mask, words) };
     }
-    store_states(states, &vectors);
 }
 
-/// The outer hashes over the sixteen inner ones from `at` on.
+/// Turns sixteen states into vectors by word.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_states(keys: &[&PaddedState; LANES]) -> [Vector; 5] {
+    // By four: quarter q of rows[n] is row 4 q + n.
+    let abcd = [four_rows(keys, 0, 0), four_rows(keys, 1, 0), four_rows(keys, 2, 0), four_rows(keys, 3, 0)];
+    let e = [four_rows(keys, 0, 4), four_rows(keys, 1, 4), four_rows(keys, 2, 4), four_rows(keys, 3, 4)];
+    let ab = [
+        _mm512_unpacklo_epi32(abcd[0], abcd[1]),
+        _mm512_unpacklo_epi32(abcd[2], abcd[3]),
+    ];
+    let cd = [
+        _mm512_unpackhi_epi32(abcd[0], abcd[1]),
+        _mm512_unpackhi_epi32(abcd[2], abcd[3]),
+    ];
+    let e = [
+        _mm512_unpacklo_epi32(e[0], e[1]),
+        _mm512_unpacklo_epi32(e[2], e[3]),
+    ];
+    [
+        _mm512_unpacklo_epi64(ab[0], ab[1]),
+        _mm512_unpackhi_epi64(ab[0], ab[1]),
+        _mm512_unpacklo_epi64(cd[0], cd[1]),
+        _mm512_unpackhi_epi64(cd[0], cd[1]),
+        _mm512_unpacklo_epi64(e[0], e[1]),
+    ]
+}
+
+/// Four words from `at` on of the rows `n`, `n` + 4, `n` + 8 and `n` + 12.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn four_rows(keys: &[&PaddedState; LANES], n: usize, at: usize) -> Vector {
+    let row = |n: usize| {
+        let words = &keys[n].as_chunks::<4>().0[at / 4];
+        // SAFETY: `words` is 16 octets.
+        unsafe { _mm_loadu_si128(words.as_ptr().cast()) }
+    };
+    let rows = _mm512_castsi128_si512(row(n));
+    let rows = _mm512_inserti32x4::<1>(rows, row(n + 4));
+    let rows = _mm512_inserti32x4::<2>(rows, row(n + 8));
+    _mm512_inserti32x4::<3>(rows, row(n + 12))
+}
+
+/// The words of each lane's block at `index`, by word.
+///
+/// # Safety
+///
+/// Every start must be that of more than `index` blocks.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn finish_outer<const W: usize>(states: &mut [[u32; LANES]; 5], digests: &Digests<W>, at: usize) {
-    let mut vectors = load_states(states);
+unsafe fn columns(starts: &[*const Block; LANES], index: usize) -> [Vector; 16] {
     let mut w = [_mm512_set1_epi32(0); 16];
-    for (word, w) in w.iter_mut().enumerate().take(5) {
-        // SAFETY: a column is sixteen words.
-        *w = unsafe { _mm512_loadu_si512(digests.column::<LANES>(word, at).as_ptr().cast()) };
+    for (w, start) in w.iter_mut().zip(starts) {
+        // SAFETY: the block is there, as the caller promises, and is 64 octets.
+        *w = unsafe { _mm512_loadu_si512(start.add(index).cast()) };
     }
-    w[5] = _mm512_set1_epi32(i32::MIN);
-    w[15] = _mm512_set1_epi32(const { bit_len(HMAC_SHA1_LEN) as i32 });
-    rounds(&mut vectors, w);
-    store_states(states, &vectors);
+    transpose(&mut w);
+    for w in &mut w {
+        *w = big_endian(*w);
+    }
+    w
 }
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_states(states: &[[u32; LANES]; 5]) -> [__m512i; 5] {
-    let mut vectors = [_mm512_set1_epi32(0); 5];
-    for (vector, words) in vectors.iter_mut().zip(states) {
-        // SAFETY: `words` is 64 octets.
-        *vector = unsafe { _mm512_loadu_si512(words.as_ptr().cast()) };
-    }
-    vectors
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store_states(states: &mut [[u32; LANES]; 5], vectors: &[__m512i; 5]) {
-    for (words, vector) in states.iter_mut().zip(vectors) {
-        // SAFETY: `words` is 64 octets.
-        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), *vector) };
-    }
-}
-
-/// The 80 rounds of FIPS 180-4 §6.1.2 over the words of a block.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn rounds(state: &mut [__m512i; 5], mut w: [__m512i; 16]) {
-    let [mut a, mut b, mut c, mut d, mut e] = *state;
-
-    // One round, its f as the truth table of b, c and d.
-    macro_rules! round {
-        ($f:literal, $k:ident, $t:expr) => {
-            if $t >= 16 {
-                let xored = _mm512_ternarylogic_epi32::<XOR>(
-                    w[($t + 13) % 16],
-                    w[($t + 8) % 16],
-                    w[($t + 2) % 16],
-                );
-                w[$t % 16] = _mm512_rol_epi32::<1>(_mm512_xor_si512(xored, w[$t % 16]));
-            }
-            let f = _mm512_ternarylogic_epi32::<$f>(b, c, d);
-            let added = _mm512_add_epi32(_mm512_add_epi32(e, $k), w[$t % 16]);
-            let sum = _mm512_add_epi32(_mm512_add_epi32(f, added), _mm512_rol_epi32::<5>(a));
-            (a, b, c, d, e) = (sum, a, _mm512_rol_epi32::<30>(b), c, d);
-        };
-    }
-    macro_rules! five_rounds {
-        ($f:literal, $k:ident, $($t:literal)+) => {
-            $(
-                round!($f, $k, $t);
-                round!($f, $k, $t + 1);
-                round!($f, $k, $t + 2);
-                round!($f, $k, $t + 3);
-                round!($f, $k, $t + 4);
-            )+
-        };
-    }
-    let k = _mm512_set1_epi32(0x5a82_7999_u32 as i32);
-    five_rounds!(0xca, k, 0 5 10 15);
-    let k = _mm512_set1_epi32(0x6ed9_eba1_u32 as i32);
-    five_rounds!(0x96, k, 20 25 30 35);
-    let k = _mm512_set1_epi32(0x8f1b_bcdc_u32 as i32);
-    five_rounds!(0xe8, k, 40 45 50 55);
-    let k = _mm512_set1_epi32(0xca62_c1d6_u32 as i32);
-    five_rounds!(0x96, k, 60 65 70 75);
-
-    for (state, word) in state.iter_mut().zip([a, b, c, d, e]) {
-        *state = _mm512_add_epi32(*state, word);
-    }
-}
-
-/// The truth table of x ^ y ^ z.
-const XOR: i32 = 0x96;
 
 #[inline]
 #[target_feature(enable = "avx512bw")]
-fn big_endian(words: __m512i) -> __m512i {
+fn big_endian(words: Vector) -> Vector {
     let (high, low) = (0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let swapped = _mm512_set_epi64(high, low, high, low, high, low, high, low);
     _mm512_shuffle_epi8(words, swapped)

@@ -1,5 +1,7 @@
 //! A window: the messages that are hashed together, and their hashes.
 
+use core::mem::MaybeUninit;
+
 use crate::backends::message::{Block, HmacMessage, Tail};
 use crate::hmac_packet::HmacPacketJob;
 
@@ -27,22 +29,29 @@ pub(super) fn next_len(jobs: &[HmacPacketJob<'_>], lanes: usize) -> usize {
 }
 
 /// The tails of a window's messages.
-pub(super) struct Tails<const W: usize>([Tail; W]);
+pub(super) struct Tails<const W: usize> {
+    tails: [MaybeUninit<Tail>; W],
+    count: usize,
+}
 
 impl<const W: usize> Tails<W> {
     /// Those of `messages`, of which there are at most `W`.
     #[inline]
     pub(super) fn of(messages: &[impl HmacMessage]) -> Self {
-        let mut tails = [const { Tail::EMPTY }; W];
+        // Zeros for a whole window would take as long as hashing a message.
+        let mut tails = [const { MaybeUninit::uninit() }; W];
         for (tail, message) in tails.iter_mut().zip(messages) {
-            tail.fill(message);
+            tail.write(Tail::EMPTY).fill(message);
         }
-        Self(tails)
+        let count = messages.len().min(W);
+        Self { tails, count }
     }
 
     #[inline]
     pub(super) fn get(&self, position: usize) -> &[Block] {
-        self.0[position].blocks()
+        let tail = &self.tails[..self.count][position];
+        // SAFETY: the first `count` were written.
+        unsafe { tail.assume_init_ref() }.blocks()
     }
 }
 
@@ -74,23 +83,59 @@ pub(super) fn longest_first<const W: usize>(messages: &[impl HmacMessage]) -> [u
     order
 }
 
-/// The inner hashes of a window's messages, by word and position.
+/// The inner hashes of a window's messages, in the order in which they were
+/// finished.
 #[repr(C, align(64))]
-pub(super) struct Digests<const W: usize>([[u32; W]; 5]);
+pub(super) struct Digests<const W: usize> {
+    /// By word and place in that order.
+    words: [[u32; W]; 5],
+    /// Whose they are.
+    positions: [u8; W],
+    count: usize,
+}
 
 impl<const W: usize> Digests<W> {
-    pub(super) const ZERO: Self = Self([[0; W]; 5]);
+    pub(super) const NONE: Self = Self {
+        words: [[0; W]; 5],
+        positions: [0; W],
+        count: 0,
+    };
 
     #[inline]
-    pub(super) fn set(&mut self, position: usize, digest: [u32; 5]) {
-        for (words, word) in self.0.iter_mut().zip(digest) {
-            words[position] = word;
+    pub(super) fn push(&mut self, position: u8, digest: [u32; 5]) {
+        for (words, word) in self.words.iter_mut().zip(digest) {
+            words[self.count] = word;
         }
+        self.positions[self.count] = position;
+        self.count += 1;
     }
 
-    /// One word of the `L` hashes from `position` on, which is a multiple of `L`.
+    /// Makes room for the hashes of `positions`, and gives it by word.
     #[inline]
-    pub(super) fn column<const L: usize>(&self, word: usize, position: usize) -> &[u32; L] {
-        &self.0[word].as_chunks().0[position / L]
+    pub(super) fn push_all(&mut self, positions: impl Iterator<Item = u8>) -> [&mut [u32]; 5] {
+        let begin = self.count;
+        for position in positions {
+            self.positions[self.count] = position;
+            self.count += 1;
+        }
+        let end = self.count;
+        self.words.each_mut().map(|words| &mut words[begin..end])
+    }
+
+    #[inline]
+    pub(super) fn positions(&self) -> &[u8] {
+        &self.positions[..self.count]
+    }
+
+    /// One word of the `L` hashes from `place` on, which is a multiple of `L`.
+    #[inline]
+    pub(super) fn column<const L: usize>(&self, word: usize, place: usize) -> &[u32; L] {
+        &self.words[word].as_chunks().0[place / L]
+    }
+
+    /// The hash at `place`.
+    #[inline]
+    pub(super) fn at(&self, place: usize) -> [u32; 5] {
+        self.words.map(|words| words[place])
     }
 }
