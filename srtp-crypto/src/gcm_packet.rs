@@ -91,11 +91,36 @@ pub struct GcmPortions {
 /// [`Backend::open_gcm`](crate::Backend::open_gcm).
 pub struct GcmPacketJob<'a> {
     pub(crate) key: &'a AesGcmKey,
-    pub(crate) iv: [u8; 12],
+    pub(crate) iv: GcmIv,
     packet: &'a mut [u8],
     portions: GcmPortions,
     suffix: Option<[u8; 4]>,
     authentic: bool,
+}
+
+/// The IV as two words of little-endian octets: see
+/// [`CmIv`](crate::aes_cm::CmIv).
+#[derive(Clone, Copy)]
+pub(crate) struct GcmIv {
+    pub(crate) first: u64,
+    pub(crate) last: u32,
+}
+
+impl GcmIv {
+    #[inline]
+    fn new([a, b, c, d, e, f, g, h, last @ ..]: [u8; 12]) -> Self {
+        Self {
+            first: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            last: u32::from_le_bytes(last),
+        }
+    }
+
+    /// The block of that counter as an integer.
+    pub(crate) fn counter_block(self, counter: u32) -> u128 {
+        let first = u128::from(self.first.swap_bytes());
+        let last = u128::from(self.last.swap_bytes());
+        (first << 64) | (last << 32) | u128::from(counter)
+    }
 }
 
 impl<'a> GcmPacketJob<'a> {
@@ -140,7 +165,7 @@ impl<'a> GcmPacketJob<'a> {
         }
         Ok(Self {
             key,
-            iv,
+            iv: GcmIv::new(iv),
             packet,
             portions,
             suffix,

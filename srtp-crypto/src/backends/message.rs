@@ -13,6 +13,13 @@ pub(crate) trait HmacMessage {
     fn message(&self) -> &[u8];
     fn suffix(&self) -> Option<[u8; 4]>;
 
+    /// How many blocks the inner hash has, but for the key's.
+    #[inline]
+    fn blocks(&self) -> usize {
+        let suffix_len = if self.suffix().is_some() { 4 } else { 0 };
+        (self.message().len() + suffix_len + PADDING_LEN).div_ceil(BLOCK_LEN)
+    }
+
     /// The blocks of the inner hash that stand in the message as they are.
     #[inline]
     fn body(&self) -> &[Block] {
@@ -123,6 +130,9 @@ pub(crate) fn octets(state: &[u32; 5]) -> [u8; HMAC_SHA1_LEN] {
     }
     octets
 }
+
+/// The octets of the end mark and the message length.
+pub(crate) const PADDING_LEN: usize = 9;
 
 /// Where SHA-1's 64-bit message length stands in the last block.
 const LENGTH_AT: usize = BLOCK_LEN - 8;

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 
 use super::soft::SoftAes;
 use crate::aes_key::RawKey;
-use crate::gcm_packet::{AesGcmKey, GCM_TAG_LEN, GcmKeyForm, GcmPacketJob};
+use crate::gcm_packet::{AesGcmKey, GCM_TAG_LEN, GcmIv, GcmKeyForm, GcmPacketJob};
 
 /// An AES key and the GHASH key H that it gives.
 pub(crate) struct SoftGcm {
@@ -36,12 +36,12 @@ impl SoftGcm {
         ghash.update(&[lengths.to_be_bytes().into()]);
 
         let mut tag: [u8; GCM_TAG_LEN] = ghash.finalize().into();
-        self.aes.xor_keystream(counter_block(job.iv, 1), &mut tag);
+        self.aes.xor_keystream(job.iv.counter_block(1), &mut tag);
         tag
     }
 
-    fn xor_keystream(&self, iv: [u8; 12], data: &mut [u8]) {
-        self.aes.xor_keystream(counter_block(iv, 2), data);
+    fn xor_keystream(&self, iv: GcmIv, data: &mut [u8]) {
+        self.aes.xor_keystream(iv.counter_block(2), data);
     }
 }
 
@@ -72,11 +72,4 @@ fn with_soft(key: &AesGcmKey, operation: impl FnOnce(&SoftGcm)) {
         GcmKeyForm::Powers(key) => operation(&SoftGcm::expand(&key.rounds.raw_key())),
         GcmKeyForm::Soft(key) => operation(key),
     }
-}
-
-fn counter_block(iv: [u8; 12], counter: u32) -> u128 {
-    let mut block = [0; 16];
-    block[..12].copy_from_slice(&iv);
-    block[12..].copy_from_slice(&counter.to_be_bytes());
-    u128::from_be_bytes(block)
 }

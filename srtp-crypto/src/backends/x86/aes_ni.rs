@@ -7,6 +7,7 @@ use core::arch::x86_64::{
 
 use super::round_keys::RoundKeys;
 use crate::aes_cm::CmIv;
+use crate::gcm_packet::GcmIv;
 
 /// Adds to `data` the keystream of the counter blocks `base` XOR `counter`,
 /// `base` XOR `counter` + 1 and so on.
@@ -67,11 +68,8 @@ pub(super) fn cm_base(iv: CmIv) -> __m128i {
 /// The counter blocks of AES-GCM's IV, with a counter of zero.
 #[inline]
 #[target_feature(enable = "sse2")]
-pub(super) fn gcm_base(iv: [u8; 12]) -> __m128i {
-    let [low @ .., _, _, _, _] = iv;
-    let [_, _, _, _, _, _, _, _, high @ ..] = iv;
-    let high = i64::from(u32::from_le_bytes(high));
-    _mm_set_epi64x(high, i64::from_le_bytes(low))
+pub(super) fn gcm_base(iv: GcmIv) -> __m128i {
+    _mm_set_epi64x(i64::from(iv.last), iv.first as i64)
 }
 
 /// Counter blocks, one after another.

@@ -54,7 +54,7 @@ fn aes_cm(jobs: &mut [AesCmJob<'_>]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
 fn hmac_sha1(jobs: &mut [HmacSha1Job<'_>]) {
     if let [job] = jobs {
-        job.tag = packet_vaes::hmac(job);
+        job.tag = packet_vaes::hmac_of_one(job);
         return;
     }
     for jobs in jobs.chunks_mut(WINDOW) {
@@ -81,7 +81,7 @@ fn seal_hmac(mut jobs: &mut [HmacPacketJob<'_>]) {
 #[target_feature(enable = "aes,vaes,avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
 fn open_hmac(mut jobs: &mut [HmacPacketJob<'_>]) {
     if let [job] = jobs {
-        let tag = packet_vaes::hmac(job);
+        let tag = packet_vaes::hmac_of_one(job);
         if job.judge(&tag) {
             encrypt(job);
         }
@@ -137,7 +137,7 @@ fn seal_one(job: &mut HmacPacketJob<'_>) {
         return;
     }
     encrypt(job);
-    let tag = packet_vaes::hmac(job);
+    let tag = packet_vaes::hmac_of_one(job);
     job.put_tag(&tag);
 }
 

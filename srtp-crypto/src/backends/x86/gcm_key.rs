@@ -17,11 +17,11 @@ use super::round_keys::RoundKeys;
 use crate::aes_key::RawKey;
 use crate::gcm_packet::{AesGcmKey, Associated, GcmKeyForm};
 
-/// How many blocks are hashed between two reductions, at most: sixteen blocks
-/// of ciphertext and the block of lengths.
-pub(super) const POWERS: usize = 17;
+/// How many blocks are hashed between two reductions, at most: one of associated
+/// data, sixteen of ciphertext and the block of lengths.
+pub(super) const POWERS: usize = 18;
 
-/// An expanded AES key with H^17 to H^1; wiped on drop.
+/// An expanded AES key with H^18 to H^1; wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct PowersKey {
     pub(crate) rounds: RoundKeys,
@@ -51,7 +51,7 @@ impl PowersKey {
         Self { rounds, powers }
     }
 
-    /// H^n, for n of 1 to 17.
+    /// H^n, for n of 1 to 18.
     #[inline]
     #[target_feature(enable = "sse2")]
     pub(super) fn power(&self, n: usize) -> __m128i {
@@ -64,10 +64,9 @@ impl PowersKey {
     #[inline]
     #[target_feature(enable = "pclmulqdq,ssse3")]
     pub(super) fn hash_associated(&self, associated: Associated<'_>) -> __m128i {
-        if let Some(block) = associated.only_block() {
-            let block = _mm_set_epi64x((block >> 64) as i64, block as i64);
+        if let Some(block) = reversed_only_block(associated) {
             let mut product = Product::zero();
-            product.add(reversed(block), self.power(1));
+            product.add(block, self.power(1));
             return product.reduce();
         }
         let (whole, last, last_count) = associated.blocks();
@@ -137,11 +136,20 @@ impl Product {
 /// Adds the modulus so often that the lower 64 bits vanish, and drops them.
 #[inline]
 #[target_feature(enable = "pclmulqdq")]
-pub(super) fn fold(low: __m128i) -> __m128i {
+fn fold(low: __m128i) -> __m128i {
     // x^127 + x^126 + x^121, of its upper half.
     let modulus = _mm_set_epi64x(0xc200_0000_0000_0000_u64 as i64, 0);
     let multiple = _mm_clmulepi64_si128::<0x10>(low, modulus);
     _mm_xor_si128(_mm_shuffle_epi32::<0x4e>(low), multiple)
+}
+
+/// All of the associated data, where it is one block.
+#[inline]
+#[target_feature(enable = "ssse3")]
+pub(super) fn reversed_only_block(associated: Associated<'_>) -> Option<__m128i> {
+    let block = associated.only_block()?;
+    let block = _mm_set_epi64x((block >> 64) as i64, block as i64);
+    Some(reversed(block))
 }
 
 /// GHASH's bit order is POLYVAL's, reversed by octets.

@@ -1,15 +1,17 @@
 //! AES-GCM by VAES and VPCLMULQDQ, four blocks a vector.
 
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm_setzero_si128, _mm_xor_si128, _mm512_bslli_epi128, _mm512_bsrli_epi128,
-    _mm512_castsi512_si128, _mm512_clmulepi64_epi128, _mm512_extracti32x4_epi32,
-    _mm512_loadu_si512, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8,
-    _mm512_set_epi64, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_storeu_si512,
-    _mm512_ternarylogic_epi32, _mm512_xor_si512, _mm512_zextsi128_si512,
+    __m128i, __m512i, _mm_setzero_si128, _mm_xor_si128, _mm256_castsi256_si128,
+    _mm256_extracti128_si256, _mm256_xor_si256, _mm512_bslli_epi128, _mm512_bsrli_epi128,
+    _mm512_castsi512_si128, _mm512_castsi512_si256, _mm512_clmulepi64_epi128,
+    _mm512_extracti64x4_epi64, _mm512_inserti32x4, _mm512_loadu_si512, _mm512_mask_storeu_epi8,
+    _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8, _mm512_set_epi64, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_shuffle_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
+    _mm512_xor_si512, _mm512_zextsi128_si512,
 };
 
 use super::aes_ni;
-use super::gcm_key::{POWERS, PowersKey, fold, reversed, store};
+use super::gcm_key::{POWERS, PowersKey, Product, reversed, reversed_only_block, store};
 use super::gcm_ni::length_block;
 use super::vaes::{CounterBlocks, first_octets, flight_of, four_of_each, xor_keystream};
 use crate::gcm_packet::{GCM_TAG_LEN, GcmPacketJob};
@@ -48,46 +50,47 @@ fn sealed_tag<const KEYS: usize>(key: &PowersKey, job: &mut GcmPacketJob<'_>) ->
     let base = aes_ni::gcm_base(job.iv);
     let j0 = encrypted_j0(&keys, base);
     let mut counter = CounterBlocks::new(base, 2);
-    let mut sum = key.hash_associated(job.associated());
+    let mut before = Before::associated(key, job);
     let lengths = length_block(job);
 
     let (flights, rest) = job.encrypted_mut().as_chunks_mut::<FLIGHT_LEN>();
-    for flight in flights {
-        let keystream = flight_of(&keys, counter.next::<4>());
-        let mut hash = Hash::following(sum, 16);
-        for (piece, keystream) in flight.as_chunks_mut::<64>().0.iter_mut().zip(keystream) {
-            // SAFETY: `piece` is 64 octets.
-            let ciphertext = unsafe {
-                let data = _mm512_loadu_si512(piece.as_ptr().cast());
-                let data = _mm512_xor_si512(data, keystream);
-                _mm512_storeu_si512(piece.as_mut_ptr().cast(), data);
-                data
-            };
-            hash.push(key, ciphertext);
+    if !flights.is_empty() {
+        let mut sum = before.hash(key);
+        for flight in flights {
+            let keystream = flight_of(&keys, counter.next::<4>());
+            let mut hash = Hash::following(key, sum);
+            for (piece, keystream) in flight.as_chunks_mut::<64>().0.iter_mut().zip(keystream) {
+                // SAFETY: `piece` is 64 octets.
+                let ciphertext = unsafe {
+                    let data = _mm512_loadu_si512(piece.as_ptr().cast());
+                    let data = _mm512_xor_si512(data, keystream);
+                    _mm512_storeu_si512(piece.as_mut_ptr().cast(), data);
+                    data
+                };
+                hash.push(ciphertext);
+            }
+            sum = hash.finish();
         }
-        sum = hash.finish();
+        before = Before::of_hash(sum);
     }
-    let mut hash = Hash::following(sum, rest.len().div_ceil(16) + 1);
+    let mut hash = Hash::following_with_last(key, before, rest.len().div_ceil(16), lengths);
     match rest.len().div_ceil(64) {
         0 => {}
-        1 => encrypt_rest(key, rest, flight_of(&keys, counter.next::<1>()), &mut hash),
-        2 => encrypt_rest(key, rest, flight_of(&keys, counter.next::<2>()), &mut hash),
-        3 => encrypt_rest(key, rest, flight_of(&keys, counter.next::<3>()), &mut hash),
-        _ => encrypt_rest(key, rest, flight_of(&keys, counter.next::<4>()), &mut hash),
+        1 => encrypt(rest, flight_of(&keys, counter.next::<1>()), &mut hash),
+        2 => encrypt(rest, flight_of(&keys, counter.next::<2>()), &mut hash),
+        3 => encrypt(rest, flight_of(&keys, counter.next::<3>()), &mut hash),
+        _ => encrypt(rest, flight_of(&keys, counter.next::<4>()), &mut hash),
     }
-    tag(hash.finish_with(key, lengths), j0)
+    tag(hash.finish(), j0)
 }
 
-/// `rest` is not longer than the keystream.
+/// `rest` is not longer than the keystream, and longer than all of it but one
+/// vector.
 #[inline]
 #[target_feature(enable = "pclmulqdq,vpclmulqdq,avx512f,avx512bw")]
-fn encrypt_rest<const N: usize>(
-    key: &PowersKey,
-    rest: &mut [u8],
-    keystream: [__m512i; N],
-    hash: &mut Hash,
-) {
-    for (piece, keystream) in rest.chunks_mut(64).zip(keystream) {
+fn encrypt<const N: usize>(mut rest: &mut [u8], keystream: [__m512i; N], hash: &mut Hash<'_>) {
+    for keystream in keystream {
+        let (piece, after) = rest.split_at_mut(rest.len().min(64));
         let mask = first_octets(piece.len());
         // SAFETY: the mask keeps the load and the store within `piece`.
         let ciphertext = unsafe {
@@ -97,7 +100,8 @@ fn encrypt_rest<const N: usize>(
             data
         };
         // Behind the ciphertext's end the keystream is not part of it.
-        hash.push(key, _mm512_maskz_mov_epi8(mask, ciphertext));
+        hash.push(_mm512_maskz_mov_epi8(mask, ciphertext));
+        rest = after;
     }
 }
 
@@ -107,25 +111,44 @@ fn encrypt_rest<const N: usize>(
 fn opened_tag<const KEYS: usize>(key: &PowersKey, job: &GcmPacketJob<'_>) -> [u8; GCM_TAG_LEN] {
     let keys = four_of_each::<KEYS>(&key.rounds);
     let j0 = encrypted_j0(&keys, aes_ni::gcm_base(job.iv));
-    let mut sum = key.hash_associated(job.associated());
+    let mut before = Before::associated(key, job);
 
     let (flights, rest) = job.encrypted().as_chunks::<FLIGHT_LEN>();
-    for flight in flights {
-        let mut hash = Hash::following(sum, 16);
-        for piece in flight.as_chunks::<64>().0 {
-            // SAFETY: `piece` is 64 octets.
-            hash.push(key, unsafe { _mm512_loadu_si512(piece.as_ptr().cast()) });
+    if !flights.is_empty() {
+        let mut sum = before.hash(key);
+        for flight in flights {
+            let mut hash = Hash::following(key, sum);
+            for piece in flight.as_chunks::<64>().0 {
+                // SAFETY: `piece` is 64 octets.
+                hash.push(unsafe { _mm512_loadu_si512(piece.as_ptr().cast()) });
+            }
+            sum = hash.finish();
         }
-        sum = hash.finish();
+        before = Before::of_hash(sum);
     }
-    let mut hash = Hash::following(sum, rest.len().div_ceil(16) + 1);
-    for piece in rest.chunks(64) {
+    let mut hash =
+        Hash::following_with_last(key, before, rest.len().div_ceil(16), length_block(job));
+    match rest.len().div_ceil(64) {
+        0 => {}
+        1 => push_rest::<1>(rest, &mut hash),
+        2 => push_rest::<2>(rest, &mut hash),
+        3 => push_rest::<3>(rest, &mut hash),
+        _ => push_rest::<4>(rest, &mut hash),
+    }
+    tag(hash.finish(), j0)
+}
+
+/// `rest` is `N` vectors long, or less than a vector shorter.
+#[inline]
+#[target_feature(enable = "vpclmulqdq,avx512f,avx512bw")]
+fn push_rest<const N: usize>(mut rest: &[u8], hash: &mut Hash<'_>) {
+    for _ in 0..N {
+        let (piece, after) = rest.split_at(rest.len().min(64));
         let mask = first_octets(piece.len());
         // SAFETY: the mask keeps the load within `piece`.
-        let ciphertext = unsafe { _mm512_maskz_loadu_epi8(mask, piece.as_ptr().cast()) };
-        hash.push(key, ciphertext);
+        hash.push(unsafe { _mm512_maskz_loadu_epi8(mask, piece.as_ptr().cast()) });
+        rest = after;
     }
-    tag(hash.finish_with(key, length_block(job)), j0)
 }
 
 #[inline]
@@ -148,87 +171,152 @@ fn tag(sum: __m128i, j0: __m128i) -> [u8; GCM_TAG_LEN] {
     tag
 }
 
+/// What GHASH has taken before the blocks that follow.
+struct Before {
+    block: __m128i,
+    /// How many times it is to be multiplied by H beyond once for each block
+    /// that follows: 1 if it is a block itself, 0 if it is a hash.
+    times: usize,
+}
+
+impl Before {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn of_hash(block: __m128i) -> Self {
+        Self { block, times: 0 }
+    }
+
+    /// The hash so far.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn hash(&self, key: &PowersKey) -> __m128i {
+        if self.times == 0 {
+            return self.block;
+        }
+        let mut product = Product::zero();
+        product.add(self.block, key.power(1));
+        product.reduce()
+    }
+
+    /// The associated data; a single block of it is left as it is, so that it
+    /// needs no reduction of its own.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq,ssse3")]
+    fn associated(key: &PowersKey, job: &GcmPacketJob<'_>) -> Self {
+        match reversed_only_block(job.associated()) {
+            Some(block) => Self { block, times: 1 },
+            None => Self {
+                block: key.hash_associated(job.associated()),
+                times: 0,
+            },
+        }
+    }
+}
+
 /// The blocks of GHASH between two reductions.
-struct Hash {
-    /// The power of H for the next block.
-    power: usize,
+struct Hash<'k> {
+    /// From the power of H for the next block on.
+    powers: &'k [[u8; 16]],
     /// The hash so far, until it is part of the next block.
-    sum: __m128i,
+    sum: __m512i,
     low: __m512i,
     middle: __m512i,
     high: __m512i,
 }
 
-impl Hash {
-    /// Of `count` blocks, at most [`POWERS`], behind those with the hash `sum`.
+impl<'k> Hash<'k> {
+    /// Of sixteen blocks behind those with the hash `sum`.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn following(sum: __m128i, count: usize) -> Self {
+    fn following(key: &'k PowersKey, sum: __m128i) -> Self {
         Self {
-            power: count,
-            sum,
+            powers: &key.powers[POWERS - 16..],
+            sum: _mm512_zextsi128_si512(sum),
             low: _mm512_setzero_si512(),
             middle: _mm512_setzero_si512(),
             high: _mm512_setzero_si512(),
         }
     }
 
-    /// Pushes the next four blocks, or all but the last one.
+    /// Of `count` blocks, at most 16, behind `before`, and of `last`, which need
+    /// not be pushed.
     #[inline]
-    #[target_feature(enable = "vpclmulqdq,avx512f,avx512bw")]
-    fn push(&mut self, key: &PowersKey, blocks: __m512i) {
-        let powers = &key.powers[POWERS - self.power..][..4];
-        // SAFETY: `powers` is four times 16 octets.
-        let powers = unsafe { _mm512_loadu_si512(powers.as_ptr().cast()) };
-        self.add(reversed_blocks(blocks), powers);
-        self.power = self.power.saturating_sub(4);
+    #[target_feature(enable = "vpclmulqdq,pclmulqdq,avx512f")]
+    fn following_with_last(
+        key: &'k PowersKey,
+        before: Before,
+        count: usize,
+        last: __m128i,
+    ) -> Self {
+        let blocks = _mm512_zextsi128_si512(before.block);
+        let powers = _mm512_zextsi128_si512(key.power(count + 1 + before.times));
+        let mut hash = Self {
+            powers: &key.powers[POWERS - 1 - count..],
+            ..Self::following(key, _mm_setzero_si128())
+        };
+        hash.add(
+            _mm512_inserti32x4::<1>(blocks, last),
+            _mm512_inserti32x4::<1>(powers, key.power(1)),
+        );
+        hash
     }
 
+    /// Pushes the next four blocks, or the last ones and zeros.
     #[inline]
-    #[target_feature(enable = "pclmulqdq,vpclmulqdq,avx512f,avx512bw")]
-    fn finish_with(mut self, key: &PowersKey, last: __m128i) -> __m128i {
-        self.add(
-            _mm512_zextsi128_si512(last),
-            _mm512_zextsi128_si512(key.power(1)),
-        );
-        self.finish()
+    #[target_feature(enable = "vpclmulqdq,avx512f,avx512bw")]
+    fn push(&mut self, blocks: __m512i) {
+        let (four, rest) = self.powers.split_at(4);
+        // SAFETY: `four` is four times 16 octets.
+        let four = unsafe { _mm512_loadu_si512(four.as_ptr().cast()) };
+        self.powers = rest;
+        let blocks = _mm512_xor_si512(reversed_blocks(blocks), self.sum);
+        self.sum = _mm512_setzero_si512();
+        self.add(blocks, four);
     }
 
     #[inline]
     #[target_feature(enable = "vpclmulqdq,avx512f")]
     fn add(&mut self, blocks: __m512i, powers: __m512i) {
-        let blocks = _mm512_xor_si512(blocks, _mm512_zextsi128_si512(self.sum));
-        self.sum = _mm_setzero_si128();
         let low = _mm512_clmulepi64_epi128::<0x00>(blocks, powers);
         let middle = _mm512_clmulepi64_epi128::<0x01>(blocks, powers);
         let other = _mm512_clmulepi64_epi128::<0x10>(blocks, powers);
         let high = _mm512_clmulepi64_epi128::<0x11>(blocks, powers);
         self.low = _mm512_xor_si512(self.low, low);
-        self.middle = _mm512_ternarylogic_epi32::<0x96>(self.middle, middle, other);
+        self.middle = _mm512_ternarylogic_epi32::<XOR>(self.middle, middle, other);
         self.high = _mm512_xor_si512(self.high, high);
     }
 
+    /// As in [`Product::reduce`](super::gcm_key::Product::reduce), four at once,
+    /// and then their sum.
     #[inline]
-    #[target_feature(enable = "pclmulqdq,avx512f,avx512bw")]
+    #[target_feature(enable = "vpclmulqdq,avx512f,avx512bw")]
     fn finish(self) -> __m128i {
         let low = _mm512_xor_si512(self.low, _mm512_bslli_epi128::<8>(self.middle));
-        let high = _mm512_xor_si512(self.high, _mm512_bsrli_epi128::<8>(self.middle));
-        _mm_xor_si128(sum_of_four(high), fold(fold(sum_of_four(low))))
+        let carried = _mm512_bsrli_epi128::<8>(self.middle);
+        let folded = fold(fold(low));
+        let sum = _mm512_ternarylogic_epi32::<XOR>(self.high, carried, folded);
+        let halves = _mm256_xor_si256(
+            _mm512_castsi512_si256(sum),
+            _mm512_extracti64x4_epi64::<1>(sum),
+        );
+        _mm_xor_si128(
+            _mm256_castsi256_si128(halves),
+            _mm256_extracti128_si256::<1>(halves),
+        )
     }
 }
 
+/// The truth table of x ^ y ^ z.
+const XOR: i32 = 0x96;
+
+/// As [`gcm_key::fold`](super::gcm_key::fold), four times.
 #[inline]
-#[target_feature(enable = "avx512f")]
-fn sum_of_four(vector: __m512i) -> __m128i {
-    let first = _mm_xor_si128(
-        _mm512_castsi512_si128(vector),
-        _mm512_extracti32x4_epi32::<1>(vector),
-    );
-    let second = _mm_xor_si128(
-        _mm512_extracti32x4_epi32::<2>(vector),
-        _mm512_extracti32x4_epi32::<3>(vector),
-    );
-    _mm_xor_si128(first, second)
+#[target_feature(enable = "vpclmulqdq,avx512f")]
+fn fold(low: __m512i) -> __m512i {
+    let x = 0xc200_0000_0000_0000_u64 as i64;
+    let modulus = _mm512_set_epi64(x, 0, x, 0, x, 0, x, 0);
+    let multiple = _mm512_clmulepi64_epi128::<0x10>(low, modulus);
+    _mm512_xor_si512(_mm512_shuffle_epi32::<0x4e>(low), multiple)
 }
 
 /// GHASH's bit order is POLYVAL's, reversed by octets in each block.

@@ -26,7 +26,7 @@ pub(super) struct Lanes<'a, M, const W: usize, const L: usize> {
 impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
     /// The lanes, each with a message as long as there are any; the longest
     /// first, so that none is left alone with a long one at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(messages: &'a [M], tails: &'a Tails<W>) -> Self {
         let mut lanes = Self {
             segments: [&[]; L],
@@ -51,7 +51,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
 
     /// How many blocks every active lane can take before one of them comes to
     /// an end; `None` at the end of all.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run(&self) -> Option<usize> {
         if self.active == 0 {
             return None;
@@ -60,37 +60,37 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
     }
 
     /// A bit for each lane that is not idle.
-    #[inline]
+    #[inline(always)]
     pub(super) fn active(&self) -> u32 {
         self.active
     }
 
     /// Whether every message has been on a lane.
-    #[inline]
+    #[inline(always)]
     pub(super) fn none_waits(&self) -> bool {
         self.next == self.messages.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn segments(&self) -> &[&'a [Block]; L] {
         &self.segments
     }
 
     /// Whose hash `lane` works on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn position(&self, lane: usize) -> u8 {
         self.positions[lane]
     }
 
     /// The state that the key of the message on `lane` begins with; on an idle
     /// lane, that of any key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn inner(&self, lane: usize) -> &'a PaddedState {
         &self.messages[usize::from(self.positions[lane])].key().inner
     }
 
     /// The same of its outer hash.
-    #[inline]
+    #[inline(always)]
     pub(super) fn outer(&self, lane: usize) -> &'a PaddedState {
         &self.messages[usize::from(self.positions[lane])].key().outer
     }
@@ -98,7 +98,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
     /// Steps over the `run` blocks that have been hashed, and gives the lanes
     /// whose hashes are finished, a bit each. They are idle until
     /// [`refill`](Self::refill).
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, run: usize) -> u32 {
         let mut ended = 0;
         for (lane, segment) in self.segments.iter_mut().enumerate() {
@@ -117,7 +117,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
 
     /// Puts the next messages on the lanes of `finished`, as long as there are
     /// any, and gives the lanes that have one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn refill(&mut self, finished: u32) -> u32 {
         let mut refilled = 0;
         for lane in bits(finished) {
@@ -133,7 +133,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
 
     /// The lanes that are still active, on fewer lanes, and where each was;
     /// `N` are enough for them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn narrow<const N: usize>(self) -> (Lanes<'a, M, W, N>, [usize; N]) {
         let mut narrow = Lanes {
             segments: [&[][..]; N],
@@ -157,7 +157,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
         (narrow, from)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_next(&mut self, lane: usize) {
         let position = self.order[self.next];
         self.next += 1;
@@ -172,7 +172,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
         self.active |= 1 << lane;
     }
 
-    #[inline]
+    #[inline(always)]
     fn share_with_idle(&mut self) {
         if self.active == const { u32::MAX >> (32 - L) } {
             return;
@@ -187,7 +187,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
 }
 
 /// The bits that are set, the lowest first.
-#[inline]
+#[inline(always)]
 pub(super) fn bits(mut set: u32) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
         let bit = set.trailing_zeros();

@@ -6,20 +6,22 @@
 //! load of octets that were just stored in other pieces would wait.
 
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm512_broadcast_i32x4, _mm512_extracti32x4_epi32, _mm512_mask_set1_epi64,
-    _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
+    __m128i, __m512i, _mm_cvtsi64_si128, _mm512_broadcast_i32x4, _mm512_extracti32x4_epi32,
+    _mm512_mask_set1_epi64, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
     _mm512_maskz_mov_epi8, _mm512_maskz_permutexvar_epi8, _mm512_or_si512,
-    _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_set_epi64, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_sub_epi8, _mm512_xor_si512, _mm_cvtsi64_si128,
+    _mm512_permutex2var_epi8, _mm512_set_epi64, _mm512_set1_epi8, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_sub_epi8, _mm512_xor_si512,
 };
+use core::cmp::Reverse;
 use core::ops::Range;
 
 use super::aes_ni;
 use super::round_keys::RoundKeys;
 use super::sha1_ni::{State, compress_words, outer_hashes};
 use super::vaes::{CounterBlocks, first_octets, flight_of, four_of_each};
+use super::window::longest_first;
 use crate::aes_cm::CmIv;
-use crate::backends::message::{BLOCK_LEN, HmacMessage, bit_len};
+use crate::backends::message::{BLOCK_LEN, HmacMessage, PADDING_LEN, bit_len};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Key};
 
 /// What is authenticated, and which of it is to be encrypted.
@@ -48,7 +50,12 @@ fn sealed<const KEYS: usize>(
     base: __m128i,
     sealing: Sealing<'_>,
 ) -> [u8; HMAC_SHA1_LEN] {
-    let Sealing { octets, encrypted, suffix, key } = sealing;
+    let Sealing {
+        octets,
+        encrypted,
+        suffix,
+        key,
+    } = sealing;
     let keys = four_of_each::<KEYS>(keys);
     let mut counter = CounterBlocks::new(base, 0);
     let padding = Padding::behind(octets.len(), suffix);
@@ -90,26 +97,131 @@ fn sealed<const KEYS: usize>(
 }
 
 /// The tag of a message.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
-pub(super) fn hmac(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
-    let octets = message.message();
-    let padding = Padding::behind(octets.len(), message.suffix());
-    let block_at = |index: usize| {
-        let (_, rest) = octets.split_at((index * BLOCK_LEN).min(octets.len()));
-        // SAFETY: the mask keeps the load within `rest`.
-        let block = unsafe { _mm512_maskz_loadu_epi8(first_octets(rest.len()), rest.as_ptr().cast()) };
-        words(padding.on(index, block))
-    };
-    let mut state = [State::load(&message.key().inner)];
-    for index in 0..padding.blocks {
-        compress_words(&mut state, [block_at(index)]);
-    }
-    let [tag] = outer_hashes([&message.key().outer], state);
+pub(super) fn hmac_of_one(message: &impl HmacMessage) -> [u8; HMAC_SHA1_LEN] {
+    let [tag] = tags_of([message]);
     tag
+}
+
+/// The tags of a few messages, up to four of them side by side: one chain of SHA
+/// instructions waits most of the time.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
+pub(super) fn hmac<M: HmacMessage, const W: usize>(
+    messages: &[M],
+    tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+) {
+    let order: [u8; W] = longest_first(messages);
+    let mut left = &order[..messages.len()];
+    while !left.is_empty() {
+        // Five are three and two, rather than four and one.
+        let groups = left.len().div_ceil(4);
+        let (group, rest) = left.split_at(left.len().div_ceil(groups));
+        left = rest;
+        match *group {
+            [a] => put_tags([a], messages, tags),
+            [a, b] => put_tags([a, b], messages, tags),
+            [a, b, c] => put_tags([a, b, c], messages, tags),
+            [a, b, c, d] => put_tags([a, b, c, d], messages, tags),
+            _ => {}
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
+fn put_tags<M: HmacMessage, const N: usize, const W: usize>(
+    mut positions: [u8; N],
+    messages: &[M],
+    tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+) {
+    positions.sort_unstable_by_key(|position| Reverse(messages[usize::from(*position)].blocks()));
+    let mut group = [&messages[0]; N];
+    for (message, position) in group.iter_mut().zip(positions) {
+        *message = &messages[usize::from(position)];
+    }
+    for (tag, position) in tags_of(group).into_iter().zip(positions) {
+        tags[usize::from(position)] = tag;
+    }
+}
+
+/// The tags of messages, the longest first.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
+fn tags_of<M: HmacMessage, const N: usize>(messages: [&M; N]) -> [[u8; HMAC_SHA1_LEN]; N] {
+    let mut padded = [Padded::of(messages[0]); N];
+    let mut states = [State::load(&messages[0].key().inner); N];
+    let mut outer = [&messages[0].key().outer; N];
+    for n in 0..N {
+        padded[n] = Padded::of(messages[n]);
+        states[n] = State::load(&messages[n].key().inner);
+        outer[n] = &messages[n].key().outer;
+    }
+    // The shorter ones end earlier.
+    let mut index = 0;
+    compress_first::<4, N>(&mut states, &padded, &mut index);
+    compress_first::<3, N>(&mut states, &padded, &mut index);
+    compress_first::<2, N>(&mut states, &padded, &mut index);
+    compress_first::<1, N>(&mut states, &padded, &mut index);
+    outer_hashes(outer, states)
+}
+
+/// Takes the first `K` of `N` messages to the end of the last of them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1")]
+fn compress_first<const K: usize, const N: usize>(
+    states: &mut [State; N],
+    padded: &[Padded<'_>; N],
+    index: &mut usize,
+) {
+    let (Some(states), Some(padded)) = (states.first_chunk_mut::<K>(), padded.first_chunk::<K>())
+    else {
+        return;
+    };
+    while *index < padded[K - 1].padding.blocks {
+        let mut blocks = [words(_mm512_setzero_si512()); K];
+        for (block, padded) in blocks.iter_mut().zip(padded) {
+            *block = padded.block(*index);
+        }
+        compress_words(states, blocks);
+        *index += 1;
+    }
+}
+
+/// A message and its padding.
+#[derive(Clone, Copy)]
+struct Padded<'a> {
+    octets: &'a [u8],
+    padding: Padding,
+}
+
+impl<'a> Padded<'a> {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn of(message: &'a impl HmacMessage) -> Self {
+        let octets = message.message();
+        Self {
+            octets,
+            padding: Padding::behind(octets.len(), message.suffix()),
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    fn block(&self, index: usize) -> [__m128i; 4] {
+        let (_, rest) = self
+            .octets
+            .split_at((index * BLOCK_LEN).min(self.octets.len()));
+        let here = first_octets(rest.len());
+        // SAFETY: the mask keeps the load within `rest`.
+        let block = unsafe { _mm512_maskz_loadu_epi8(here, rest.as_ptr().cast()) };
+        words(self.padding.on(index, block))
+    }
 }
 
 /// What follows a message in its last one or two blocks: suffix, end mark and
 /// length.
+#[derive(Clone, Copy)]
 struct Padding {
     /// Octets before it.
     len: usize,
@@ -134,7 +246,7 @@ impl Padding {
             mark: _mm512_broadcast_i32x4(_mm_cvtsi64_si128(mark)),
             mark_len: suffix_len + 1,
             bit_len: bit_len(len + suffix_len),
-            blocks: (len + suffix_len + 9).div_ceil(BLOCK_LEN),
+            blocks: (len + suffix_len + PADDING_LEN).div_ceil(BLOCK_LEN),
         }
     }
 
@@ -152,7 +264,10 @@ impl Padding {
             Some(at) => (first_octets(self.mark_len) << at, at),
             None => {
                 let before = start - self.len;
-                (first_octets(self.mark_len) >> before.min(63), BLOCK_LEN - before.min(BLOCK_LEN))
+                (
+                    first_octets(self.mark_len) >> before.min(63),
+                    BLOCK_LEN - before.min(BLOCK_LEN),
+                )
             }
         };
         let from = _mm512_sub_epi8(octet_numbers(), _mm512_set1_epi8(at as i8));

@@ -36,7 +36,7 @@ macro_rules! sha1_lanes {
             tags: &mut [[u8; HMAC_SHA1_LEN]; W],
         ) {
             if messages.len() < WORTH_IT {
-                few::hmac(messages, tags);
+                hmac_of_few(messages, tags);
                 return;
             }
             let tails = Tails::<W>::of(messages);

@@ -233,11 +233,7 @@ impl State {
 /// least that many.
 #[inline]
 #[target_feature(enable = "sha,ssse3")]
-fn compress<const N: usize>(
-    states: &mut [State; N],
-    messages: [&[Block]; N],
-    run: usize,
-) {
+fn compress<const N: usize>(states: &mut [State; N], messages: [&[Block]; N], run: usize) {
     let messages = messages.map(|blocks| &blocks[..run]);
     for index in 0..run {
         let mut w = [[_mm_setzero_si128(); 4]; N];

@@ -10,6 +10,7 @@ use core::arch::x86_64::{
 };
 
 use super::lanes::{Lanes, bits};
+use super::packet_vaes::hmac as hmac_of_few;
 use super::sha1_ni as few;
 use super::window::{Digests, Tails};
 use crate::backends::message::{Block, HmacMessage, bit_len};
@@ -22,7 +23,7 @@ const WORTH_IT: usize = 8;
 
 type Vector = __m512i;
 
-sha1_lanes!("avx512f,avx512bw,sha,ssse3,sse4.1");
+sha1_lanes!("avx512f,avx512bw,avx512vbmi,sha,ssse3,sse4.1");
 
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -108,8 +109,18 @@ fn put_lanes(places: [&mut [u32]; 5], states: &[Vector; 5], set: u32) {
 #[target_feature(enable = "avx512f")]
 fn load_states(keys: &[&PaddedState; LANES]) -> [Vector; 5] {
     // By four: quarter q of rows[n] is row 4 q + n.
-    let abcd = [four_rows(keys, 0, 0), four_rows(keys, 1, 0), four_rows(keys, 2, 0), four_rows(keys, 3, 0)];
-    let e = [four_rows(keys, 0, 4), four_rows(keys, 1, 4), four_rows(keys, 2, 4), four_rows(keys, 3, 4)];
+    let abcd = [
+        four_rows(keys, 0, 0),
+        four_rows(keys, 1, 0),
+        four_rows(keys, 2, 0),
+        four_rows(keys, 3, 0),
+    ];
+    let e = [
+        four_rows(keys, 0, 4),
+        four_rows(keys, 1, 4),
+        four_rows(keys, 2, 4),
+        four_rows(keys, 3, 4),
+    ];
     let ab = [
         _mm512_unpacklo_epi32(abcd[0], abcd[1]),
         _mm512_unpacklo_epi32(abcd[2], abcd[3]),

@@ -10,7 +10,7 @@ use core::arch::x86_64::{
 };
 
 use super::lanes::{Lanes, bits};
-use super::sha1_soft as few;
+use super::sha1_soft::{self as few, hmac as hmac_of_few};
 use super::window::{Digests, Tails};
 use crate::backends::message::{Block, HmacMessage, bit_len};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, PaddedState};
@@ -112,8 +112,18 @@ fn put_lanes(places: [&mut [u32]; 5], states: &[Vector; 5], set: u32) {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load_states(keys: &[&PaddedState; LANES]) -> [Vector; 5] {
-    let abcd = [two_rows(keys, 0, 0), two_rows(keys, 1, 0), two_rows(keys, 2, 0), two_rows(keys, 3, 0)];
-    let e = [two_rows(keys, 0, 4), two_rows(keys, 1, 4), two_rows(keys, 2, 4), two_rows(keys, 3, 4)];
+    let abcd = [
+        two_rows(keys, 0, 0),
+        two_rows(keys, 1, 0),
+        two_rows(keys, 2, 0),
+        two_rows(keys, 3, 0),
+    ];
+    let e = [
+        two_rows(keys, 0, 4),
+        two_rows(keys, 1, 4),
+        two_rows(keys, 2, 4),
+        two_rows(keys, 3, 4),
+    ];
     let ab = [
         _mm256_unpacklo_epi32(abcd[0], abcd[1]),
         _mm256_unpacklo_epi32(abcd[2], abcd[3]),

@@ -52,6 +52,23 @@ fn xor_keystream_of<const KEYS: usize>(
     }
 }
 
+/// `rest` is not longer than the keystream.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn xor_rest<const N: usize>(mut rest: &mut [u8], keystream: [__m512i; N]) {
+    for keystream in keystream {
+        let (piece, after) = rest.split_at_mut(rest.len().min(64));
+        let mask = first_octets(piece.len());
+        // SAFETY: the mask keeps the load and the store within `piece`.
+        unsafe {
+            let data = _mm512_maskz_loadu_epi8(mask, piece.as_ptr().cast());
+            let data = _mm512_xor_si512(data, keystream);
+            _mm512_mask_storeu_epi8(piece.as_mut_ptr().cast(), mask, data);
+        }
+        rest = after;
+    }
+}
+
 /// Each round key four times, for four blocks.
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -118,21 +135,6 @@ pub(super) fn flight_of<const KEYS: usize, const N: usize>(
         *block = _mm512_aesenclast_epi128(*block, keys[KEYS - 1]);
     }
     blocks
-}
-
-/// `rest` is not longer than the keystream.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn xor_rest<const N: usize>(rest: &mut [u8], keystream: [__m512i; N]) {
-    for (piece, keystream) in rest.chunks_mut(64).zip(keystream) {
-        let mask = first_octets(piece.len());
-        // SAFETY: the mask keeps the load and the store within `piece`.
-        unsafe {
-            let data = _mm512_maskz_loadu_epi8(mask, piece.as_ptr().cast());
-            let data = _mm512_xor_si512(data, keystream);
-            _mm512_mask_storeu_epi8(piece.as_mut_ptr().cast(), mask, data);
-        }
-    }
 }
 
 /// The mask of a vector's first `len` octets, at most 64.
