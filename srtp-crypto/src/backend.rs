@@ -8,7 +8,7 @@ use crate::backends::{soft, soft_gcm};
 use crate::gcm_packet::GcmPacketJob;
 use crate::hmac_packet::HmacPacketJob;
 use crate::hmac_sha1::HmacSha1Job;
-use crate::known_answers::Trust;
+use crate::known_answers;
 
 /// An instruction set with an implementation of every operation.
 ///
@@ -51,15 +51,13 @@ impl Backend {
     /// Every backend this machine can run, the fastest first; the last one is
     /// [`Soft`](Backend::Soft).
     pub fn available() -> impl Iterator<Item = Self> {
-        let trusted = Trust::of_this_machine().trusted();
-        trusted.chain([Self::Soft])
+        known_answers::trusted().chain([Self::Soft])
     }
 
     /// The names of the backends whose instructions this machine says it has,
-    /// and that gave wrong answers to known questions when the first backend of
-    /// this process was asked for. They are not among the
-    /// [`available`](Backend::available), and any name here is a reason to
-    /// replace the machine.
+    /// and that gave wrong answers to known questions when this process first
+    /// asked for them. They are not among the [`available`](Backend::available),
+    /// and any name here is a reason to replace the machine.
     ///
     /// ```
     /// use callseal_srtp_crypto::Backend;
@@ -67,8 +65,7 @@ impl Backend {
     /// assert_eq!(Backend::distrusted().next(), None);
     /// ```
     pub fn distrusted() -> impl Iterator<Item = &'static str> {
-        let distrusted = Trust::of_this_machine().distrusted();
-        distrusted.map(Self::name)
+        known_answers::distrusted().map(Self::name)
     }
 
     /// The backend called `name`, or `None` where this machine cannot run it.

@@ -5,54 +5,62 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::{
     AesCmKey, AesGcmKey, Backend, Cipher, GcmPacketJob, GcmPortions, HmacPacketJob, HmacPortions,
-    HmacSha1Key,
+    HmacSha1Key, KeyLengthError,
 };
 
-/// What the machine's backends were found to be, a bit each.
-#[derive(Clone, Copy)]
-pub(crate) struct Trust {
-    verdicts: u8,
+/// The backends that answered rightly, the fastest first. Each is asked when the
+/// iterator comes to it, and once in a process.
+pub(crate) fn trusted() -> impl Iterator<Item = Backend> {
+    VERDICTS.backends(true, answers)
 }
 
-impl Trust {
-    /// The verdicts on this machine, reached when they are first asked for.
-    pub(crate) fn of_this_machine() -> Self {
-        static VERDICTS: AtomicU8 = AtomicU8::new(0);
+/// The backends that answered wrongly.
+pub(crate) fn distrusted() -> impl Iterator<Item = Backend> {
+    VERDICTS.backends(false, answers)
+}
 
-        // Threads that come at once all reach the same verdicts.
-        let mut verdicts = VERDICTS.load(Ordering::Relaxed);
-        if verdicts & REACHED == 0 {
-            verdicts = verdicts_on(candidates(), answers);
-            VERDICTS.store(verdicts, Ordering::Relaxed);
+static VERDICTS: Verdicts = Verdicts(AtomicU8::new(0));
+
+/// A bit for each candidate that was found right, and then one for each that was
+/// found wrong.
+struct Verdicts(AtomicU8);
+
+impl Verdicts {
+    /// Those whose verdict is `right`.
+    fn backends(
+        &self,
+        right: bool,
+        answers: impl Fn(Backend) -> Option<u64>,
+    ) -> impl Iterator<Item = Backend> {
+        present().filter_map(move |(n, backend)| {
+            (self.is_right(n, || answers(backend)) == right).then_some(backend)
+        })
+    }
+
+    fn is_right(&self, n: usize, answer: impl FnOnce() -> Option<u64>) -> bool {
+        let (right, wrong) = (1 << n, 1 << (CANDIDATES + n));
+        let verdicts = self.0.load(Ordering::Relaxed);
+        if verdicts & (right | wrong) != 0 {
+            return verdicts & right != 0;
         }
-        Self { verdicts }
-    }
-
-    /// The backends that answered rightly, the fastest first.
-    pub(crate) fn trusted(self) -> impl Iterator<Item = Backend> {
-        self.with_bit(0)
-    }
-
-    /// The backends that answered wrongly.
-    pub(crate) fn distrusted(self) -> impl Iterator<Item = Backend> {
-        self.with_bit(CANDIDATES)
-    }
-
-    fn with_bit(self, first: usize) -> impl Iterator<Item = Backend> {
-        let candidates = candidates().into_iter().enumerate();
-        let chosen = candidates.filter(move |(n, _)| self.verdicts & (1 << (first + n)) != 0);
-        chosen.filter_map(|(_, backend)| backend)
+        // Threads that come at once all reach the same verdict.
+        let is_right = answer() == Some(KNOWN);
+        let verdict = if is_right { right } else { wrong };
+        self.0.fetch_or(verdict, Ordering::Relaxed);
+        is_right
     }
 }
 
 /// How many backends there are besides `Soft`.
 const CANDIDATES: usize = 3;
 
-/// Set once the other bits mean something: first one for each candidate that
-/// is right, then one for each that is wrong.
-const REACHED: u8 = 1 << 7;
+/// The candidates whose instructions the machine has, with their numbers.
+fn present() -> impl Iterator<Item = (usize, Backend)> {
+    let numbered = candidates().into_iter().enumerate();
+    numbered.filter_map(|(n, candidate)| Some((n, candidate?)))
+}
 
-/// The backends whose instructions the machine has, the fastest first.
+/// The fastest first.
 #[cfg(target_arch = "x86_64")]
 fn candidates() -> [Option<Backend>; CANDIDATES] {
     use crate::backends::x86::{avx2::Avx2, avx512::Avx512, ni::Ni};
@@ -68,100 +76,118 @@ fn candidates() -> [Option<Backend>; CANDIDATES] {
     [None; CANDIDATES]
 }
 
-fn verdicts_on(
-    candidates: [Option<Backend>; CANDIDATES],
-    answers: impl Fn(Backend) -> Answers,
-) -> u8 {
-    let known = answers(Backend::Soft);
-    let mut verdicts = REACHED;
-    for (n, backend) in candidates.into_iter().enumerate() {
-        if let Some(backend) = backend {
-            let right = answers(backend) == known;
-            verdicts |= 1 << if right { n } else { n + CANDIDATES };
-        }
-    }
-    verdicts
-}
-
-/// What a backend makes of the same packets.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Answers {
-    sealed: Vec<u8>,
-    opened: Vec<u8>,
-    authentic: Vec<bool>,
-}
+/// What [`Backend::Soft`] makes of the questions.
+const KNOWN: u64 = 0xac4e_4a1c_79de_7a63;
 
 /// Lengths of batches: a single packet, a few, and more than any backend has
 /// lanes, so that some of these are taken anew.
-const BATCHES: [usize; 3] = [1, 3, 18];
+const BATCHES: [usize; 3] = [1, 5, 18];
 
-/// Runs `backend` over packets of many lengths, under keys of every size; the
-/// first of each batch arrives damaged.
-fn answers(backend: Backend) -> Answers {
-    let mut answers = Answers::default();
+/// A fingerprint of what `backend` makes of packets of many lengths under keys
+/// of every size, and of what it says of them; the first of each batch arrives
+/// damaged.
+fn answers(backend: Backend) -> Option<u64> {
+    let keys = Keys::new(backend).ok()?;
+    let mut packets: Vec<[u8; PACKET_LEN]> = (0..18)
+        .map(|n| core::array::from_fn(|k| (17 * n + k) as u8))
+        .collect();
+    let mut fingerprint = Fingerprint(0);
     for len in BATCHES {
-        let mut packets: Vec<[u8; PACKET_LEN]> = (0..len)
-            .map(|n| core::array::from_fn(|k| (17 * n + k) as u8))
-            .collect();
-        run_hmac(backend, &mut packets, Backend::seal_hmac);
-        answers.sealed.extend_from_slice(packets.as_flattened());
+        let packets = packets.get_mut(..len)?;
+        run_hmac(backend, &keys, packets, Backend::seal_hmac);
+        fingerprint.take_packets(packets);
         packets[0][13] ^= 1;
-        answers
-            .authentic
-            .extend(run_hmac(backend, &mut packets, Backend::open_hmac));
-        answers.opened.extend_from_slice(packets.as_flattened());
+        let verdicts = run_hmac(backend, &keys, packets, Backend::open_hmac);
+        fingerprint.take_packets(packets);
+        fingerprint.take(verdicts);
 
-        run_gcm(backend, &mut packets, Backend::seal_gcm);
-        answers.sealed.extend_from_slice(packets.as_flattened());
+        run_gcm(backend, &keys, packets, Backend::seal_gcm);
+        fingerprint.take_packets(packets);
         packets[0][13] ^= 1;
-        answers
-            .authentic
-            .extend(run_gcm(backend, &mut packets, Backend::open_gcm));
-        answers.opened.extend_from_slice(packets.as_flattened());
+        let verdicts = run_gcm(backend, &keys, packets, Backend::open_gcm);
+        fingerprint.take_packets(packets);
+        fingerprint.take(verdicts);
     }
-    answers
+    Some(fingerprint.0)
 }
 
-const PACKET_LEN: usize = 300;
+const PACKET_LEN: usize = 320;
 
 const KEY: [u8; 32] = *b"the known questions for backends";
 
-/// Where the packet that is `n`th of its batch ends: each length modulo a
-/// block's is met by some of them.
+/// Where the packet that is `n`th of its batch ends: one is long, and among the
+/// others each length modulo a block's is met by some.
 fn end(n: usize) -> usize {
-    PACKET_LEN - 20 - 13 * n
+    if n == 0 { PACKET_LEN - 20 } else { 140 - 7 * n }
 }
 
+struct Keys {
+    cm: [AesCmKey; 3],
+    gcm: [AesGcmKey; 2],
+    auth: HmacSha1Key,
+}
+
+impl Keys {
+    fn new(backend: Backend) -> Result<Self, KeyLengthError> {
+        let cm = |len| AesCmKey::for_backend(backend, &KEY[..len]);
+        let gcm = |len| AesGcmKey::for_backend(backend, &KEY[..len]);
+        Ok(Self {
+            cm: [cm(16)?, cm(24)?, cm(32)?],
+            gcm: [gcm(16)?, gcm(32)?],
+            auth: HmacSha1Key::new(&KEY[..20]),
+        })
+    }
+}
+
+/// Tells apart what a fault could give, and not what an attacker could.
+struct Fingerprint(u64);
+
+impl Fingerprint {
+    fn take_packets(&mut self, packets: &[[u8; PACKET_LEN]]) {
+        for (n, packet) in packets.iter().enumerate() {
+            let used = packet[..(end(n) + 20).next_multiple_of(8)].as_chunks().0;
+            used.iter()
+                .for_each(|word| self.take(u64::from_le_bytes(*word)));
+        }
+    }
+
+    fn take(&mut self, word: u64) {
+        // An odd factor, of the golden ratio: no word is lost.
+        self.0 = (self.0 ^ word)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
+    }
+}
+
+/// The verdicts on the packets, a bit each.
 fn run_hmac(
     backend: Backend,
+    keys: &Keys,
     packets: &mut [[u8; PACKET_LEN]],
     operation: fn(Backend, &mut [HmacPacketJob<'_>]),
-) -> Vec<bool> {
-    let keys = [16, 24, 32].map(|len| AesCmKey::for_backend(backend, &KEY[..len]));
-    let auth_key = HmacSha1Key::new(&KEY[..20]);
+) -> u64 {
     let jobs = packets.iter_mut().enumerate().filter_map(|(n, packet)| {
-        let key = keys[n % keys.len()].as_ref().ok()?;
         let portions = HmacPortions {
             encrypted: 12..end(n),
             authenticated: 0..end(n),
             tag: end(n)..end(n) + 20,
         };
-        let cipher = Cipher::AesCm(key, [n as u8; 14]);
-        HmacPacketJob::new(cipher, &auth_key, packet, portions, Some([n as u8; 4])).ok()
+        let cipher = Cipher::AesCm(&keys.cm[n % 3], [n as u8; 14]);
+        HmacPacketJob::new(cipher, &keys.auth, packet, portions, Some([n as u8; 4])).ok()
     });
     let mut jobs: Vec<HmacPacketJob<'_>> = jobs.collect();
     operation(backend, &mut jobs);
-    jobs.iter().map(HmacPacketJob::is_authentic).collect()
+    bits(jobs.iter().map(HmacPacketJob::is_authentic))
 }
 
 fn run_gcm(
     backend: Backend,
+    keys: &Keys,
     packets: &mut [[u8; PACKET_LEN]],
     operation: fn(Backend, &mut [GcmPacketJob<'_>]),
-) -> Vec<bool> {
-    let keys = [16, 32].map(|len| AesGcmKey::for_backend(backend, &KEY[..len]));
+) -> u64 {
     let jobs = packets.iter_mut().enumerate().filter_map(|(n, packet)| {
-        let key = keys[n % keys.len()].as_ref().ok()?;
+        let key = &keys.gcm[n % 2];
         let portions = GcmPortions {
             associated: 0..12,
             encrypted: 12..end(n),
@@ -171,7 +197,11 @@ fn run_gcm(
     });
     let mut jobs: Vec<GcmPacketJob<'_>> = jobs.collect();
     operation(backend, &mut jobs);
-    jobs.iter().map(GcmPacketJob::is_authentic).collect()
+    bits(jobs.iter().map(GcmPacketJob::is_authentic))
+}
+
+fn bits(verdicts: impl Iterator<Item = bool>) -> u64 {
+    verdicts.fold(1, |bits, verdict| (bits << 1) | u64::from(verdict))
 }
 
 #[cfg(test)]
@@ -179,29 +209,56 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_known_answers_are_those_of_soft() {
+        assert_eq!(
+            answers(Backend::Soft),
+            Some(KNOWN),
+            "{:#x?}",
+            answers(Backend::Soft)
+        );
+    }
+
+    #[test]
+    fn every_backend_of_a_sound_machine_is_trusted() {
+        assert_eq!(distrusted().count(), 0);
+        assert_eq!(trusted().count(), present().count());
+    }
+
+    #[test]
     fn a_backend_that_answers_wrongly_is_named_and_not_offered() {
-        for wrong in candidates().into_iter().flatten() {
-            let verdicts = verdicts_on(candidates(), |backend| {
-                let mut answers = answers(backend);
-                if backend == wrong {
-                    answers.sealed[1_000] ^= 1;
-                }
-                answers
-            });
-            let trust = Trust { verdicts };
-            assert_eq!(trust.distrusted().collect::<Vec<_>>(), [wrong]);
-            assert!(trust.trusted().all(|backend| backend != wrong));
-            let others = candidates().iter().flatten().count() - 1;
-            assert_eq!(trust.trusted().count(), others);
+        for (_, wrong) in present() {
+            let verdicts = Verdicts(AtomicU8::new(0));
+            let answers = |backend| {
+                let answer = answers(backend)?;
+                Some(if backend == wrong { answer ^ 1 } else { answer })
+            };
+            assert!(verdicts.backends(false, answers).eq([wrong]));
+            let others: Vec<_> = verdicts.backends(true, answers).collect();
+            assert_eq!(others.len(), present().count() - 1);
+            assert!(!others.contains(&wrong));
         }
     }
 
     #[test]
-    fn the_questions_have_right_and_wrong_packets() {
-        let answers = answers(Backend::Soft);
-        let wrong = answers.authentic.iter().filter(|right| !**right).count();
-        assert_eq!(wrong, 2 * BATCHES.len());
-        assert_eq!(answers.authentic.len(), 2 * BATCHES.iter().sum::<usize>());
-        assert_ne!(answers.sealed, answers.opened);
+    fn no_backend_is_asked_twice() {
+        let verdicts = Verdicts(AtomicU8::new(0));
+        let count = verdicts.backends(true, answers).count();
+        let again = verdicts.backends(true, |_| None);
+        assert_eq!(again.count(), count);
+    }
+
+    #[test]
+    fn a_fault_in_any_bit_changes_the_answer() {
+        let packets = [[7; PACKET_LEN]; 2];
+        let of = |packets: &[[u8; PACKET_LEN]]| {
+            let mut fingerprint = Fingerprint(0);
+            fingerprint.take_packets(packets);
+            fingerprint.0
+        };
+        for bit in 0..8 * (end(1) + 20) {
+            let mut faulty = packets;
+            faulty[1][bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(of(&faulty), of(&packets), "bit {bit}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use callseal_srtp_crypto::{
     AesCmKey, AesF8Job, AesF8Key, AesGcmKey, Backend, Cipher, GcmPacketJob, GcmPortions,
-    HmacPacketJob, HmacPortions, HmacSha1Key, PortionsError,
+    HmacPacketJob, HmacPortions, HmacSha1Key, MAX_KEYSTREAM_LEN, PortionsError,
 };
 use callseal_testvectors::{rfc3711, rfc7714};
 use proptest::prelude::*;
@@ -190,10 +190,12 @@ fn batches_of_every_size_and_length_equal_soft() {
     for size in (0..=40).chain([63, 64, 65, 129]).cycle() {
         let packets: Vec<_> = (0..size).map(|_| packet_of(lens.next().unwrap())).collect();
         let hmac = hmac_outcome(Backend::Soft, &packets);
-        assert!(is_coherent(&packets, &hmac));
+        let gcm = gcm_outcome(Backend::Soft, &packets);
+        assert!(is_coherent(&packets, &hmac) && is_coherent(&packets, &gcm));
         for backend in others() {
             let name = backend.name();
             assert!(hmac_outcome(backend, &packets) == hmac, "{name}, {size}");
+            assert!(gcm_outcome(backend, &packets) == gcm, "{name}, {size}");
         }
         covered += size;
         if covered > 2_100 {
@@ -222,6 +224,106 @@ fn equal_lengths_fill_every_lane_and_equal_soft() {
                 assert!(hmac_outcome(backend, &packets) == hmac, "{name}, {size}");
             }
         }
+    }
+}
+
+/// A batch sealed, damaged in every third packet, and opened again.
+fn outcome_of_portions(backend: Backend, all: &[HmacPortions]) -> Outcome {
+    let cm = AesCmKey::for_backend(backend, &[3; 16]).unwrap();
+    let auth = HmacSha1Key::new(&[4; 20]);
+    let mut packets = vec![vec![5; 400]; all.len()];
+    let run = |packets: &mut Vec<Vec<u8>>, operation: fn(Backend, &mut [HmacPacketJob<'_>])| {
+        let mut jobs: Vec<_> = packets
+            .iter_mut()
+            .zip(all)
+            .map(|(packet, portions)| {
+                let cipher = Cipher::AesCm(&cm, [6; 14]);
+                let suffix = Some([7; 4]);
+                HmacPacketJob::new(cipher, &auth, packet, portions.clone(), suffix).unwrap()
+            })
+            .collect();
+        operation(backend, &mut jobs);
+        jobs.iter().map(HmacPacketJob::is_authentic).collect()
+    };
+    let _: Vec<bool> = run(&mut packets, Backend::seal_hmac);
+    let sealed = packets.clone();
+    for (packet, portions) in packets.iter_mut().zip(all).step_by(3) {
+        packet[portions.tag.start] ^= 0x10;
+    }
+    let authentic = run(&mut packets, Backend::open_hmac);
+    (sealed, packets, authentic)
+}
+
+#[test]
+fn portions_that_nest_in_any_way_equal_soft() {
+    // Beginnings and ends around those of SHA-1's blocks: a trailer behind the
+    // encrypted portion as SRTCP has it, headers longer than a block, and
+    // portions that only overlap or are apart.
+    let edges = [0, 1, 12, 63, 64, 65, 100, 128, 191, 192, 300];
+    let mut all = Vec::new();
+    for start in edges {
+        for encrypted in [0..0, 12..64, 12..200, 70..75, 64..128, 100..300, 290..360] {
+            for end in edges.into_iter().filter(|end| *end >= start) {
+                let authenticated = start..end;
+                let encrypted = encrypted.clone();
+                let tag = 380..390;
+                all.push(HmacPortions {
+                    encrypted,
+                    authenticated,
+                    tag,
+                });
+            }
+        }
+    }
+    for len in [1, 3, 5, 16, 41] {
+        for batch in all.chunks(len) {
+            let soft = outcome_of_portions(Backend::Soft, batch);
+            assert!(
+                soft.2
+                    .iter()
+                    .enumerate()
+                    .all(|(n, right)| *right == (n % 3 != 0))
+            );
+            for backend in others() {
+                let name = backend.name();
+                assert!(
+                    outcome_of_portions(backend, batch) == soft,
+                    "{name}, {batch:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_longest_packet_equals_soft() {
+    let sealed = |backend| {
+        let cm = AesCmKey::for_backend(backend, &[3; 32]).unwrap();
+        let gcm = AesGcmKey::for_backend(backend, &[3; 32]).unwrap();
+        let auth = HmacSha1Key::new(&[4; 20]);
+        let end = 12 + MAX_KEYSTREAM_LEN;
+        let mut packet = vec![5; end + 16];
+        let portions = HmacPortions {
+            encrypted: 12..end,
+            authenticated: 0..end,
+            tag: end..end + 10,
+        };
+        // With the IV all ones a carry out of the counter would show.
+        let cipher = Cipher::AesCm(&cm, [0xff; 14]);
+        let job = HmacPacketJob::new(cipher, &auth, &mut packet, portions, None).unwrap();
+        backend.seal_hmac(&mut [job]);
+        let portions = GcmPortions {
+            associated: 0..12,
+            encrypted: 12..end,
+            tag: end..end + 16,
+        };
+        let job = GcmPacketJob::new(&gcm, [0xff; 12], &mut packet, portions, None).unwrap();
+        backend.seal_gcm(&mut [job]);
+        packet
+    };
+    let soft = sealed(Backend::Soft);
+    for backend in others() {
+        assert!(sealed(backend) == soft, "{}", backend.name());
     }
 }
 

@@ -75,7 +75,7 @@ impl Tail {
         }
         self.octets[BLOCK_LEN + after] = 0x80;
         let rest = octets.len() % BLOCK_LEN;
-        let blocks = if rest + after >= LENGTH_AT { 2 } else { 1 };
+        let blocks = message.blocks() - message.body().len();
         let start = BLOCK_LEN - rest;
         let end = start + blocks * BLOCK_LEN;
         self.octets[end - 8..end].copy_from_slice(&bit_len(len).to_be_bytes());

@@ -17,7 +17,7 @@ use core::ops::Range;
 
 use super::aes_ni;
 use super::round_keys::RoundKeys;
-use super::sha1_ni::{State, compress_words, outer_hashes};
+use super::sha1_ni::{State, compress_words, group_len, outer_hashes};
 use super::vaes::{CounterBlocks, first_octets, flight_of, four_of_each};
 use super::window::longest_first;
 use crate::aes_cm::CmIv;
@@ -114,9 +114,7 @@ pub(super) fn hmac<M: HmacMessage, const W: usize>(
     let order: [u8; W] = longest_first(messages);
     let mut left = &order[..messages.len()];
     while !left.is_empty() {
-        // Five are three and two, rather than four and one.
-        let groups = left.len().div_ceil(4);
-        let (group, rest) = left.split_at(left.len().div_ceil(groups));
+        let (group, rest) = left.split_at(group_len(left.len()));
         left = rest;
         match *group {
             [a] => put_tags([a], messages, tags),

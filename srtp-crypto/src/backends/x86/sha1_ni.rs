@@ -5,9 +5,10 @@ use core::arch::x86_64::{
     _mm_set_epi64x, _mm_setzero_si128, _mm_sha1msg1_epu32, _mm_sha1msg2_epu32, _mm_sha1nexte_epu32,
     _mm_sha1rnds4_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_storeu_si128, _mm_xor_si128,
 };
+use core::cmp::Reverse;
 
 use super::lanes::{Lanes, bits};
-use super::window::{Digests, Tails};
+use super::window::{Digests, Tails, longest_first};
 use crate::backends::message::{Block, HmacMessage, Tail, bit_len};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, PaddedState};
 
@@ -36,18 +37,84 @@ pub(super) fn hmac<M: HmacMessage, const W: usize>(
     messages: &[M],
     tags: &mut [[u8; HMAC_SHA1_LEN]; W],
 ) {
-    if messages.is_empty() {
-        return;
-    }
     let tails = Tails::<W>::of(messages);
-    let lanes = Lanes::<M, W, WAYS>::start(messages, &tails);
-    let mut states = [State::load(lanes.inner(0)); WAYS];
-    for (lane, state) in states.iter_mut().enumerate() {
-        *state = State::load(lanes.inner(lane));
+    let order: [u8; W] = longest_first(messages);
+    let mut left = &order[..messages.len()];
+    while !left.is_empty() {
+        let (group, rest) = left.split_at(group_len(left.len()));
+        left = rest;
+        match *group {
+            [a] => put_tags([a], messages, &tails, tags),
+            [a, b] => put_tags([a, b], messages, &tails, tags),
+            [a, b, c] => put_tags([a, b, c], messages, &tails, tags),
+            [a, b, c, d] => put_tags([a, b, c, d], messages, &tails, tags),
+            _ => {}
+        }
     }
-    let mut digests = Digests::<W>::NONE;
-    run(lanes, states, &mut digests);
-    outer_tags(messages, &digests, 0, tags);
+}
+
+/// How many of `count` messages go next: five go as three and two, rather than
+/// four and one.
+#[inline]
+pub(super) fn group_len(count: usize) -> usize {
+    count.div_ceil(count.div_ceil(WAYS))
+}
+
+/// The tags of messages side by side; the shorter ones end earlier.
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn put_tags<M: HmacMessage, const N: usize, const W: usize>(
+    mut positions: [u8; N],
+    messages: &[M],
+    tails: &Tails<W>,
+    tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+) {
+    positions.sort_unstable_by_key(|position| Reverse(messages[usize::from(*position)].blocks()));
+    let mut parts = [([].as_slice(), [].as_slice()); N];
+    let mut states = [State::load(&messages[0].key().inner); N];
+    let mut outer = [&messages[0].key().outer; N];
+    for n in 0..N {
+        let position = usize::from(positions[n]);
+        let message = &messages[position];
+        parts[n] = (message.body(), tails.get(position));
+        states[n] = State::load(&message.key().inner);
+        outer[n] = &message.key().outer;
+    }
+    let mut index = 0;
+    compress_first::<4, N>(&mut states, &parts, &mut index);
+    compress_first::<3, N>(&mut states, &parts, &mut index);
+    compress_first::<2, N>(&mut states, &parts, &mut index);
+    compress_first::<1, N>(&mut states, &parts, &mut index);
+    for (tag, position) in outer_hashes(outer, states).into_iter().zip(positions) {
+        tags[usize::from(position)] = tag;
+    }
+}
+
+/// Takes the first `K` of `N` messages, each a body and a tail, to the end of
+/// the last of them.
+#[inline]
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn compress_first<const K: usize, const N: usize>(
+    states: &mut [State; N],
+    parts: &[(&[Block], &[Block]); N],
+    index: &mut usize,
+) {
+    let (Some(states), Some(parts)) = (states.first_chunk_mut::<K>(), parts.first_chunk::<K>())
+    else {
+        return;
+    };
+    let (body, tail) = parts[K - 1];
+    while *index < body.len() + tail.len() {
+        let mut blocks = [[_mm_setzero_si128(); 4]; K];
+        for (block, (body, tail)) in blocks.iter_mut().zip(parts) {
+            let octets = body.get(*index).or_else(|| tail.get(*index - body.len()));
+            if let Some(octets) = octets {
+                *block = load_words(octets);
+            }
+        }
+        compress_words(states, blocks);
+        *index += 1;
+    }
 }
 
 /// Goes on with the few lanes that are left of many; `words` are their states.
