@@ -6,6 +6,7 @@ use crate::keys::{Keyring, MasterKey, UnknownKey};
 use crate::policy::{Policy, SetUpError};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::SsrcHash;
 use crate::trailer::RtpTrailer;
 
@@ -85,6 +86,25 @@ impl Sender {
         Ok(())
     }
 
+    /// Goes on with a stream of another sender's: with its ROC and its SRTCP
+    /// index. Where the two have no key in common, every sequence number is
+    /// free again. Nothing changes where either has no room for it or does not
+    /// know it, or this one has begun it.
+    pub fn continue_stream(&mut self, ssrc: u32, other: &Self) {
+        let (Some(place), Some(from)) = (self.streams.place(ssrc), other.streams.get(ssrc)) else {
+            return;
+        };
+        if self.streams.at(place).is_some() {
+            return;
+        }
+        let used = self.keys.shares_key_with(&other.keys);
+        let policy = &self.policy;
+        let stream = self.streams.settle(place, || SenderStream::new(policy));
+        stream.rtp = from.rtp.clone();
+        stream.rtp.rekey(policy, used);
+        stream.next_rtcp = from.next_rtcp;
+    }
+
     /// Sets what becomes of CSRCs and header extensions from now on.
     ///
     /// # Errors
@@ -152,6 +172,26 @@ impl Receiver {
         self.policy = policy;
         self.keys = keys;
         Ok(())
+    }
+
+    /// Goes on with a stream of another receiver's: with its ROC, and what was
+    /// received of SRTCP. Where the two have no key in common, SRTP's replay
+    /// list begins anew. Nothing changes where either has no room for it or
+    /// does not know it, or this one has begun it.
+    pub fn continue_stream(&mut self, ssrc: u32, other: &Self) {
+        let (Some(place), Some(from)) = (self.streams.place(ssrc), other.streams.get(ssrc)) else {
+            return;
+        };
+        if self.streams.at(place).is_some() {
+            return;
+        }
+        let used = self.keys.shares_key_with(&other.keys);
+        let policy = &self.policy;
+        let stream = self.streams.settle(place, || ReceiverStream::new(policy));
+        stream.rtp = from.rtp.clone();
+        stream.rtp.rekey(policy, used);
+        stream.rtcp = from.rtcp.clone();
+        stream.rtcp.resize(policy.rtcp_window());
     }
 
     /// Sets what becomes of CSRCs and header extensions from now on.

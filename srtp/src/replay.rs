@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::index::Estimate;
 
 /// Which of the newest `size` indexes have been used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Window {
     bits: Bits,
     size: u64,

@@ -89,7 +89,7 @@ pub(crate) struct Reserved {
 }
 
 /// The index of one SSRC's SRTP packets, and which have been used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RtpTrack {
     pub(crate) window: Window,
     /// What came before was left to another session, used or not.

@@ -1,0 +1,468 @@
+//! Protecting and opening one packet of a session.
+
+use std::collections::hash_map::Entry;
+
+use callseal_srtp::{ProtectError, UnprotectError};
+use subtle::ConstantTimeEq;
+
+use crate::key_set::{KeySet, Protocol};
+use crate::lent::Lent;
+use crate::roc::{self, Pending};
+use crate::session::{Direction, Session, Stream, Template};
+use crate::status::Status;
+use crate::types::event;
+
+impl Session {
+    /// Protects an RTP packet, with an MKI where `mki` is a key's number, and
+    /// gives its new length.
+    pub(crate) fn protect_rtp(
+        &mut self,
+        packet: &mut Lent,
+        mki: Option<usize>,
+    ) -> Result<usize, Status> {
+        let header = RtpHeader::read(packet.octets()).ok_or(Status::BadParam)?;
+        let ssrc = header.ssrc;
+        let (stream, template) = match self.streams.entry(ssrc) {
+            Entry::Occupied(known) => (known.into_mut(), &mut self.template),
+            Entry::Vacant(new) => {
+                let template = self.template.as_ref().ok_or(Status::NoCtx)?;
+                let mut stream = Stream::from_template(template);
+                stream.direction = Direction::Sends;
+                (new.insert(stream), &mut self.template)
+            }
+        };
+        if stream.takes_direction(Direction::Sends) {
+            self.events.push((ssrc, event::SSRC_COLLISION));
+        }
+        let cryptex = stream.cryptex;
+        let keys = keys_mut(&mut stream.own, template)?;
+        let mki_len = choose_to_send(keys, mki)?;
+        if cryptex && header.has_csrcs && !header.has_extension {
+            // libsrtp's answer: an extension put in would take four octets
+            // more than callers leave room for.
+            return Err(Status::CryptexErr);
+        }
+        // Where nothing is encrypted there is nothing to hide headers with.
+        let _ = keys.set_sending_cryptex(cryptex);
+
+        let newest = keys.sender.newest_index(ssrc).map(|index| index.get());
+        let mut roc_was_set = false;
+        if let Some(pending) = stream.pending_roc {
+            match roc::judge(newest, pending, header.seq) {
+                Pending::Behind => return Err(Status::PktIdxOld),
+                Pending::Ahead => {
+                    let set = keys.sender.set_roc(ssrc, pending);
+                    set.map_err(|_| Status::PktIdxOld)?;
+                    roc_was_set = true;
+                }
+                Pending::Same => {}
+            }
+        }
+        let foreign_roc = match keys.rtp_auth.is_empty() {
+            true => None,
+            false => Some(roc::estimate(newest, stream.pending_roc, header.seq)),
+        };
+
+        let len = packet.len();
+        let trailer_len = keys.trailers.len(Protocol::Rtp) + mki_len;
+        // SAFETY: this is what `srtp_get_protect_trailer_length` says.
+        let room = unsafe { packet.room(trailer_len) };
+        let own_len = room.len() - mki_len;
+        let sealed = keys.sender.protect_rtp(&mut room[..own_len], len);
+        let mut sealed_len = match sealed {
+            Ok(sealed_len) => sealed_len,
+            Err(error) => {
+                if roc_was_set {
+                    let newest = keys.sender.newest_index(ssrc);
+                    let _ = keys
+                        .sender
+                        .set_roc(ssrc, newest.map_or(0, |index| index.roc()));
+                }
+                if matches!(error, ProtectError::KeySpent | ProtectError::IndexExhausted) {
+                    self.events.push((ssrc, event::KEY_HARD_LIMIT));
+                }
+                return Err(error.into());
+            }
+        };
+        stream.pending_roc = None;
+        if let Some(roc) = foreign_roc {
+            let key = mki.unwrap_or(0);
+            sealed_len = seal_foreign(&mut keys.rtp_auth, key, room, sealed_len, &roc)?;
+        }
+        let len = insert_mki(keys, mki, Protocol::Rtp, room, sealed_len);
+        if keys.sender.poll_event().is_some() {
+            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
+        }
+        Ok(len)
+    }
+
+    /// Protects an RTCP packet.
+    pub(crate) fn protect_rtcp(
+        &mut self,
+        packet: &mut Lent,
+        mki: Option<usize>,
+    ) -> Result<usize, Status> {
+        let ssrc = rtcp_ssrc(packet.octets()).ok_or(Status::BadParam)?;
+        let (stream, template) = match self.streams.entry(ssrc) {
+            Entry::Occupied(known) => (known.into_mut(), &mut self.template),
+            Entry::Vacant(new) => {
+                let template = self.template.as_ref().ok_or(Status::NoCtx)?;
+                (
+                    new.insert(Stream::from_template(template)),
+                    &mut self.template,
+                )
+            }
+        };
+        if stream.takes_direction(Direction::Sends) {
+            self.events.push((ssrc, event::SSRC_COLLISION));
+        }
+        let keys = keys_mut(&mut stream.own, template)?;
+        let mki_len = choose_to_send(keys, mki)?;
+        let len = packet.len();
+        let trailer_len = keys.trailers.len(Protocol::Rtcp) + mki_len;
+        // SAFETY: this is what `srtp_get_protect_rtcp_trailer_length` says.
+        let room = unsafe { packet.room(trailer_len) };
+        let own_len = room.len() - mki_len;
+        let sealed = keys.sender.protect_rtcp(&mut room[..own_len], len);
+        let mut sealed_len = sealed.map_err(Status::from)?;
+        if !keys.rtcp_auth.is_empty() {
+            let key = mki.unwrap_or(0);
+            sealed_len = seal_foreign(&mut keys.rtcp_auth, key, room, sealed_len, &[])?;
+        }
+        let len = insert_mki(keys, mki, Protocol::Rtcp, room, sealed_len);
+        if keys.sender.poll_event().is_some() {
+            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
+        }
+        Ok(len)
+    }
+
+    /// Authenticates and opens an SRTP packet, and gives its plain length. An
+    /// SSRC that only the template knows becomes a stream once a packet of it
+    /// has proved genuine.
+    pub(crate) fn unprotect_rtp(
+        &mut self,
+        packet: &mut Lent,
+        has_mki: bool,
+    ) -> Result<usize, Status> {
+        let header = RtpHeader::read(packet.octets()).ok_or(Status::BadParam)?;
+        let ssrc = header.ssrc;
+        let mut known = self.streams.get_mut(&ssrc);
+        let (cryptex, pending_roc) = match (&known, &self.template) {
+            (Some(stream), _) => (stream.cryptex, stream.pending_roc),
+            (None, Some(template)) => (template.cryptex, None),
+            (None, None) => return Err(Status::NoCtx),
+        };
+        let mut none = None;
+        let own = known.as_mut().map_or(&mut none, |stream| &mut stream.own);
+        let keys = keys_mut(own, &mut self.template)?;
+        let newest = keys.receiver.newest_index(ssrc).map(|index| index.get());
+        let judged = pending_roc.map(|roc| (roc, roc::judge(newest, roc, header.seq)));
+        if matches!(judged, Some((_, Pending::Behind))) {
+            return Err(Status::PktIdxOld);
+        }
+        let foreign_roc = match keys.rtp_auth.is_empty() {
+            true => None,
+            false => Some(roc::estimate(newest, pending_roc, header.seq)),
+        };
+        let key = choose_to_receive(keys, packet.octets(), Protocol::Rtp, has_mki)?;
+        let _ = keys.set_receiving_cryptex(cryptex);
+        let mut roc_was_set = false;
+        if let Some((roc, Pending::Ahead)) = judged {
+            let set = keys.receiver.set_roc(ssrc, roc);
+            set.map_err(|_| Status::AllocFail)?;
+            roc_was_set = true;
+        }
+
+        // SAFETY: nothing beyond the packet.
+        let octets = unsafe { packet.room(0) };
+        let (octets, mki_len) = take_mki_out(keys, key, Protocol::Rtp, octets);
+        let opened = match foreign_roc {
+            None => open_rtp(keys, octets),
+            Some(roc) => check_foreign(&mut keys.rtp_auth, key, octets, &roc)
+                .and_then(|len| open_rtp(keys, &mut octets[..len])),
+        };
+        // SAFETY: nothing beyond the packet.
+        let octets = unsafe { packet.room(0) };
+        put_mki_back(keys, key, Protocol::Rtp, octets, mki_len);
+        let len = opened.inspect_err(|&status| {
+            if roc_was_set {
+                let newest = keys.receiver.newest_index(ssrc);
+                let roc = newest.map_or(0, |index| index.roc());
+                let _ = keys.receiver.set_roc(ssrc, roc);
+            }
+            if status == Status::KeyExpired {
+                self.events.push((ssrc, event::KEY_HARD_LIMIT));
+            }
+        })?;
+        if keys.receiver.poll_event().is_some() {
+            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
+        }
+        let collides = match known {
+            Some(stream) => {
+                stream.pending_roc = None;
+                stream.takes_direction(Direction::Receives)
+            }
+            None => self.has_proved_genuine(ssrc),
+        };
+        if collides {
+            self.events.push((ssrc, event::SSRC_COLLISION));
+        }
+        Ok(len)
+    }
+
+    /// Authenticates and opens an SRTCP packet.
+    pub(crate) fn unprotect_rtcp(
+        &mut self,
+        packet: &mut Lent,
+        has_mki: bool,
+    ) -> Result<usize, Status> {
+        const INDEX_LEN: usize = 4;
+        let octets = packet.octets();
+        let ssrc = rtcp_ssrc(octets).ok_or(Status::BadParam)?;
+        if octets.len() < RTCP_HEADER_LEN + INDEX_LEN {
+            return Err(Status::BadParam);
+        }
+        let mut known = self.streams.get_mut(&ssrc);
+        if known.is_none() && self.template.is_none() {
+            return Err(Status::NoCtx);
+        }
+        let mut none = None;
+        let own = known.as_mut().map_or(&mut none, |stream| &mut stream.own);
+        let keys = keys_mut(own, &mut self.template)?;
+        let key = choose_to_receive(keys, octets, Protocol::Rtcp, has_mki)?;
+
+        // SAFETY: nothing beyond the packet.
+        let octets = unsafe { packet.room(0) };
+        let (octets, mki_len) = take_mki_out(keys, key, Protocol::Rtcp, octets);
+        if octets.len() < RTCP_HEADER_LEN + keys.trailers.len(Protocol::Rtcp) {
+            // SAFETY: nothing beyond the packet.
+            let octets = unsafe { packet.room(0) };
+            put_mki_back(keys, key, Protocol::Rtcp, octets, mki_len);
+            return Err(Status::BadParam);
+        }
+        let opened = match keys.rtcp_auth.is_empty() {
+            true => open_rtcp(keys, octets),
+            false => check_foreign(&mut keys.rtcp_auth, key, octets, &[])
+                .and_then(|len| open_rtcp(keys, &mut octets[..len])),
+        };
+        // SAFETY: nothing beyond the packet.
+        let octets = unsafe { packet.room(0) };
+        put_mki_back(keys, key, Protocol::Rtcp, octets, mki_len);
+        let len = opened?;
+        if keys.receiver.poll_event().is_some() {
+            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
+        }
+        let collides = match known {
+            Some(stream) => stream.takes_direction(Direction::Receives),
+            None => self.has_proved_genuine(ssrc),
+        };
+        if collides {
+            self.events.push((ssrc, event::SSRC_COLLISION));
+        }
+        Ok(len)
+    }
+
+    /// Makes a stream of an SSRC that only the template knew, and says whether
+    /// the template is for sending.
+    fn has_proved_genuine(&mut self, ssrc: u32) -> bool {
+        let Some(template) = &mut self.template else {
+            return false;
+        };
+        if template.direction == Direction::Unknown {
+            template.direction = Direction::Receives;
+        }
+        let mut stream = Stream::from_template(template);
+        let collides = stream.takes_direction(Direction::Receives);
+        self.streams.insert(ssrc, stream);
+        collides
+    }
+}
+
+impl Stream {
+    /// Takes the direction of its first packet, and says whether a packet goes
+    /// the other way.
+    #[inline]
+    fn takes_direction(&mut self, direction: Direction) -> bool {
+        if self.direction == Direction::Unknown {
+            self.direction = direction;
+        }
+        self.direction != direction
+    }
+}
+
+/// What the interface judges of an RTP header before anything else.
+struct RtpHeader {
+    ssrc: u32,
+    seq: u16,
+    has_csrcs: bool,
+    has_extension: bool,
+}
+
+impl RtpHeader {
+    /// `None` where the packet ends before its header.
+    #[inline]
+    fn read(packet: &[u8]) -> Option<Self> {
+        let fixed = packet.first_chunk::<12>()?;
+        let has_extension = fixed[0] & 0x10 != 0;
+        let csrc_count = usize::from(fixed[0] & 0x0f);
+        let mut len = 12 + 4 * csrc_count;
+        if has_extension {
+            let word = packet.get(len..)?.first_chunk::<4>()?;
+            len += 4 + 4 * usize::from(u16::from_be_bytes([word[2], word[3]]));
+        }
+        let [_, _, seq_0, seq_1, _, _, _, _, ssrc @ ..] = *fixed;
+        (packet.len() >= len).then_some(Self {
+            ssrc: u32::from_be_bytes(ssrc),
+            seq: u16::from_be_bytes([seq_0, seq_1]),
+            has_csrcs: csrc_count != 0,
+            has_extension,
+        })
+    }
+}
+
+const RTCP_HEADER_LEN: usize = 8;
+
+fn rtcp_ssrc(packet: &[u8]) -> Option<u32> {
+    let header = packet.first_chunk::<RTCP_HEADER_LEN>()?;
+    let [_, _, _, _, ssrc @ ..] = *header;
+    Some(u32::from_be_bytes(ssrc))
+}
+
+/// A stream's keys: its own, or the template's.
+#[inline]
+fn keys_mut<'a>(
+    own: &'a mut Option<Box<KeySet>>,
+    template: &'a mut Option<Template>,
+) -> Result<&'a mut KeySet, Status> {
+    match (own, template) {
+        (Some(own), _) => Ok(own),
+        (None, Some(template)) => Ok(&mut template.keys),
+        (None, None) => Err(Status::NoCtx),
+    }
+}
+
+/// Chooses the key to send with, and gives the octets of the MKI to insert.
+#[inline]
+fn choose_to_send(keys: &mut KeySet, mki: Option<usize>) -> Result<usize, Status> {
+    let key = mki.unwrap_or(0);
+    let mki_len = keys.mki(key).ok_or(Status::BadMki)?.len();
+    keys.send_with(key)?;
+    Ok(if mki.is_some() { mki_len } else { 0 })
+}
+
+/// Chooses the key to open with: the one that the packet names, or the first.
+/// Gives its number where an MKI is to be taken out.
+#[inline]
+fn choose_to_receive(
+    keys: &mut KeySet,
+    packet: &[u8],
+    protocol: Protocol,
+    has_mki: bool,
+) -> Result<Option<usize>, Status> {
+    let named = match has_mki {
+        true => Some(keys.named_in(packet, protocol).ok_or(Status::BadMki)?),
+        false => None,
+    };
+    keys.receive_with(named.unwrap_or(0))?;
+    Ok(named)
+}
+
+fn open_rtp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
+    let len = packet.len();
+    let opened = keys.receiver.unprotect_rtp(packet, len)?;
+    Ok(opened.len)
+}
+
+fn open_rtcp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
+    let len = packet.len();
+    let opened = keys.receiver.unprotect_rtcp(packet, len);
+    let opened = opened.map_err(|error| match error {
+        UnprotectError::Malformed(_) => Status::BadParam,
+        error => error.into(),
+    })?;
+    Ok(opened.len)
+}
+
+/// Puts the key's MKI into a protected packet of `len` octets. No tag covers
+/// an MKI, so that the packet stays what it is.
+fn insert_mki(
+    keys: &KeySet,
+    key: Option<usize>,
+    protocol: Protocol,
+    room: &mut [u8],
+    len: usize,
+) -> usize {
+    let Some(mki) = key.and_then(|key| keys.mki(key)) else {
+        return len;
+    };
+    let at = len - keys.trailers.behind_mki(protocol);
+    room.copy_within(at..len, at + mki.len());
+    room[at..at + mki.len()].copy_from_slice(mki);
+    len + mki.len()
+}
+
+/// Takes the key's MKI out of a protected packet, and gives its octets.
+fn take_mki_out<'a>(
+    keys: &KeySet,
+    key: Option<usize>,
+    protocol: Protocol,
+    packet: &'a mut [u8],
+) -> (&'a mut [u8], usize) {
+    let Some(mki) = key.and_then(|key| keys.mki(key)) else {
+        return (packet, 0);
+    };
+    let len = packet.len();
+    let tag = len - keys.trailers.behind_mki(protocol);
+    packet.copy_within(tag..len, tag - mki.len());
+    (&mut packet[..len - mki.len()], mki.len())
+}
+
+/// The reverse: behind the plain packet, or what was refused, all is as it came.
+fn put_mki_back(
+    keys: &KeySet,
+    key: Option<usize>,
+    protocol: Protocol,
+    packet: &mut [u8],
+    mki_len: usize,
+) {
+    if mki_len != 0 {
+        insert_mki(keys, key, protocol, packet, packet.len() - mki_len);
+    }
+}
+
+/// Writes the tag of a function of the caller's behind the packet.
+fn seal_foreign(
+    auths: &mut [crate::foreign_auth::ForeignAuth],
+    key: usize,
+    room: &mut [u8],
+    len: usize,
+    roc: &[u8],
+) -> Result<usize, Status> {
+    let auth = auths.get_mut(key).ok_or(Status::BadMki)?;
+    let (packet, behind) = room.split_at_mut(len);
+    let tag_len = auth.tag_len();
+    let tag = behind.get_mut(..tag_len).ok_or(Status::Fail)?;
+    auth.compute(packet, roc, tag)
+        .map_err(|_| Status::AuthFail)?;
+    Ok(len + tag_len)
+}
+
+/// Checks the tag of a function of the caller's, and gives the octets before it.
+fn check_foreign(
+    auths: &mut [crate::foreign_auth::ForeignAuth],
+    key: Option<usize>,
+    packet: &[u8],
+    roc: &[u8],
+) -> Result<usize, Status> {
+    let auth = auths.get_mut(key.unwrap_or(0)).ok_or(Status::BadMki)?;
+    let tag_len = auth.tag_len();
+    let len = packet.len().checked_sub(tag_len).ok_or(Status::ParseErr)?;
+    let mut tag = [0; crate::types::MAX_TAG_LEN];
+    let tag = tag.get_mut(..tag_len).ok_or(Status::Fail)?;
+    auth.compute(&packet[..len], roc, tag)
+        .map_err(|_| Status::AuthFail)?;
+    match bool::from(tag.ct_eq(&packet[len..])) {
+        true => Ok(len),
+        false => Err(Status::AuthFail),
+    }
+}
