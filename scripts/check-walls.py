@@ -20,6 +20,7 @@ ALL = None
 WALLS = {
     "srtp-crypto": set(),
     "srtp": {"srtp-crypto"},
+    "srtp-capi": {"srtp"},
     "sts": set(),
     "rtcp-ext": set(),
     "registry-client": set(),
@@ -37,6 +38,7 @@ DEV_ONLY = {"testvectors", "testkit"}
 # Crates whose sources may say `unsafe`, and why.
 UNSAFE = {
     "srtp-crypto": "the SIMD backends",
+    "srtp-capi": "the C boundary",
     "testkit": "a global allocator that counts",
     "benches": "calls into libraries in C that are measured beside ours",
 }

@@ -4,7 +4,6 @@ use core::ffi::{CStr, c_int, c_uint, c_void};
 use core::ptr;
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::suite::Aes192;
@@ -221,18 +220,11 @@ pub(crate) fn list_debug_modules() {
     }
 }
 
-static AES_192_OF_OLD: AtomicBool = AtomicBool::new(false);
-
-/// Whose session keys AES-192 has: for sessions made from now on.
-pub(crate) fn set_aes_192(aes_192: Aes192) {
-    let of_old = aes_192 == Aes192::OfLibsrtpBefore2_8;
-    AES_192_OF_OLD.store(of_old, Ordering::Relaxed);
-}
-
-/// What was set, or what the environment asks for.
+/// Whose session keys AES-192 has: the environment may ask for those of
+/// libsrtp before 2.8.
 pub(crate) fn aes_192() -> Aes192 {
-    let asked = || std::env::var_os("CALLSEAL_SRTP_AES192").is_some_and(|of| of == "libsrtp-2.7");
-    match AES_192_OF_OLD.load(Ordering::Relaxed) || asked() {
+    let asked = std::env::var_os("CALLSEAL_SRTP_AES192");
+    match asked.is_some_and(|of| of == "libsrtp-2.7") {
         true => Aes192::OfLibsrtpBefore2_8,
         false => Aes192::OfRfc6188,
     }

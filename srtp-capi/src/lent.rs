@@ -31,16 +31,6 @@ impl Lent {
         })
     }
 
-    /// The same from a length that is one.
-    ///
-    /// # Safety
-    ///
-    /// As for [`new`](Self::new), and `start` is not null.
-    pub(crate) unsafe fn of_len(start: *mut c_void, len: usize) -> Self {
-        let start = start.cast();
-        Self { start, len }
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.len
     }

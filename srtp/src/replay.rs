@@ -17,7 +17,7 @@ pub(crate) struct Window {
 
 /// A ring: index `i` is bit `i mod 64` of word `i / 64 mod words`. The number
 /// of words is a power of two.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Bits {
     /// Windows of up to 128, which stand beside their stream.
     Near([u64; NEAR_WORDS]),

@@ -1,0 +1,450 @@
+//! The interface as a program in C uses it.
+
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the whole file plays the part of a C program"
+)]
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use srtp2::Session;
+use srtp2::exports::packets::*;
+use srtp2::exports::policies::*;
+use srtp2::exports::sessions::*;
+use srtp2::status::Status;
+use srtp2::types::{CryptoPolicy, MasterKeyAndMki, Policy, Ssrc, ssrc_type};
+
+const SSRC: u32 = 0xcafe_babe;
+
+type Setter = unsafe extern "C" fn(*mut CryptoPolicy);
+
+fn set(setter: Setter) -> CryptoPolicy {
+    let mut policy = CryptoPolicy::default();
+    unsafe { setter(&mut policy) };
+    policy
+}
+
+fn policy(setters: [Setter; 2], kind: u32, key: &mut [u8; 64]) -> Policy {
+    Policy {
+        ssrc: Ssrc { kind, value: SSRC },
+        rtp: set(setters[0]),
+        rtcp: set(setters[1]),
+        key: key.as_mut_ptr(),
+        keys: ptr::null_mut(),
+        num_master_keys: 0,
+        deprecated_ekt: ptr::null_mut(),
+        window_size: 0,
+        allow_repeat_tx: 0,
+        enc_xtn_hdr: ptr::null_mut(),
+        enc_xtn_hdr_count: 0,
+        next: ptr::null_mut(),
+    }
+}
+
+fn session(policy: &Policy) -> *mut Session {
+    let mut session = ptr::null_mut();
+    let status = unsafe { srtp_create(&mut session, policy) };
+    assert_eq!(status, Status::Ok);
+    session
+}
+
+fn rtp(seq: u16) -> [u8; 256] {
+    let mut packet = [0x5a; 256];
+    packet[0] = 0x80;
+    packet[2..4].copy_from_slice(&seq.to_be_bytes());
+    packet[8..12].copy_from_slice(&SSRC.to_be_bytes());
+    packet
+}
+
+type Operation = unsafe extern "C" fn(*mut Session, *mut c_void, *mut c_int) -> Status;
+
+fn run(
+    operation: Operation,
+    session: *mut Session,
+    packet: &mut [u8],
+    len: c_int,
+) -> (Status, c_int) {
+    let mut len = len;
+    let status = unsafe { operation(session, packet.as_mut_ptr().cast(), &mut len) };
+    (status, len)
+}
+
+const SUITES: [[Setter; 2]; 11] = [
+    [
+        srtp_crypto_policy_set_rtp_default,
+        srtp_crypto_policy_set_rtcp_default,
+    ],
+    [
+        srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32,
+        srtp_crypto_policy_set_rtcp_default,
+    ],
+    [
+        srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80,
+        srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80,
+    ],
+    [
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
+    ],
+    [
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32,
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
+    ],
+    [
+        srtp_crypto_policy_set_aes_cm_128_null_auth,
+        srtp_crypto_policy_set_aes_cm_128_null_auth,
+    ],
+    [
+        srtp_crypto_policy_set_null_cipher_hmac_sha1_80,
+        srtp_crypto_policy_set_null_cipher_hmac_sha1_80,
+    ],
+    [
+        srtp_crypto_policy_set_null_cipher_hmac_null,
+        srtp_crypto_policy_set_null_cipher_hmac_null,
+    ],
+    [
+        srtp_crypto_policy_set_aes_gcm_128_16_auth,
+        srtp_crypto_policy_set_aes_gcm_128_16_auth,
+    ],
+    [
+        srtp_crypto_policy_set_aes_gcm_256_16_auth,
+        srtp_crypto_policy_set_aes_gcm_256_16_auth,
+    ],
+    [
+        srtp_crypto_policy_set_aes_gcm_128_8_only_auth,
+        srtp_crypto_policy_set_aes_gcm_128_8_only_auth,
+    ],
+];
+
+#[test]
+fn every_suite_opens_what_it_protects_and_writes_no_further_than_it_says() {
+    for suite in SUITES {
+        let mut key = [7; 64];
+        let sender = session(&policy(suite, ssrc_type::ANY_OUTBOUND, &mut key));
+        let receiver = session(&policy(suite, ssrc_type::ANY_INBOUND, &mut key));
+        for seq in 1..4 {
+            let mut trailer_len = 0;
+            unsafe { srtp_get_protect_trailer_length(sender, 0, 0, &mut trailer_len) };
+            let mut packet = rtp(seq);
+            let (status, len) = run(srtp_protect, sender, &mut packet, 100);
+            assert_eq!((status, len), (Status::Ok, 100 + trailer_len as c_int));
+            assert!(packet[len as usize..].iter().all(|&octet| octet == 0x5a));
+            assert_eq!(
+                run(srtp_unprotect, receiver, &mut packet, len),
+                (Status::Ok, 100)
+            );
+            assert_eq!(packet[..100], rtp(seq)[..100]);
+
+            let mut report = [0x5a; 256];
+            report[..8].copy_from_slice(&[0x80, 201, 0, 1, 0xca, 0xfe, 0xba, 0xbe]);
+            let plain = report;
+            unsafe { srtp_get_protect_rtcp_trailer_length(sender, 0, 0, &mut trailer_len) };
+            let (status, len) = run(srtp_protect_rtcp, sender, &mut report, 60);
+            assert_eq!((status, len), (Status::Ok, 60 + trailer_len as c_int));
+            assert!(report[len as usize..].iter().all(|&octet| octet == 0x5a));
+            assert_eq!(
+                run(srtp_unprotect_rtcp, receiver, &mut report, len),
+                (Status::Ok, 60)
+            );
+            assert_eq!(report[..60], plain[..60]);
+        }
+        unsafe {
+            assert_eq!(srtp_dealloc(sender), Status::Ok);
+            assert_eq!(srtp_dealloc(receiver), Status::Ok);
+        }
+    }
+}
+
+#[test]
+fn the_first_srtcp_index_sent_is_1() {
+    let mut key = [7; 64];
+    let sender = session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key));
+    let mut report = [0x80; 64];
+    report[4..8].copy_from_slice(&SSRC.to_be_bytes());
+    let (status, len) = run(srtp_protect_rtcp, sender, &mut report, 8);
+    assert_eq!((status, len), (Status::Ok, 22));
+    assert_eq!(report[8..12], [0x80, 0, 0, 1]);
+    unsafe { srtp_dealloc(sender) };
+}
+
+#[test]
+fn nothing_but_the_ssrc_of_the_policy_is_taken() {
+    let mut key = [7; 64];
+    let sender = session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key));
+    let mut packet = rtp(1);
+    packet[11] ^= 1;
+    assert_eq!(run(srtp_protect, sender, &mut packet, 100).0, Status::NoCtx);
+    let mut packet = rtp(1);
+    assert_eq!(run(srtp_protect, sender, &mut packet, 100).0, Status::Ok);
+    let mut packet = rtp(1);
+    assert_eq!(
+        run(srtp_protect, sender, &mut packet, 100).0,
+        Status::ReplayFail
+    );
+    unsafe {
+        assert_eq!(srtp_remove_stream(sender, SSRC), Status::NoCtx);
+        assert_eq!(srtp_remove_stream(sender, SSRC.to_be()), Status::Ok);
+        assert_eq!(srtp_remove_stream(sender, SSRC.to_be()), Status::NoCtx);
+        srtp_dealloc(sender);
+    }
+}
+
+#[test]
+fn a_stream_of_a_template_that_was_removed_begins_anew() {
+    let mut key = [7; 64];
+    let sender = session(&policy(SUITES[8], ssrc_type::ANY_OUTBOUND, &mut key));
+    let mut first = rtp(9);
+    assert_eq!(run(srtp_protect, sender, &mut first, 100).0, Status::Ok);
+    assert_eq!(
+        unsafe { srtp_remove_stream(sender, SSRC.to_be()) },
+        Status::Ok
+    );
+    let mut again = rtp(9);
+    assert_eq!(run(srtp_protect, sender, &mut again, 100).0, Status::Ok);
+    assert_eq!(first, again);
+    unsafe { srtp_dealloc(sender) };
+}
+
+#[test]
+fn null_pointers_and_lengths_that_lie_are_answered() {
+    let mut key = [7; 64];
+    let mut len = 100;
+    let sender = session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key));
+    unsafe {
+        assert_eq!(srtp_create(ptr::null_mut(), ptr::null()), Status::BadParam);
+        assert_eq!(srtp_dealloc(ptr::null_mut()), Status::BadParam);
+        assert_eq!(
+            srtp_protect(ptr::null_mut(), rtp(1).as_mut_ptr().cast(), &mut len),
+            Status::BadParam
+        );
+        assert_eq!(
+            srtp_protect(sender, ptr::null_mut(), &mut len),
+            Status::BadParam
+        );
+        assert_eq!(
+            srtp_protect(sender, rtp(1).as_mut_ptr().cast(), ptr::null_mut()),
+            Status::BadParam
+        );
+        assert_eq!(srtp_add_stream(sender, ptr::null()), Status::BadParam);
+        assert_eq!(srtp_update(sender, ptr::null()), Status::BadParam);
+        assert_eq!(
+            srtp_get_stream_roc(sender, SSRC, ptr::null_mut()),
+            Status::BadParam
+        );
+        assert!(srtp_get_user_data(ptr::null_mut()).is_null());
+    }
+    for operation in [
+        srtp_protect as Operation,
+        srtp_unprotect,
+        srtp_protect_rtcp,
+        srtp_unprotect_rtcp,
+    ] {
+        for len in [-1, c_int::MIN, 0, 1, 7] {
+            let (status, after) = run(operation, sender, &mut rtp(1), len);
+            assert_eq!((status, after), (Status::BadParam, len));
+        }
+    }
+    unsafe { srtp_dealloc(sender) };
+}
+
+#[test]
+fn policies_that_cannot_be_are_refused() {
+    let mut key = [7; 64];
+    let refused = |change: &dyn Fn(&mut Policy)| {
+        let mut key = [7; 64];
+        let mut policy = policy(SUITES[0], ssrc_type::SPECIFIC, &mut key);
+        change(&mut policy);
+        let mut session = ptr::null_mut();
+        let status = unsafe { srtp_create(&mut session, &policy) };
+        assert!(session.is_null());
+        status
+    };
+    let ekt: *mut c_void = key.as_mut_ptr().cast();
+    assert_eq!(
+        refused(&|policy| policy.deprecated_ekt = ekt),
+        Status::BadParam
+    );
+    for window in [1, 63, 0x8000] {
+        assert_eq!(
+            refused(&|policy| policy.window_size = window),
+            Status::BadParam
+        );
+    }
+    assert_eq!(
+        refused(&|policy| policy.allow_repeat_tx = 2),
+        Status::BadParam
+    );
+    assert_eq!(refused(&|policy| policy.ssrc.kind = 0), Status::BadParam);
+    assert_eq!(
+        refused(&|policy| policy.key = ptr::null_mut()),
+        Status::BadParam
+    );
+    assert_eq!(
+        refused(&|policy| policy.rtp.cipher_key_len = 46),
+        Status::BadParam
+    );
+    assert_eq!(
+        refused(&|policy| policy.rtp.auth_tag_len = 17),
+        Status::BadParam
+    );
+    assert_eq!(refused(&|policy| policy.rtp.auth_type = 9), Status::Fail);
+}
+
+#[test]
+fn the_packet_names_its_key_by_an_mki_of_any_length() {
+    for suite in SUITES.into_iter().take(5).chain([SUITES[8], SUITES[10]]) {
+        let mut octets = [[1; 64], [2; 64]];
+        let mut mkis = [vec![9; 1], vec![8; 4]];
+        let mut keys: Vec<_> = octets
+            .iter_mut()
+            .zip(&mut mkis)
+            .map(|(key, mki)| MasterKeyAndMki {
+                key: key.as_mut_ptr(),
+                mki_id: mki.as_mut_ptr(),
+                mki_size: mki.len() as u32,
+            })
+            .collect();
+        let mut list: Vec<_> = keys.iter_mut().map(ptr::from_mut).collect();
+        let with_keys = |kind, list: &mut Vec<_>| {
+            let mut unused = [0; 64];
+            let mut policy = policy(suite, kind, &mut unused);
+            policy.key = ptr::null_mut();
+            policy.keys = list.as_mut_ptr();
+            policy.num_master_keys = 2;
+            session(&policy)
+        };
+        let sender = with_keys(ssrc_type::ANY_OUTBOUND, &mut list);
+        let receiver = with_keys(ssrc_type::ANY_INBOUND, &mut list);
+        for (n, mki_len) in [(0, 1), (1, 4)] {
+            let mut packet = rtp(n as u16 + 1);
+            let mut len = 100;
+            let mut trailer_len = 0;
+            unsafe {
+                let status = srtp_protect_mki(sender, packet.as_mut_ptr().cast(), &mut len, 1, n);
+                assert_eq!(status, Status::Ok);
+                srtp_get_protect_trailer_length(sender, 0, 0, &mut trailer_len);
+                assert_eq!(len, 100 + trailer_len as c_int + mki_len);
+                let sealed = packet;
+                let status = srtp_unprotect_mki(receiver, packet.as_mut_ptr().cast(), &mut len, 1);
+                assert_eq!((status, len), (Status::Ok, 100));
+                assert_eq!(packet[..100], rtp(n as u16 + 1)[..100]);
+
+                let mut again = sealed;
+                let mut len = 100 + trailer_len as c_int + mki_len;
+                let status = srtp_unprotect_mki(receiver, again.as_mut_ptr().cast(), &mut len, 1);
+                assert_eq!(status, Status::ReplayFail);
+                assert_eq!(again, sealed);
+                let status = srtp_protect_mki(sender, again.as_mut_ptr().cast(), &mut len, 1, 2);
+                assert_eq!(status, Status::BadMki);
+            }
+        }
+        unsafe {
+            srtp_dealloc(sender);
+            srtp_dealloc(receiver);
+        }
+    }
+}
+
+#[test]
+fn an_update_goes_on_with_the_roc_and_the_srtcp_index() {
+    let (mut key, mut next) = ([7; 64], [8; 64]);
+    for kind in [ssrc_type::SPECIFIC, ssrc_type::ANY_OUTBOUND] {
+        let sender = session(&policy(SUITES[0], kind, &mut key));
+        let mut report = [0x80; 64];
+        report[4..8].copy_from_slice(&SSRC.to_be_bytes());
+        let mut roc = 0;
+        unsafe {
+            for seq in [65_535, 0] {
+                assert_eq!(run(srtp_protect, sender, &mut rtp(seq), 100).0, Status::Ok);
+            }
+            run(srtp_protect_rtcp, sender, &mut report.clone(), 8);
+            let updated = policy(SUITES[0], kind, &mut next);
+            assert_eq!(srtp_update(sender, &updated), Status::Ok);
+            assert_eq!(srtp_get_stream_roc(sender, SSRC, &mut roc), Status::Ok);
+            assert_eq!(roc, 1);
+            run(srtp_protect_rtcp, sender, &mut report, 8);
+            assert_eq!(report[8..12], [0x80, 0, 0, 2]);
+            assert_eq!(run(srtp_protect, sender, &mut rtp(0), 100).0, Status::Ok);
+            // The same key again frees nothing.
+            assert_eq!(srtp_update(sender, &updated), Status::Ok);
+            assert_eq!(
+                run(srtp_protect, sender, &mut rtp(0), 100).0,
+                Status::ReplayFail
+            );
+            srtp_dealloc(sender);
+        }
+    }
+}
+
+#[test]
+fn a_roc_that_was_set_is_the_streams_once_a_packet_has_shown_it() {
+    let mut key = [7; 64];
+    let sender = session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key));
+    let receiver = session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key));
+    let mut roc = 0;
+    unsafe {
+        assert_eq!(srtp_set_stream_roc(sender, SSRC, 5), Status::Ok);
+        assert_eq!(srtp_get_stream_roc(sender, SSRC, &mut roc), Status::Ok);
+        assert_eq!(roc, 0);
+        let mut packet = rtp(1);
+        let (_, len) = run(srtp_protect, sender, &mut packet, 100);
+        srtp_get_stream_roc(sender, SSRC, &mut roc);
+        assert_eq!(roc, 5);
+        assert_eq!(
+            run(srtp_unprotect, receiver, &mut packet, len).0,
+            Status::AuthFail
+        );
+        srtp_set_stream_roc(receiver, SSRC, 5);
+        let mut forged = packet;
+        forged[50] ^= 1;
+        assert_eq!(
+            run(srtp_unprotect, receiver, &mut forged, len).0,
+            Status::AuthFail
+        );
+        srtp_get_stream_roc(receiver, SSRC, &mut roc);
+        assert_eq!(roc, 0);
+        assert_eq!(
+            run(srtp_unprotect, receiver, &mut packet, len).0,
+            Status::Ok
+        );
+        srtp_get_stream_roc(receiver, SSRC, &mut roc);
+        assert_eq!(roc, 5);
+        srtp_set_stream_roc(sender, SSRC, 2);
+        assert_eq!(
+            run(srtp_protect, sender, &mut rtp(2), 100).0,
+            Status::PktIdxOld
+        );
+        srtp_dealloc(sender);
+        srtp_dealloc(receiver);
+    }
+}
+
+#[test]
+fn the_structures_are_laid_out_as_debians_headers_have_them() {
+    use std::mem::{offset_of, size_of};
+    if size_of::<usize>() != 8 {
+        return;
+    }
+    assert_eq!(size_of::<Policy>(), 128);
+    assert_eq!(size_of::<CryptoPolicy>(), 24);
+    assert_eq!(size_of::<Ssrc>(), 8);
+    assert_eq!(size_of::<MasterKeyAndMki>(), 24);
+    assert_eq!(size_of::<srtp2::types::EventData>(), 16);
+    assert_eq!(size_of::<Status>(), 4);
+    let offsets = [
+        offset_of!(Policy, ssrc),
+        offset_of!(Policy, rtp),
+        offset_of!(Policy, rtcp),
+        offset_of!(Policy, key),
+        offset_of!(Policy, keys),
+        offset_of!(Policy, num_master_keys),
+        offset_of!(Policy, deprecated_ekt),
+        offset_of!(Policy, window_size),
+        offset_of!(Policy, allow_repeat_tx),
+        offset_of!(Policy, enc_xtn_hdr),
+        offset_of!(Policy, enc_xtn_hdr_count),
+        offset_of!(Policy, next),
+    ];
+    assert_eq!(offsets, [0, 8, 32, 56, 64, 72, 80, 88, 96, 104, 112, 120]);
+}
