@@ -13,12 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <srtp2/crypto_types.h>
 #include <srtp2/srtp.h>
 
 #define MAX_PACKET 2048
 #define KEPT 64
+#define ROUNDS_EACH 50
 
 struct library {
     const char *name;
@@ -56,14 +60,20 @@ static uint32_t rnd(void)
 static uint32_t below(uint32_t n) { return rnd() % n; }
 static int one_in(uint32_t n) { return below(n) == 0; }
 
+/* What a round's own process leaves behind, whatever becomes of it. */
+static struct shared {
+    unsigned long operations, accepted, refused;
+    int inside; /* 1 the reference, 2 ours */
+    struct { char name[96]; unsigned long count; } kept[KEPT];
+} *shared;
+
 /* What differs on purpose. */
-static struct { const char *name; unsigned long count; } kept[KEPT];
 static int keep(const char *name)
 {
     for (int i = 0; i < KEPT; i++) {
-        if (!kept[i].name || !strcmp(kept[i].name, name)) {
-            kept[i].name = name;
-            kept[i].count++;
+        if (!shared->kept[i].count || !strcmp(shared->kept[i].name, name)) {
+            snprintf(shared->kept[i].name, sizeof shared->kept[i].name, "%s", name);
+            shared->kept[i].count++;
             return 1;
         }
     }
@@ -292,7 +302,7 @@ static int disagree(const char *text, long a, long b)
     return 1;
 }
 
-static unsigned long operations, accepted, refused;
+
 
 /* 0 equal, 1 different, 2 the round ends with a difference kept on purpose */
 static int verbose;
@@ -300,11 +310,11 @@ static int compare(srtp_err_status_t a, srtp_err_status_t b)
 {
     if (verbose)
         printf("%s: %d %d\n", what, a, b);
-    operations++;
+    shared->operations++;
     if (a == srtp_err_status_ok)
-        accepted++;
+        shared->accepted++;
     else
-        refused++;
+        shared->refused++;
     if (a != b)
         return disagree("status", a, b);
     return 0;
@@ -380,6 +390,7 @@ static int run_round(void)
                 len = (int)below((uint32_t)len);
             memcpy(packets[1], packets[0], MAX_PACKET);
             for (int i = 0; i < 2; i++) {
+                shared->inside = i + 1;
                 lens[i] = len;
                 status[i] = (rtcp ? both[i]->protect_rtcp : both[i]->protect)(both[i]->sender, packets[i], &lens[i], use_mki, mki);
             }
@@ -428,6 +439,7 @@ static int run_round(void)
                 break;
             }
             for (int i = 0; i < 2; i++) {
+                shared->inside = i + 1;
                 lens[i] = len;
                 status[i] = (rtcp ? both[i]->unprotect_rtcp : both[i]->unprotect)(both[i]->receiver, packets[i], &lens[i], use_mki);
             }
@@ -510,6 +522,7 @@ static int run_round(void)
             int len = draw_rtcp(packets[0], which);
             memcpy(packets[1], packets[0], MAX_PACKET);
             for (int i = 0; i < 2; i++) {
+                shared->inside = i + 1;
                 lens[i] = len;
                 status[i] = both[i]->protect_rtcp(both[i]->receiver, packets[i], &lens[i], 0, 0);
             }
@@ -548,17 +561,41 @@ int main(int argc, char **argv)
     ours.install_events(our_event);
     verbose = getenv("VERBOSE") != NULL;
     unsigned long rounds = strtoul(argv[3], NULL, 0), seed = strtoul(argv[4], NULL, 0), different = 0;
-    for (unsigned long n = 0; n < rounds && different < 10; n++) {
-        state = 0x9e3779b97f4a7c15ull * (seed + n + 1);
-        for (int i = 0; i < 8; i++)
-            rnd();
-        if (run_round()) {
-            printf("  in round %lu: %s %s %s 1 %lu\n", n, argv[0], argv[1], argv[2], seed + n);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return 2;
+    /* A process for every few rounds, since the reference crashes at some. */
+    for (unsigned long n = 0; n < rounds && different < 10; n += ROUNDS_EACH) {
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            int failed = 0;
+            for (unsigned long m = n; m < n + ROUNDS_EACH && m < rounds; m++) {
+                state = 0x9e3779b97f4a7c15ull * (seed + m + 1);
+                for (int i = 0; i < 8; i++)
+                    rnd();
+                if (run_round()) {
+                    printf("  in round %lu: %s %s %s 1 %lu\n", m, argv[0], argv[1], argv[2], seed + m);
+                    failed = 1;
+                }
+            }
+            fflush(stdout);
+            _exit(failed);
+        }
+        int status;
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+            return 2;
+        if (WIFSIGNALED(status) && shared->inside == 1) {
+            keep("2.5.0 crashed, and took the rest of its rounds with it");
+        } else if (status) {
+            if (WIFSIGNALED(status))
+                printf("DIFFERENT: ours crashed in a round from %lu\n", seed + n);
             different++;
         }
     }
-    printf("%lu rounds, %lu operations: %lu accepted and %lu refused by both alike, %lu different\n", rounds, operations, accepted, refused, different);
-    for (int i = 0; i < KEPT && kept[i].name; i++)
-        printf("kept, %lu times: %s\n", kept[i].count, kept[i].name);
+    printf("%lu rounds, %lu operations: %lu accepted and %lu refused by both alike, %lu different\n", rounds,
+           shared->operations, shared->accepted, shared->refused, different);
+    for (int i = 0; i < KEPT && shared->kept[i].count; i++)
+        printf("kept, %lu times: %s\n", shared->kept[i].count, shared->kept[i].name);
     return different != 0;
 }
