@@ -26,6 +26,11 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! Packets that come many at a time, between `recvmmsg` and `sendmmsg`, are
+//! quicker in batches: [`protect_rtp_batch`] and [`unprotect_rtp_batch`] take
+//! any mix of streams, sizes, profiles and sessions, and give what the packets
+//! one by one would have given. `examples/forward.rs` is such a server.
+//!
 //! # What holds whatever arrives
 //!
 //! - Nothing is remembered of a packet, not even its SSRC, before its tag was
@@ -38,7 +43,8 @@
 //!
 //! # Where to read
 //!
-//! The walk of a packet stands in `rtp.rs` and `rtcp.rs`, step by step.
+//! The walk of a packet stands in `rtp.rs` and `rtcp.rs`, step by step; that of
+//! many together in `batch.rs`.
 //! The crate needs `alloc` and no `std`.
 #![no_std]
 #![forbid(unsafe_code)]

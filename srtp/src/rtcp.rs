@@ -1,8 +1,9 @@
 //! The walk of an SRTCP packet (RFC 3711 §3.4), step by step.
 
+mod planned;
+
 use alloc::boxed::Box;
 
-use crate::batch::Unsettled;
 use crate::buffer;
 use crate::index::{Estimate, RtcpIndex};
 use crate::keys::Epoch;
@@ -13,7 +14,9 @@ use crate::sender::{ProtectError, Sender};
 use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::Place;
 use crate::trailer::Layout;
-use crate::transform::{Authenticated, JobPlace, Jobs, Nonce, Portions, Sealed, Transform};
+use crate::transform::{Authenticated, Nonce, Portions, Sealed, Transform};
+
+pub(crate) use self::planned::{PlannedIncomingRtcp, PlannedOutgoingRtcp};
 
 impl Sender {
     /// Protects the RTCP packet, compound as a rule, in the first `len` octets
@@ -111,76 +114,6 @@ impl Sender {
         // 9. Bytes out.
         outgoing.layout.len
     }
-
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None`, and the packet as it
-    /// was, where it is refused or out of the ordinary: it then walks alone.
-    pub(crate) fn plan_outgoing_rtcp<'a, const N: usize>(
-        &'a self,
-        buf: &'a mut [u8],
-        len: usize,
-        jobs: &mut Jobs<'a, N>,
-    ) -> Option<PlannedOutgoingRtcp> {
-        let outgoing = self.read_outgoing_rtcp(buf, len).ok()?;
-        let place = self.place_in_batch(outgoing.header.ssrc)?;
-        let admitted = self.admit_outgoing_rtcp(place).ok()?;
-        let key = self.keys.at(admitted.key_place);
-        let keys = key.held_rtcp(&self.policy, admitted.index)?;
-
-        let carried = self.carried(admitted.index);
-        let portions = portions(&outgoing.header, carried, &outgoing.layout);
-        portions.check_len().ok()?;
-        let packet = &mut buf[..outgoing.layout.len];
-        outgoing.dress(packet, key.mki.as_bytes(), carried);
-        let job = keys.add_job(packet, &portions, jobs)?;
-        Some(PlannedOutgoingRtcp {
-            job,
-            outgoing,
-            admitted,
-        })
-    }
-
-    /// Steps 8 and 9 of a packet in a batch that was sealed as planned, when
-    /// those before it are done. Where they have changed what was planned with,
-    /// as the packet before of the same stream always has, the packet is given
-    /// back its plaintext.
-    pub(crate) fn settle_outgoing_rtcp(
-        &mut self,
-        buf: &mut [u8],
-        planned: &PlannedOutgoingRtcp,
-        sealed: Sealed,
-    ) -> Result<usize, Unsettled<ProtectError>> {
-        let PlannedOutgoingRtcp {
-            outgoing, admitted, ..
-        } = planned;
-        let place = self.streams.place_again(admitted.place);
-        let again = place.and_then(|place| self.admit_outgoing_rtcp(place).ok());
-        match again {
-            Some(again) if again.is_as(admitted) => {
-                Ok(self.commit_outgoing_rtcp(outgoing, again, None, sealed))
-            }
-            _ => {
-                self.unseal_rtcp(buf, planned);
-                Err(Unsettled::Otherwise)
-            }
-        }
-    }
-
-    /// Takes back what a plan did to a packet.
-    #[cold]
-    fn unseal_rtcp(&self, buf: &mut [u8], planned: &PlannedOutgoingRtcp) {
-        let PlannedOutgoingRtcp {
-            outgoing, admitted, ..
-        } = planned;
-        let key = self.keys.at(admitted.key_place);
-        let drawn = key.rtcp(&self.policy, admitted.index);
-        let carried = self.carried(admitted.index);
-        let portions = portions(&outgoing.header, carried, &outgoing.layout);
-        let packet = &mut buf[..outgoing.layout.len];
-        // The tag is the one that was written a moment ago.
-        let opened = drawn.open(self.policy.backend(), packet, &portions);
-        debug_assert!(opened.is_ok());
-    }
 }
 
 /// A packet to send after step 2.
@@ -199,27 +132,12 @@ impl OutgoingRtcp {
     }
 }
 
-/// A packet to send that a batch has planned.
-#[derive(Debug)]
-pub(crate) struct PlannedOutgoingRtcp {
-    pub(crate) job: JobPlace,
-    outgoing: OutgoingRtcp,
-    admitted: AdmittedRtcp,
-}
-
 /// A packet to send after step 6.
 #[derive(Debug)]
 struct AdmittedRtcp {
     place: Place,
     index: RtcpIndex,
     key_place: usize,
-}
-
-impl AdmittedRtcp {
-    /// Whether the packet is sealed the same way.
-    fn is_as(&self, other: &Self) -> bool {
-        (self.index, self.key_place) == (other.index, other.key_place)
-    }
 }
 
 impl Receiver {
@@ -374,88 +292,6 @@ impl Receiver {
         }
         error
     }
-
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None` where it is refused or
-    /// out of the ordinary: it then walks alone.
-    pub(crate) fn plan_incoming_rtcp<'a, const N: usize>(
-        &'a self,
-        buf: &'a mut [u8],
-        len: usize,
-        jobs: &mut Jobs<'a, N>,
-    ) -> Option<PlannedIncomingRtcp> {
-        let incoming = self.read_incoming_rtcp(buf, len).ok()?;
-        let place = self.streams.place(incoming.header.ssrc)?;
-        let packet = &mut buf[..len];
-        let admitted = self.admit_incoming_rtcp(packet, &incoming, place).ok()?;
-        let key = self.keys.at(admitted.key_place);
-        let keys = key.held_rtcp(&self.policy, incoming.carried.index)?;
-
-        let portions = portions(&incoming.header, incoming.carried, &incoming.layout);
-        portions.check_len().ok()?;
-        let job = keys.add_job(packet, &portions, jobs)?;
-        Some(PlannedIncomingRtcp {
-            job,
-            incoming,
-            admitted,
-        })
-    }
-
-    /// Steps 8 and 9 of a packet in a batch that was judged as planned, when
-    /// those before it are done. Where they have changed what was planned with,
-    /// the packet is given back its octets.
-    pub(crate) fn settle_incoming_rtcp(
-        &mut self,
-        buf: &mut [u8],
-        len: usize,
-        planned: &PlannedIncomingRtcp,
-        authenticated: Option<Authenticated>,
-    ) -> Result<Unprotected<RtcpIndex>, Unsettled<UnprotectError>> {
-        let PlannedIncomingRtcp {
-            incoming, admitted, ..
-        } = planned;
-        let place = self.streams.place_again(admitted.place);
-        let again = place.and_then(|place| {
-            let again = self.admit_incoming_rtcp(&buf[..len], incoming, place);
-            again
-                .ok()
-                .filter(|again| again.key_place == admitted.key_place)
-        });
-        match (again, authenticated) {
-            (Some(admitted), Some(authenticated)) => {
-                let genuine = GenuineRtcp {
-                    admitted,
-                    authenticated,
-                    fresh: None,
-                };
-                Ok(self.commit_incoming_rtcp(incoming, genuine))
-            }
-            (Some(again), None) => {
-                let error = UnprotectError::AuthenticationFailed;
-                Err(Unsettled::Refused(self.refuse_rtcp(again.place, error)))
-            }
-            (None, authenticated) => {
-                if authenticated.is_some() {
-                    self.reseal_rtcp(&mut buf[..len], planned);
-                }
-                Err(Unsettled::Otherwise)
-            }
-        }
-    }
-
-    /// Gives a packet that was opened as planned its octets back: sealing it
-    /// again makes the very packet that authenticated.
-    #[cold]
-    fn reseal_rtcp(&self, packet: &mut [u8], planned: &PlannedIncomingRtcp) {
-        let PlannedIncomingRtcp {
-            incoming, admitted, ..
-        } = planned;
-        let key = self.keys.at(admitted.key_place);
-        let drawn = key.rtcp(&self.policy, incoming.carried.index);
-        let portions = portions(&incoming.header, incoming.carried, &incoming.layout);
-        let sealed = drawn.seal(self.policy.backend(), packet, &portions);
-        debug_assert!(sealed.is_ok());
-    }
 }
 
 /// A received packet after step 2.
@@ -464,14 +300,6 @@ struct IncomingRtcp {
     header: RtcpHeader,
     carried: CarriedIndex,
     layout: Layout,
-}
-
-/// A received packet that a batch has planned.
-#[derive(Debug)]
-pub(crate) struct PlannedIncomingRtcp {
-    pub(crate) job: JobPlace,
-    incoming: IncomingRtcp,
-    admitted: AdmittedIncomingRtcp,
 }
 
 /// A received packet after step 6.

@@ -1,10 +1,11 @@
 //! The walk of an SRTP packet (RFC 3711 §3.3), step by step.
 
+mod planned;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::batch::Unsettled;
 use crate::buffer;
 use crate::cryptex::{self, Sealing};
 use crate::extension;
@@ -18,7 +19,9 @@ use crate::sender::{ProtectError, Sender};
 use crate::stream::{ReceiverStream, RtpTrack, SenderStream};
 use crate::streams::Place;
 use crate::trailer::Layout;
-use crate::transform::{Authenticated, JobPlace, Jobs, Nonce, Portions, Sealed, TooLong};
+use crate::transform::{Authenticated, Nonce, Portions, Sealed, TooLong};
+
+pub(crate) use self::planned::{PlannedIncomingRtp, PlannedOutgoingRtp};
 
 impl Sender {
     /// Protects the RTP packet in the first `len` octets of `buf`, in place,
@@ -162,95 +165,6 @@ impl Sender {
             .settle(admitted.place, || SenderStream::new(&self.policy));
         stream.commit_rtp(admitted.candidate, sealed, len);
     }
-
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None`, and the packet as it
-    /// was, where it is refused or out of the ordinary: it then walks alone.
-    #[inline(always)]
-    pub(crate) fn plan_outgoing_rtp<'a, const N: usize>(
-        &'a self,
-        buf: &'a mut [u8],
-        len: usize,
-        jobs: &mut Jobs<'a, N>,
-    ) -> Option<PlannedOutgoingRtp> {
-        let outgoing = self.read_outgoing_rtp(buf, len).ok()?;
-        let place = self.place_in_batch(outgoing.header.ssrc)?;
-        let admitted = self.admit_outgoing_rtp(place, outgoing.header.seq).ok()?;
-        let key = self.keys.at(admitted.key_place);
-        let keys = key.held_rtp(&self.policy, admitted.index)?;
-
-        let portions = outgoing.portions(&self.policy, admitted.index);
-        let alone = !portions.in_one_piece() || outgoing.has_elements_to_encrypt(&self.policy);
-        if alone || portions.check_len().is_err() {
-            return None;
-        }
-        let packet = &mut buf[..outgoing.layout.len];
-        outgoing.dress(packet, key.mki.as_bytes(), admitted.index);
-        let job = keys.transform.add_job(packet, &portions, jobs)?;
-        Some(PlannedOutgoingRtp {
-            job,
-            place,
-            index: admitted.index,
-            key_place: admitted.key_place,
-            undressed: outgoing.undressed(),
-            protected_len: outgoing.layout.len,
-        })
-    }
-
-    /// Steps 8 and 9 of a packet in a batch that was sealed as planned, when
-    /// those before it are done. Where they have changed what was planned with,
-    /// the packet is given back its plaintext.
-    #[inline(always)]
-    pub(crate) fn settle_outgoing_rtp(
-        &mut self,
-        buf: &mut [u8],
-        len: usize,
-        planned: &PlannedOutgoingRtp,
-        sealed: Sealed,
-    ) -> Result<usize, Unsettled<ProtectError>> {
-        let place = self.streams.place_again(planned.place);
-        let again = place.and_then(|place| {
-            let again = self.admit_outgoing_rtp(place, planned.index.seq());
-            again.ok().filter(|again| planned.seals_as(again))
-        });
-        match again {
-            Some(admitted) => {
-                self.commit_outgoing_rtp(admitted, None, sealed, len);
-                Ok(planned.protected_len)
-            }
-            None => {
-                self.unseal_rtp(buf, len, planned);
-                Err(Unsettled::Otherwise)
-            }
-        }
-    }
-
-    /// Takes back what a plan did to a packet.
-    #[cold]
-    fn unseal_rtp(&self, buf: &mut [u8], len: usize, planned: &PlannedOutgoingRtp) {
-        // The header is in clear but for what Cryptex put in the mark's place.
-        if let (Some(mark), Ok(header)) = (planned.undressed, RtpHeader::parse(&buf[..len])) {
-            cryptex::put_mark(buf, &header, mark);
-        }
-        let Ok(outgoing) = self.read_outgoing_rtp(buf, len) else {
-            return;
-        };
-        let packet = &mut buf[..outgoing.layout.len];
-        outgoing.cryptex.perform(packet, &outgoing.header, len);
-        let drawn = self
-            .keys
-            .at(planned.key_place)
-            .rtp(&self.policy, planned.index);
-        let portions = outgoing.portions(&self.policy, planned.index);
-        // The tag is the one that was written a moment ago.
-        let opened = drawn
-            .transform
-            .open(self.policy.backend(), packet, &portions);
-        debug_assert!(opened.is_ok());
-        if let Some(mark) = planned.undressed {
-            cryptex::put_mark(packet, &outgoing.header, mark);
-        }
-    }
 }
 
 /// A packet to send after step 2.
@@ -288,35 +202,6 @@ impl OutgoingRtp {
         if !self.layout.roc().is_empty() {
             packet[self.layout.roc()].copy_from_slice(&index.roc().to_be_bytes());
         }
-    }
-
-    /// The mark that [`dress`](Self::dress) writes over, in a packet that does
-    /// not grow.
-    #[inline]
-    fn undressed(&self) -> Option<u16> {
-        let extension = self.header.extension?;
-        let marked = self.cryptex.hides_header();
-        marked.then_some(extension.defined_by_profile)
-    }
-}
-
-/// A packet to send that a batch has planned.
-#[derive(Debug)]
-pub(crate) struct PlannedOutgoingRtp {
-    pub(crate) job: JobPlace,
-    place: Place,
-    index: PacketIndex,
-    key_place: usize,
-    /// The mark of its extension, where that was changed.
-    undressed: Option<u16>,
-    protected_len: usize,
-}
-
-impl PlannedOutgoingRtp {
-    /// Whether the packet is to be sealed as it was planned.
-    #[inline]
-    fn seals_as(&self, again: &AdmittedRtp) -> bool {
-        (self.index, self.key_place) == (again.index, again.key_place)
     }
 }
 
@@ -544,104 +429,6 @@ impl Receiver {
         }
         error
     }
-
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None` where it is refused or
-    /// out of the ordinary: it then walks alone.
-    #[inline(always)]
-    pub(crate) fn plan_incoming_rtp<'a, const N: usize>(
-        &'a self,
-        buf: &'a mut [u8],
-        len: usize,
-        jobs: &mut Jobs<'a, N>,
-    ) -> Option<PlannedIncomingRtp> {
-        let incoming = self.read_incoming_rtp(buf, len).ok()?;
-        let place = self.streams.place(incoming.header.ssrc)?;
-        let packet = &mut buf[..len];
-        let estimated = self.estimate_rtp(packet, &incoming, place).ok()?;
-        let mki = &packet[incoming.layout.mki()];
-        let admitted = self.admit_incoming_rtp(mki, place, estimated).ok()?;
-        let key = self.keys.at(admitted.key_place);
-        let keys = key.held_rtp(&self.policy, admitted.index)?;
-
-        let portions = incoming.portions(&self.policy, admitted.index);
-        if incoming.has_elements_to_decrypt(&self.policy) || portions.check_len().is_err() {
-            return None;
-        }
-        let job = keys.transform.add_job(packet, &portions, jobs)?;
-        Some(PlannedIncomingRtp {
-            job,
-            place,
-            index: admitted.index,
-            key_place: admitted.key_place,
-            incoming,
-        })
-    }
-
-    /// Steps 8 and 9 of a packet in a batch that was judged as planned, when
-    /// those before it are done. Where they have changed what was planned with,
-    /// the packet is given back its octets.
-    #[inline(always)]
-    pub(crate) fn settle_incoming_rtp(
-        &mut self,
-        buf: &mut [u8],
-        len: usize,
-        planned: &PlannedIncomingRtp,
-        authenticated: Option<Authenticated>,
-    ) -> Result<Unprotected, Unsettled<UnprotectError>> {
-        let incoming = &planned.incoming;
-        match (self.admit_again(&buf[..len], planned), authenticated) {
-            (Some(admitted), Some(authenticated)) => {
-                incoming.undress(buf);
-                let genuine = GenuineRtp {
-                    admitted,
-                    authenticated,
-                    fresh: None,
-                };
-                Ok(self.commit_incoming_rtp(incoming, genuine))
-            }
-            (Some(again), None) if !self.tries_neighbours(incoming) => {
-                let error = UnprotectError::AuthenticationFailed;
-                Err(Unsettled::Refused(self.refuse_rtp(again.place, error)))
-            }
-            (_, authenticated) => {
-                if authenticated.is_some() {
-                    self.reseal_rtp(&mut buf[..len], planned);
-                }
-                Err(Unsettled::Otherwise)
-            }
-        }
-    }
-
-    /// Steps 3 to 6 again; `None` where they come out otherwise.
-    #[inline(always)]
-    fn admit_again(
-        &self,
-        packet: &[u8],
-        planned: &PlannedIncomingRtp,
-    ) -> Option<AdmittedIncomingRtp> {
-        let incoming = &planned.incoming;
-        let place = self.streams.place_again(planned.place)?;
-        let estimated = self.estimate_rtp(packet, incoming, place).ok()?;
-        let mki = &packet[incoming.layout.mki()];
-        let again = self.admit_incoming_rtp(mki, place, estimated);
-        again.ok().filter(|again| planned.opens_as(again))
-    }
-
-    /// Gives a packet that was opened as planned its octets back: sealing it
-    /// again makes the very packet that authenticated.
-    #[cold]
-    fn reseal_rtp(&self, packet: &mut [u8], planned: &PlannedIncomingRtp) {
-        let drawn = self
-            .keys
-            .at(planned.key_place)
-            .rtp(&self.policy, planned.index);
-        let portions = planned.incoming.portions(&self.policy, planned.index);
-        let sealed = drawn
-            .transform
-            .seal(self.policy.backend(), packet, &portions);
-        debug_assert!(sealed.is_ok());
-    }
 }
 
 /// A received packet after step 2.
@@ -673,24 +460,6 @@ impl IncomingRtp {
         if let Some(mark) = self.mark {
             cryptex::put_mark(packet, &self.header, mark);
         }
-    }
-}
-
-/// A received packet that a batch has planned.
-#[derive(Debug)]
-pub(crate) struct PlannedIncomingRtp {
-    pub(crate) job: JobPlace,
-    place: Place,
-    index: PacketIndex,
-    key_place: usize,
-    incoming: IncomingRtp,
-}
-
-impl PlannedIncomingRtp {
-    /// Whether the packet is to be opened as it was planned.
-    #[inline]
-    fn opens_as(&self, again: &AdmittedIncomingRtp) -> bool {
-        (self.index, self.key_place) == (again.index, again.key_place)
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct StreamTable<S> {
     streams: Vec<S>,
     /// Whose stream is in each slot.
     ssrcs: Vec<u32>,
+    /// The stream that was settled last, which the next packet is often of.
+    last: Option<(u32, u32)>,
     max_streams: usize,
 }
 
@@ -22,6 +24,7 @@ impl<S> StreamTable<S> {
             slots: HashMap::with_hasher(hash),
             streams: Vec::new(),
             ssrcs: Vec::new(),
+            last: None,
             // There are no more SSRCs than slots.
             max_streams: max_streams.min(u32::MAX as usize),
         }
@@ -31,8 +34,13 @@ impl<S> StreamTable<S> {
     /// unknown and the table full.
     #[inline]
     pub(crate) fn place(&self, ssrc: u32) -> Option<Place> {
+        if let Some((last, slot)) = self.last
+            && last == ssrc
+        {
+            return Some(Place::Known { ssrc, slot });
+        }
         match self.slots.get(&ssrc) {
-            Some(&slot) => Some(Place::Known(slot)),
+            Some(&slot) => Some(Place::Known { ssrc, slot }),
             None if self.streams.len() < self.max_streams => Some(Place::Provisional(ssrc)),
             None => None,
         }
@@ -43,7 +51,7 @@ impl<S> StreamTable<S> {
     #[inline]
     pub(crate) fn place_again(&self, place: Place) -> Option<Place> {
         match place {
-            Place::Known(_) => Some(place),
+            Place::Known { .. } => Some(place),
             Place::Provisional(ssrc) => self.place(ssrc),
         }
     }
@@ -52,7 +60,7 @@ impl<S> StreamTable<S> {
     #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&S> {
         match place {
-            Place::Known(slot) => self.streams.get(slot as usize),
+            Place::Known { slot, .. } => self.streams.get(slot as usize),
             Place::Provisional(_) => None,
         }
     }
@@ -60,7 +68,7 @@ impl<S> StreamTable<S> {
     #[inline]
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<&mut S> {
         match place {
-            Place::Known(slot) => self.streams.get_mut(slot as usize),
+            Place::Known { slot, .. } => self.streams.get_mut(slot as usize),
             Place::Provisional(_) => None,
         }
     }
@@ -69,10 +77,11 @@ impl<S> StreamTable<S> {
     /// provisional: for a packet that authenticated, or this end's own will.
     #[inline]
     pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce() -> S) -> &mut S {
-        let slot = match place {
-            Place::Known(slot) => slot,
-            Place::Provisional(ssrc) => self.take_in(ssrc, new),
+        let (ssrc, slot) = match place {
+            Place::Known { ssrc, slot } => (ssrc, slot),
+            Place::Provisional(ssrc) => (ssrc, self.take_in(ssrc, new)),
         };
+        self.last = Some((ssrc, slot));
         &mut self.streams[slot as usize]
     }
 
@@ -90,6 +99,7 @@ impl<S> StreamTable<S> {
     /// Takes a stream out. The last one comes into its slot.
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<S> {
         let slot = self.slots.remove(&ssrc)?;
+        self.last = None;
         let at = slot as usize;
         self.ssrcs.swap_remove(at);
         if let Some(moved) = self.ssrcs.get(at) {
@@ -144,7 +154,7 @@ impl<S: fmt::Debug> fmt::Debug for StreamTable<S> {
 /// packets has authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Known(u32),
+    Known { ssrc: u32, slot: u32 },
     Provisional(u32),
 }
 
@@ -250,7 +260,7 @@ mod tests {
             table.settle(place, || ssrc);
         }
         assert_eq!(table.place(9), None);
-        assert_eq!(table.place(8), Some(Place::Known(1)));
+        assert_eq!(table.place(8), Some(Place::Known { ssrc: 8, slot: 1 }));
     }
 
     #[test]

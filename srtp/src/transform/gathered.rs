@@ -5,6 +5,7 @@ use crate::packet::RtpHeader;
 /// Runs `operation` while the packet's CSRCs, of `csrc_len` octets, stand
 /// behind the first word of the header extension instead of before it, as
 /// RFC 9335 §6.2 and §6.3 have it: what is in clear comes first.
+#[inline(always)]
 pub(super) fn with_gathered<R>(
     packet: &mut [u8],
     csrc_len: usize,
