@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod capture;
+pub mod capture_files;
 pub mod clock;
 pub mod commands;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod g711;
 pub mod heard;
 pub mod identity_file;
 pub mod interrupt;
+pub mod key_arguments;
 pub mod keys_file;
 pub mod known_peers;
 pub mod leg_driver;
@@ -26,6 +28,7 @@ pub mod rtp;
 pub mod scripts;
 pub mod secret;
 pub mod session;
+pub mod sip;
 pub mod speech;
 pub mod table;
 pub mod wav;

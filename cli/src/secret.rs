@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64ct::{Base64Unpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
@@ -50,6 +51,15 @@ impl<'de> Deserialize<'de> for Secret {
             .map(Self::new)
             .map_err(|_| de::Error::custom("a secret is not an even number of hexadecimal digits"))
     }
+}
+
+/// The octets that base64 says, with or without padding; `None` where it is
+/// none.
+pub fn of_base64(text: &str) -> Option<Secret> {
+    let unpadded = text.trim_end_matches('=');
+    let mut octets = Zeroizing::new(vec![0; unpadded.len()]);
+    let len = Base64Unpadded::decode(unpadded, &mut octets).ok()?.len();
+    Some(Secret::new(octets[..len].to_vec()))
 }
 
 #[cfg(test)]

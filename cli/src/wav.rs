@@ -1,12 +1,17 @@
 //! What was heard, as a WAV file: 16-bit PCM, one channel, 8 kHz.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use crate::g711;
 use crate::rtp::RtpView;
 
 const SAMPLE_RATE: u32 = 8_000;
+const SAMPLE_LEN: u32 = 2;
+
+/// Packets that wait for earlier ones, where a recording is written as it
+/// comes.
+const REORDER_DEPTH: usize = 128;
 
 /// A longer pause than this is shortened to it: a sender chooses its
 /// timestamps freely, and a file must not grow with them.
@@ -83,28 +88,127 @@ impl Recording {
     /// What the writer says; [`io::ErrorKind::InvalidInput`] for more than a
     /// WAV file can hold, some 74 hours.
     pub fn write(&self, writer: &mut impl Write) -> io::Result<()> {
-        const SAMPLE_LEN: u32 = 2;
         let samples = self.samples();
-        let data_len = u32::try_from(samples.len())
-            .ok()
-            .and_then(|count| count.checked_mul(SAMPLE_LEN))
-            .filter(|data_len| *data_len <= u32::MAX - 36)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "too long for a WAV"))?;
-        writer.write_all(b"RIFF")?;
-        writer.write_all(&(data_len + 36).to_le_bytes())?;
-        writer.write_all(b"WAVEfmt ")?;
-        writer.write_all(&16_u32.to_le_bytes())?;
-        writer.write_all(&[1, 0, 1, 0])?;
-        writer.write_all(&SAMPLE_RATE.to_le_bytes())?;
-        writer.write_all(&(SAMPLE_RATE * SAMPLE_LEN).to_le_bytes())?;
-        writer.write_all(&[SAMPLE_LEN as u8, 0, 16, 0])?;
-        writer.write_all(b"data")?;
-        writer.write_all(&data_len.to_le_bytes())?;
+        let data_len = data_len(samples.len() as u64)?;
+        write_head(writer, data_len)?;
         for sample in samples {
             writer.write_all(&sample.to_le_bytes())?;
         }
         Ok(())
     }
+}
+
+/// A recording that goes into its file while it comes, however long it gets.
+///
+/// ```
+/// use callseal::wav::StreamedRecording;
+/// use std::io::Cursor;
+///
+/// let mut packet = vec![0x80, 0, 0, 7, 0, 0, 0, 160, 0xab, 0xcd, 0x12, 0x34];
+/// packet.extend([0xff; 160]);
+/// let mut recording = StreamedRecording::new(Cursor::new(Vec::new()))?;
+/// recording.add(&packet)?;
+/// assert_eq!(recording.finish()?.into_inner().len(), 44 + 2 * 160);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct StreamedRecording<W> {
+    writer: W,
+    /// What may still be preceded by a packet that comes late.
+    waiting: Recording,
+    expected: Option<i64>,
+    samples: u64,
+}
+
+impl<W: Write + Seek> StreamedRecording<W> {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn new(mut writer: W) -> io::Result<Self> {
+        write_head(&mut writer, 0)?;
+        Ok(Self {
+            writer,
+            waiting: Recording::default(),
+            expected: None,
+            samples: 0,
+        })
+    }
+
+    /// Takes an RTP packet in clear; anything but PCMU and PCMA is passed
+    /// over.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn add(&mut self, packet: &[u8]) -> io::Result<()> {
+        self.waiting.add(packet);
+        while self.waiting.pieces.len() > REORDER_DEPTH {
+            self.write_first()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file and gives the writer back, flushed.
+    ///
+    /// # Errors
+    /// What the writer says; [`io::ErrorKind::InvalidInput`] for more than a
+    /// WAV file can hold, some 74 hours.
+    pub fn finish(mut self) -> io::Result<W> {
+        while !self.waiting.is_empty() {
+            self.write_first()?;
+        }
+        let data_len = data_len(self.samples)?;
+        self.writer.seek(SeekFrom::Start(0))?;
+        write_head(&mut self.writer, data_len)?;
+        self.writer.seek(SeekFrom::End(0))?;
+        self.writer.flush()?;
+        Ok(self.writer)
+    }
+
+    fn write_first(&mut self) -> io::Result<()> {
+        let Some((timestamp, piece)) = self.waiting.pieces.pop_first() else {
+            return Ok(());
+        };
+        let expected = self.expected.unwrap_or(timestamp);
+        if timestamp < expected && self.samples > 0 {
+            // Too late: its place has been written.
+            return Ok(());
+        }
+        let pause_len = (timestamp - expected).clamp(0, MAX_PAUSE_LEN) as usize;
+        data_len(self.samples + (pause_len + piece.len()) as u64)?;
+        io::copy(
+            &mut io::repeat(0).take(pause_len as u64 * 2),
+            &mut self.writer,
+        )?;
+        for sample in &piece {
+            self.writer.write_all(&sample.to_le_bytes())?;
+        }
+        self.samples += (pause_len + piece.len()) as u64;
+        self.expected = Some(timestamp + piece.len() as i64);
+        Ok(())
+    }
+}
+
+/// The octets of so many samples, if a WAV file can hold them.
+fn data_len(samples: u64) -> io::Result<u32> {
+    u32::try_from(samples)
+        .ok()
+        .and_then(|count| count.checked_mul(SAMPLE_LEN))
+        .filter(|data_len| *data_len <= u32::MAX - 36)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "too long for a WAV"))
+}
+
+fn write_head(writer: &mut impl Write, data_len: u32) -> io::Result<()> {
+    writer.write_all(b"RIFF")?;
+    writer.write_all(&(data_len + 36).to_le_bytes())?;
+    writer.write_all(b"WAVEfmt ")?;
+    writer.write_all(&16_u32.to_le_bytes())?;
+    writer.write_all(&[1, 0, 1, 0])?;
+    writer.write_all(&SAMPLE_RATE.to_le_bytes())?;
+    writer.write_all(&(SAMPLE_RATE * SAMPLE_LEN).to_le_bytes())?;
+    writer.write_all(&[SAMPLE_LEN as u8, 0, 16, 0])?;
+    writer.write_all(b"data")?;
+    writer.write_all(&data_len.to_le_bytes())
 }
 
 #[cfg(test)]
@@ -144,5 +248,23 @@ mod tests {
         recording.add(&packet(0, 0xff));
         recording.add(&packet(1 << 30, 0xff));
         assert_eq!(recording.samples().len(), 80_000 + 8);
+    }
+
+    #[test]
+    fn a_streamed_recording_is_the_one_that_is_kept() {
+        let mut kept = Recording::default();
+        let mut streamed = StreamedRecording::new(io::Cursor::new(Vec::new())).unwrap();
+        for number in (0..2_000_u32).map(|number| number ^ 3) {
+            if number % 50 == 7 {
+                continue;
+            }
+            let packet = packet((u32::MAX - 400).wrapping_add(number * 4), number as u8);
+            kept.add(&packet);
+            streamed.add(&packet).unwrap();
+            assert!(streamed.waiting.pieces.len() <= REORDER_DEPTH);
+        }
+        let mut expected = Vec::new();
+        kept.write(&mut expected).unwrap();
+        assert_eq!(streamed.finish().unwrap().into_inner(), expected);
     }
 }

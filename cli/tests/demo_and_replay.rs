@@ -228,26 +228,58 @@ fn a_wrong_key_says_so() {
     let done = replay_with(of_call("call.pcapng"), path, &[]).expect_code(1);
     assert!(
         done.stdout
-            .contains("packets verified: the key, the profile or the ROC is wrong"),
+            .contains("verified: key, profile or ROC is wrong"),
         "{}",
         done.stdout
     );
 }
 
 #[test]
-fn a_capture_cut_short_shows_what_there_is_and_writes_nothing() {
+fn a_capture_that_ends_inside_a_packet_is_read_up_to_there() {
     let folder = folder();
     let capture = changed(&folder, |file| file.truncate(file.len() / 2));
     let plain = folder.path().join("plain.pcap");
-    let done = replay_with(capture, of_call("keys.json"), &["--write", text(&plain)]);
-    let done = done.expect_code(2);
-    assert!(done.stdout.contains("packets verified"), "{}", done.stdout);
-    assert!(
-        done.stderr.contains("changed.pcapng: cut short"),
-        "{}",
-        done.stderr
+    let done = replay_with(
+        capture.clone(),
+        of_call("keys.json"),
+        &["--write", text(&plain)],
     );
-    assert!(done.stderr.contains("at offset"), "{}", done.stderr);
+    // What is there verifies; the recorder was stopped in the middle of a packet.
+    let done = done.expect_code(1);
+    assert!(done.stdout.contains("0 failed"), "{}", done.stdout);
+    for part in ["changed.pcapng: cut short", "packet ", "at offset"] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
+    let summary = replay_with(capture, of_call("keys.json"), &["--json"]).expect_code(1);
+    let summary = summary.json_lines().pop().unwrap();
+    assert!(summary["cut_short"].as_str().unwrap().contains("at offset"));
+    let written = std::fs::read(&plain).unwrap();
+    let mut reader = CaptureReader::new(&written[..]).unwrap();
+    let mut count = 0;
+    while reader.next_frame().unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(summary["verified"], count);
+}
+
+#[test]
+fn a_damaged_capture_shows_what_stands_before_and_writes_nothing() {
+    let folder = folder();
+    let capture = changed(&folder, |file| {
+        let mut reader = CaptureReader::new(&file[..]).unwrap();
+        for _ in 0..1_000 {
+            reader.next_frame().unwrap().unwrap();
+        }
+        let length_at = reader.offset() as usize + 4;
+        file[length_at] ^= 1;
+    });
+    let plain = folder.path().join("plain.pcap");
+    let arguments = ["--write", text(&plain)];
+    let done = replay_with(capture, of_call("keys.json"), &arguments).expect_code(2);
+    assert!(done.stdout.contains(" verified"), "{}", done.stdout);
+    for part in ["changed.pcapng", "damaged at packet 1001, offset "] {
+        assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+    }
     assert!(!plain.exists());
     assert_eq!(folder.path().read_dir().unwrap().count(), 1);
 }
@@ -362,9 +394,5 @@ fn speech_in_clear_is_not_taken_for_srtp() {
     // The embedded speech is in clear: no key opens it, and nothing panics.
     let capture = of_repository("testvectors/media/alice_pcmu.pcap");
     let done = replay_with(capture, of_call("keys.json"), &[]).expect_code(1);
-    assert!(
-        done.stdout.contains("0 of 867 packets verified"),
-        "{}",
-        done.stdout
-    );
+    assert!(done.stdout.contains("0 of 867 verified"), "{}", done.stdout);
 }

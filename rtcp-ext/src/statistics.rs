@@ -208,9 +208,10 @@ impl Jitter {
 
     /// A moment in units of an RTP clock of `clock_rate` hertz, modulo 2^32.
     pub fn arrival_units(now: core::time::Duration, clock_rate: u32) -> u32 {
-        let rate = u128::from(clock_rate);
+        let rate = u64::from(clock_rate);
+        let within_second = u64::from(now.subsec_nanos()) * rate / 1_000_000_000;
         // Modulo 2^32 is what RTP timestamps are.
-        (now.as_nanos() * rate / 1_000_000_000) as u32
+        now.as_secs().wrapping_mul(rate).wrapping_add(within_second) as u32
     }
 }
 

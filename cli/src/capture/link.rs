@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use super::{ByteOrder, LinkType};
 
+const TCP: u8 = 6;
 const UDP: u8 = 17;
+const TCP_HEADER_LEN: usize = 20;
 const UDP_HEADER_LEN: usize = 8;
 const IPV4_HEADER_LEN: usize = 20;
 const IPV6_HEADER_LEN: usize = 40;
@@ -24,7 +26,22 @@ pub struct Datagram {
     pub ip_at: usize,
     /// Where the UDP header begins.
     pub udp_at: usize,
-    /// The UDP payload.
+    /// The UDP payload, as far as it was captured.
+    pub payload: Range<usize>,
+    /// Octets of the payload that the capture did not keep.
+    pub missing_len: usize,
+}
+
+/// A TCP segment inside a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Source address and port.
+    pub from: SocketAddr,
+    /// Destination address and port.
+    pub to: SocketAddr,
+    /// The number of the payload's first octet.
+    pub sequence_number: u32,
+    /// Where in the frame the payload lies.
     pub payload: Range<usize>,
 }
 
@@ -53,8 +70,46 @@ pub enum NotUdp {
 /// (both versions), loopback and raw IP; IPv4 and IPv6.
 ///
 /// # Errors
-/// [`NotUdp`] where there is none.
+/// [`NotUdp`] where there is none, or the capture kept only a part of it.
 pub fn udp_in(link_type: LinkType, frame: &[u8]) -> Result<Datagram, NotUdp> {
+    let datagram = cut_udp_in(link_type, frame)?;
+    match datagram.missing_len {
+        0 => Ok(datagram),
+        _ => Err(NotUdp::CutShort),
+    }
+}
+
+/// As [`udp_in`], and takes a datagram of which the capture kept the headers
+/// only, or a part of the payload.
+///
+/// # Errors
+/// [`NotUdp`] where there is none.
+pub fn cut_udp_in(link_type: LinkType, frame: &[u8]) -> Result<Datagram, NotUdp> {
+    udp(frame, &packet_in(link_type, frame)?)
+}
+
+/// The TCP segment in a frame; what the capture did not keep of it is not
+/// there.
+pub fn tcp_in(link_type: LinkType, frame: &[u8]) -> Option<Segment> {
+    let packet = packet_in(link_type, frame).ok()?;
+    if packet.protocol != TCP {
+        return None;
+    }
+    let header = octets::<TCP_HEADER_LEN>(frame, packet.at).ok()?;
+    let payload_at = packet.at + usize::from(header[12] >> 4) * 4;
+    let end = packet.end.min(frame.len());
+    if payload_at < packet.at + TCP_HEADER_LEN || payload_at > end {
+        return None;
+    }
+    Some(Segment {
+        from: SocketAddr::new(packet.source, ByteOrder::Big.u16(&header, 0)),
+        to: SocketAddr::new(packet.destination, ByteOrder::Big.u16(&header, 2)),
+        sequence_number: ByteOrder::Big.u32(&header, 4),
+        payload: payload_at..end,
+    })
+}
+
+fn packet_in(link_type: LinkType, frame: &[u8]) -> Result<IpPacket, NotUdp> {
     let ip_at = match link_type {
         LinkType::ETHERNET => behind_tags(frame, u16_at(frame, 12)?, 14)?,
         LinkType::LINUX_SLL => behind_tags(frame, u16_at(frame, 14)?, 16)?,
@@ -66,8 +121,8 @@ pub fn udp_in(link_type: LinkType, frame: &[u8]) -> Result<Datagram, NotUdp> {
         other => return Err(NotUdp::LinkType(other)),
     };
     match frame.get(ip_at).ok_or(NotUdp::CutShort)? >> 4 {
-        4 => udp_in_ipv4(frame, ip_at),
-        6 => udp_in_ipv6(frame, ip_at),
+        4 => packet_in_ipv4(frame, ip_at),
+        6 => packet_in_ipv6(frame, ip_at),
         _ => Err(NotUdp::OtherProtocol),
     }
 }
@@ -89,13 +144,26 @@ fn behind_tags(frame: &[u8], mut ether_type: u16, mut at: usize) -> Result<usize
     Err(NotUdp::Malformed)
 }
 
-fn udp_in_ipv4(frame: &[u8], ip_at: usize) -> Result<Datagram, NotUdp> {
+/// What an IP header says about the packet behind it; positions are offsets in
+/// the frame.
+struct IpPacket {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    ip_at: usize,
+    /// Where the header of the transport begins.
+    at: usize,
+    end: usize,
+}
+
+fn packet_in_ipv4(frame: &[u8], ip_at: usize) -> Result<IpPacket, NotUdp> {
     let header = octets::<IPV4_HEADER_LEN>(frame, ip_at)?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
     if header_len < IPV4_HEADER_LEN {
         return Err(NotUdp::Malformed);
     }
-    if header[9] != UDP {
+    let protocol = header[9];
+    if !matches!(protocol, UDP | TCP) {
         return Err(NotUdp::OtherProtocol);
     }
     let fragment = ByteOrder::Big.u16(&header, 6);
@@ -109,12 +177,17 @@ fn udp_in_ipv4(frame: &[u8], ip_at: usize) -> Result<Datagram, NotUdp> {
     };
     let source = Ipv4Addr::from(octets::<4>(frame, ip_at + 12)?);
     let destination = Ipv4Addr::from(octets::<4>(frame, ip_at + 16)?);
-    let udp_at = ip_at + header_len;
-    let end = ip_at + total_len;
-    udp(frame, ip_at, udp_at, end, source.into(), destination.into())
+    Ok(IpPacket {
+        source: source.into(),
+        destination: destination.into(),
+        protocol,
+        ip_at,
+        at: ip_at + header_len,
+        end: ip_at + total_len,
+    })
 }
 
-fn udp_in_ipv6(frame: &[u8], ip_at: usize) -> Result<Datagram, NotUdp> {
+fn packet_in_ipv6(frame: &[u8], ip_at: usize) -> Result<IpPacket, NotUdp> {
     let header = octets::<IPV6_HEADER_LEN>(frame, ip_at)?;
     let source = Ipv6Addr::from(octets::<16>(frame, ip_at + 8)?);
     let destination = Ipv6Addr::from(octets::<16>(frame, ip_at + 24)?);
@@ -123,13 +196,29 @@ fn udp_in_ipv6(frame: &[u8], ip_at: usize) -> Result<Datagram, NotUdp> {
     let mut at = ip_at + IPV6_HEADER_LEN;
     for _ in 0..MAX_NESTING {
         match next {
-            UDP => return udp(frame, ip_at, at, end, source.into(), destination.into()),
+            UDP | TCP => {
+                return Ok(IpPacket {
+                    source: source.into(),
+                    destination: destination.into(),
+                    protocol: next,
+                    ip_at,
+                    at,
+                    end,
+                });
+            }
             // Hop-by-hop, routing and destination options name their length
             // in units of eight octets, the first not counted.
             0 | 43 | 60 => {
                 let [following, units] = octets::<2>(frame, at)?;
                 next = following;
                 at += (usize::from(units) + 1) * 8;
+            }
+            // The authentication header counts in units of four, the first
+            // two not counted.
+            51 => {
+                let [following, units] = octets::<2>(frame, at)?;
+                next = following;
+                at += (usize::from(units) + 2) * 4;
             }
             44 => {
                 let extension = octets::<8>(frame, at)?;
@@ -145,28 +234,28 @@ fn udp_in_ipv6(frame: &[u8], ip_at: usize) -> Result<Datagram, NotUdp> {
     Err(NotUdp::Malformed)
 }
 
-fn udp(
-    frame: &[u8],
-    ip_at: usize,
-    udp_at: usize,
-    ip_end: usize,
-    source: IpAddr,
-    destination: IpAddr,
-) -> Result<Datagram, NotUdp> {
+fn udp(frame: &[u8], packet: &IpPacket) -> Result<Datagram, NotUdp> {
+    if packet.protocol != UDP {
+        return Err(NotUdp::OtherProtocol);
+    }
+    let udp_at = packet.at;
     let udp_len = usize::from(u16_at(frame, udp_at + 4)?);
     let end = udp_at + udp_len;
-    if udp_len < UDP_HEADER_LEN || end > ip_end {
+    if udp_len < UDP_HEADER_LEN || end > packet.end {
         return Err(NotUdp::Malformed);
     }
-    if end > frame.len() {
+    let payload_at = udp_at + UDP_HEADER_LEN;
+    if payload_at > frame.len() {
         return Err(NotUdp::CutShort);
     }
+    let captured_end = end.min(frame.len());
     Ok(Datagram {
-        from: SocketAddr::new(source, u16_at(frame, udp_at)?),
-        to: SocketAddr::new(destination, u16_at(frame, udp_at + 2)?),
-        ip_at,
+        from: SocketAddr::new(packet.source, u16_at(frame, udp_at)?),
+        to: SocketAddr::new(packet.destination, u16_at(frame, udp_at + 2)?),
+        ip_at: packet.ip_at,
         udp_at,
-        payload: udp_at + UDP_HEADER_LEN..end,
+        payload: payload_at..captured_end,
+        missing_len: end - captured_end,
     })
 }
 

@@ -30,7 +30,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 pub use compose::{ComposeError, udp_frame, with_udp_payload};
-pub use link::{Datagram, NotUdp, udp_in};
+pub use link::{Datagram, NotUdp, Segment, cut_udp_in, tcp_in, udp_in};
 pub use writer::{CaptureWriter, Format};
 
 use pcap::PcapReader;
@@ -78,6 +78,8 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
     /// How many octets the frame had on the wire.
     pub original_len: u32,
+    /// Which interface of the file's it was captured at, from 0.
+    pub interface: u32,
 }
 
 /// Reads frames from a pcap or pcapng file, in either byte order.
@@ -137,6 +139,7 @@ impl<R: Read> CaptureReader<R> {
             link_type: record.link_type,
             bytes: &consumed[..record.captured_len],
             original_len: record.original_len,
+            interface: record.interface,
         }))
     }
 
@@ -155,6 +158,7 @@ struct Record {
     captured_len: usize,
     after_len: usize,
     original_len: u32,
+    interface: u32,
 }
 
 /// Why a capture could not be read.
@@ -165,7 +169,10 @@ pub enum CaptureError {
     #[error("the file is empty")]
     Empty,
     /// The first octets belong to neither format.
-    #[error("neither pcap nor pcapng: the file begins with {found:02x?}")]
+    #[error(
+        "neither pcap nor pcapng: the file begins with {found:02x?}{}",
+        hint(found)
+    )]
     NotACapture {
         /// The first octets.
         found: Vec<u8>,
@@ -207,7 +214,23 @@ pub enum CaptureError {
     },
 }
 
+/// What the first octets say that a person can do something about.
+fn hint(found: &[u8]) -> &'static str {
+    match found {
+        [0x1f, 0x8b, ..] => ", as gzip does: unpack it first",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ", as zstd does: unpack it first",
+        [b'{' | b'[', ..] => ", as JSON does: is it the file of keys?",
+        _ => "",
+    }
+}
+
 impl CaptureError {
+    /// Whether the file ends inside a record, as that of a recorder which was
+    /// stopped does: the packets before are whole.
+    pub fn is_cut_short(&self) -> bool {
+        matches!(self, Self::CutShort { offset: 1.., .. })
+    }
+
     fn io(offset: u64) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { offset, source }
     }

@@ -108,6 +108,7 @@ impl PcapReader {
             captured_len,
             after_len: captured_len,
             original_len,
+            interface: 0,
         }))
     }
 }

@@ -88,6 +88,7 @@ impl PcapNgReader {
                     captured_len: packet.captured_len,
                     after_len: block.len - BLOCK_HEAD_LEN - packet.data_at,
                     original_len: packet.original_len,
+                    interface: packet.interface,
                 }));
             }
         }
@@ -153,11 +154,11 @@ impl PcapNgReader {
         if body.len() < DATA_AT {
             return Err("a packet block that is too short");
         }
-        let interface = match kind {
-            ENHANCED_PACKET => self.order.u32(body, 0) as usize,
-            _ => usize::from(self.order.u16(body, 0)),
+        let number = match kind {
+            ENHANCED_PACKET => self.order.u32(body, 0),
+            _ => u32::from(self.order.u16(body, 0)),
         };
-        let interface = self.interface(interface)?;
+        let interface = self.interface(number as usize)?;
         let units = (u64::from(self.order.u32(body, 4)) << 32) | u64::from(self.order.u32(body, 8));
         let captured_len = self.order.u32(body, 12) as usize;
         if captured_len > body.len() - DATA_AT {
@@ -169,6 +170,7 @@ impl PcapNgReader {
             data_at: DATA_AT,
             captured_len: frame_len(captured_len)?,
             original_len: self.order.u32(body, 16),
+            interface: number,
         })
     }
 
@@ -193,6 +195,7 @@ impl PcapNgReader {
             data_at: DATA_AT,
             captured_len: frame_len(captured_len)?,
             original_len,
+            interface: 0,
         })
     }
 
@@ -222,6 +225,7 @@ struct Packet {
     data_at: usize,
     captured_len: usize,
     original_len: u32,
+    interface: u32,
 }
 
 impl Interface {

@@ -231,6 +231,46 @@ fn what_is_not_one_whole_datagram_is_told_apart() {
 }
 
 #[test]
+fn ipv6_extension_headers_are_passed_over_and_kept() {
+    let from: SocketAddr = "[2001:db8::1]:4000".parse().unwrap();
+    let to: SocketAddr = "[2001:db8::2]:5000".parse().unwrap();
+    let plain = udp_frame(from, to, b"hello").unwrap();
+    // Hop-by-hop options, authentication, an atomic fragment, UDP.
+    let mut extensions = vec![51, 0, 1, 4, 0, 0, 0, 0];
+    extensions.extend([44, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+    extensions.extend([17, 0, 0, 0, 0, 0, 0, 9]);
+    let mut frame = plain[..14 + 40].to_vec();
+    frame[14 + 6] = 0;
+    let len = (plain.len() - 54 + extensions.len()) as u16;
+    frame[14 + 4..14 + 6].copy_from_slice(&len.to_be_bytes());
+    frame.extend(&extensions);
+    frame.extend(&plain[54..]);
+    let datagram = udp_in(LinkType::ETHERNET, &frame).unwrap();
+    assert_eq!(&frame[datagram.payload.clone()], b"hello");
+    let shorter = with_udp_payload(LinkType::ETHERNET, &frame, &datagram, b"hi").unwrap();
+    assert_eq!(shorter[54..54 + extensions.len()], extensions);
+    let found = udp_in(LinkType::ETHERNET, &shorter).unwrap();
+    assert_eq!(&shorter[found.payload], b"hi");
+    // The same as the first of several fragments.
+    frame[54 + 8 + 12 + 3] = 1;
+    assert_eq!(udp_in(LinkType::ETHERNET, &frame), Err(NotUdp::Fragment));
+}
+
+#[test]
+fn a_datagram_that_was_cut_says_how_much_is_missing() {
+    let whole = frame(&[7; 100]);
+    let cut = &whole[..whole.len() - 30];
+    assert_eq!(udp_in(LinkType::ETHERNET, cut), Err(NotUdp::CutShort));
+    let datagram = cut_udp_in(LinkType::ETHERNET, cut).unwrap();
+    assert_eq!((datagram.payload.len(), datagram.missing_len), (70, 30));
+    let headless = &whole[..14 + 20 + 7];
+    assert_eq!(
+        cut_udp_in(LinkType::ETHERNET, headless),
+        Err(NotUdp::CutShort)
+    );
+}
+
+#[test]
 fn another_payload_keeps_the_link_layer_and_the_checksums_right() {
     let tagged = |mut frame: Vec<u8>| {
         frame.splice(12..12, [0x81, 0, 0, 9]);

@@ -102,11 +102,12 @@ fn keys_of(call: &Call) -> KeysFile {
             keys.push(SenderKey {
                 sender: format!("{} {}", NAMES[side], NUMBERS[side]),
                 from: from.clone(),
-                ssrcs: Vec::new(),
-                profile: exported.profile.to_owned(),
-                master_key: Secret::new(exported.local_key.clone()),
-                master_salt: Secret::new(exported.local_salt.clone()),
                 mki: MkiOctets(vec![exported.epoch]),
+                ..SenderKey::new(
+                    exported.profile,
+                    Secret::new(exported.local_key.clone()),
+                    Secret::new(exported.local_salt.clone()),
+                )
             });
         }
     }

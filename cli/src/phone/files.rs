@@ -142,11 +142,12 @@ fn keys_of(record: &CallRecord, own: Number, local: Remote) -> KeysFile {
             keys.push(SenderKey {
                 sender,
                 from,
-                ssrcs: Vec::new(),
-                profile: exported.profile.to_owned(),
-                master_key: Secret::new(key.to_vec()),
-                master_salt: Secret::new(salt.to_vec()),
                 mki: MkiOctets(vec![exported.epoch]),
+                ..SenderKey::new(
+                    exported.profile,
+                    Secret::new(key.to_vec()),
+                    Secret::new(salt.to_vec()),
+                )
             });
         };
         add(

@@ -1,20 +1,16 @@
-//! The receivers that a capture is opened with.
+//! The receivers that a capture is opened with, and which of them a packet is
+//! for.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use callseal_srtp::{
-    AddKeyError, KeyError, MasterKey, Mki, MkiError, Policy, Profile, Receiver, SetUpError,
-    UnprotectError,
-};
+use callseal_srtp::{Receiver, UnprotectError};
 
-use crate::keys_file::{KeysFile, SenderKey};
+use super::key_set::{KeySet, KeySetError};
+use crate::keys_file::KeysFile;
 
-/// In packets; wider than a phone's, since a capture is not in a hurry.
-const REPLAY_WINDOW: usize = 1_024;
-
-/// SSRCs that may authenticate under one sender's keys.
-const MAX_STREAMS: usize = 65_536;
+/// Sets that a packet of nobody's address is tried with, at most.
+const MAX_TRIALS: usize = 64;
 
 /// RTP or RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,30 +21,26 @@ pub enum Protocol {
     Rtcp,
 }
 
-/// One SRTP context for each sender of a file of keys.
-#[derive(Debug)]
+/// One SRTP context for each set of keys.
+#[derive(Debug, Default)]
 pub struct KeyRing {
-    senders: Vec<Sender>,
+    sets: Vec<KeySet>,
+    seats: Vec<Seat>,
+    receivers: Vec<Receiver>,
+    probes: HashMap<usize, Receiver>,
+    by_from: HashMap<SocketAddr, Vec<usize>>,
+    by_to: HashMap<SocketAddr, Vec<usize>>,
+    anywhere: Vec<usize>,
 }
 
-/// A sender, and the receiver that opens what it sends.
-#[derive(Debug)]
-struct Sender {
-    name: String,
-    profile: Profile,
-    from: Vec<SocketAddr>,
-    ssrcs: BTreeSet<u32>,
-    receiver: Receiver,
-}
-
-/// What became of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// The sender whose key opened it, or whose key was right to try;
-    /// `None` where the packet is of no sender that there is a key for.
-    pub sender: Option<usize>,
-    /// The plain packet's length, and its index.
-    pub outcome: Result<Plain, Refused>,
+/// Where a set's receiver is.
+#[derive(Clone, Copy, Debug)]
+enum Seat {
+    /// Not made yet: a capture may name more keys than it uses.
+    Empty,
+    Taken(usize),
+    /// The set's parts do not go together.
+    Unusable,
 }
 
 /// A packet that authenticated.
@@ -67,6 +59,20 @@ pub enum Refused {
     /// No key is for this address and SSRC.
     #[error("no key is for this address and SSRC")]
     NoKey,
+    /// The capture kept a part of the packet only.
+    #[error("cut short by the capture's snap length: {kept_len} of {len} octets")]
+    CutShort {
+        /// What was kept, in octets.
+        kept_len: usize,
+        /// What was on the wire, in octets.
+        len: usize,
+    },
+    /// Octets on a stream's way that are no packet of RTP or RTCP.
+    #[error("not a packet: {len} octets that are neither RTP nor RTCP")]
+    NotAPacket {
+        /// How many there are.
+        len: usize,
+    },
     /// SRTP refuses it.
     #[error(transparent)]
     Srtp(#[from] UnprotectError),
@@ -83,209 +89,251 @@ impl Refused {
     }
 }
 
-/// Why keys cannot be used. None of them shows a key.
+/// Why keys cannot be used. It shows no key.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyRingError {
-    /// The profile's name is not known.
-    #[error("key {number}: profile \"{name}\" is not known; known are {known}")]
-    Profile {
-        /// Which key, counted from 1.
-        number: usize,
-        /// The name given.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
-    /// The key or salt does not fit the profile.
-    #[error("key {number}: {source}")]
-    Key {
-        /// Which key, counted from 1.
-        number: usize,
-        /// What does not fit.
-        source: KeyError,
-    },
-    /// The MKI is none.
-    #[error("key {number}: {source}")]
-    Mki {
-        /// Which key, counted from 1.
-        number: usize,
-        /// What is wrong with it.
-        source: MkiError,
-    },
-    /// The key cannot be added to the sender's others.
-    #[error("key {number} does not go with the same sender's others: {source}")]
-    Add {
-        /// Which key, counted from 1.
-        number: usize,
-        /// Why not.
-        source: AddKeyError,
-    },
-    /// The session cannot be set up.
-    #[error("key {number}: {source}")]
-    SetUp {
-        /// Which key, counted from 1.
-        number: usize,
-        /// Why not.
-        source: SetUpError,
-    },
+#[error("key {number}: {error}")]
+pub struct KeyRingError {
+    /// Which key, counted from 1.
+    pub number: usize,
+    /// What is wrong with it.
+    pub error: KeySetError,
 }
 
-impl KeyRing {
-    /// One receiver for each sender of `file`; keys that agree in all but
-    /// key, salt and MKI are one sender's.
+impl KeySet {
+    /// The sets of a file's keys; keys that agree in all but key, salt and MKI
+    /// are one sender's over time, and one set.
     ///
     /// # Errors
     /// [`KeyRingError`] says which key cannot be used and why.
-    pub fn new(file: &KeysFile) -> Result<Self, KeyRingError> {
-        let mut senders: Vec<(&SenderKey, Sender)> = Vec::new();
+    pub fn all_of_file(file: &KeysFile) -> Result<Vec<Self>, KeyRingError> {
+        let payload_types = std::sync::Arc::new(file.payload_types.clone());
+        let mut sets: Vec<Self> = Vec::new();
         for (key, number) in file.keys.iter().zip(1..) {
-            let profile = profile_of(key, number)?;
-            let master_key =
-                MasterKey::new(profile, key.master_key.expose(), key.master_salt.expose())
-                    .map_err(|source| KeyRingError::Key { number, source })?;
-            let mki = match key.mki.is_empty() {
-                true => None,
-                false => Some(
-                    Mki::new(&key.mki.0).map_err(|source| KeyRingError::Mki { number, source })?,
-                ),
-            };
-            let known = senders.iter_mut().find(|(first, _)| {
-                (&first.sender, &first.from, &first.ssrcs, &first.profile)
-                    == (&key.sender, &key.from, &key.ssrcs, &key.profile)
-            });
-            match (known, mki) {
-                (Some((_, sender)), Some(mki)) => sender
-                    .receiver
-                    .add_key(mki, master_key)
-                    .map_err(|source| KeyRingError::Add { number, source })?,
-                (_, mki) => {
-                    let policy = Policy::new(profile)
-                        .with_rtp_window(REPLAY_WINDOW)
-                        .with_max_streams(MAX_STREAMS);
-                    let receiver = match mki {
-                        Some(mki) => Receiver::with_mki(policy, mki, master_key),
-                        None => Receiver::new(policy, master_key),
+            let wrong = |error| KeyRingError { number, error };
+            let mut set = Self::of_file(key).map_err(wrong)?;
+            let first = sets
+                .iter_mut()
+                .find(|first| first.continues(&set) && first.mki_len() > 0 && set.mki_len() > 0);
+            let changed = match first {
+                Some(first) => {
+                    first.add(set).map_err(wrong)?;
+                    first
+                }
+                None => {
+                    if set.name.is_empty() {
+                        set.name = format!("key {number}");
                     }
-                    .map_err(|source| KeyRingError::SetUp { number, source })?;
-                    let name = match key.sender.is_empty() {
-                        true => format!("key {number}"),
-                        false => key.sender.clone(),
+                    set.payload_types = payload_types.clone();
+                    sets.push(set);
+                    let Some(last) = sets.last_mut() else {
+                        continue;
                     };
-                    let sender = Sender {
-                        name,
-                        profile,
-                        from: key.from.clone(),
-                        ssrcs: key.ssrcs.iter().map(|ssrc| ssrc.0).collect(),
-                        receiver,
-                    };
-                    senders.push((key, sender));
+                    last
+                }
+            };
+            changed.receiver().map_err(wrong)?;
+        }
+        Ok(sets)
+    }
+}
+
+impl KeyRing {
+    /// A ring of these sets. What cannot be used is found when a packet needs
+    /// it, and passed over.
+    pub fn new(sets: Vec<KeySet>) -> Self {
+        let mut ring = Self {
+            seats: vec![Seat::Empty; sets.len()],
+            ..Self::default()
+        };
+        for (place, set) in sets.iter().enumerate() {
+            for (addresses, by) in [(&set.from, &mut ring.by_from), (&set.to, &mut ring.by_to)] {
+                for address in addresses {
+                    let places = by.entry(*address).or_default();
+                    if places.last() != Some(&place) {
+                        places.push(place);
+                    }
                 }
             }
+            if set.from.is_empty() && set.to.is_empty() {
+                ring.anywhere.push(place);
+            }
         }
-        let senders = senders.into_iter().map(|(_, sender)| sender).collect();
-        Ok(Self { senders })
+        ring.sets = sets;
+        ring
     }
 
-    /// The name of a sender.
-    pub fn name(&self, sender: usize) -> &str {
-        self.senders.get(sender).map_or("", |sender| &sender.name)
+    /// The sets of keys.
+    pub fn sets(&self) -> &[KeySet] {
+        &self.sets
     }
 
-    /// The profile that a sender's packets are protected with.
-    pub fn profile(&self, sender: usize) -> Option<Profile> {
-        self.senders.get(sender).map(|sender| sender.profile)
+    /// A set of keys.
+    pub fn set(&self, place: usize) -> Option<&KeySet> {
+        self.sets.get(place)
     }
 
-    /// How many senders there are keys of.
+    /// How many sets there are.
     pub fn len(&self) -> usize {
-        self.senders.len()
+        self.sets.len()
     }
 
     /// Whether there is no key at all.
     pub fn is_empty(&self) -> bool {
-        self.senders.is_empty()
+        self.sets.is_empty()
     }
 
-    /// Opens the packet in `packet`, in place.
+    /// The sets that a packet is to be tried with, in order.
     ///
-    /// A sender's own packets are tried with its keys only. A packet from an
-    /// address that is no sender's is tried with everybody's, as the phone
-    /// that it was sent to would: an address is easily forged, and may move.
-    pub fn open(
+    /// A sender's own packets are tried with its keys only, the newest first.
+    /// A packet from an address that is no sender's is tried with those of the
+    /// address that it goes to, or else with everybody's, as the phone that it
+    /// was sent to would: an address is easily forged, and may move.
+    pub(super) fn candidates(&self, from: SocketAddr, to: SocketAddr, ssrc: u32) -> Vec<usize> {
+        let places = |by: &HashMap<SocketAddr, Vec<usize>>, address| {
+            by.get(&address).cloned().unwrap_or_default()
+        };
+        let sent = places(&self.by_from, from);
+        let received = places(&self.by_to, to);
+        let mut found = Vec::new();
+        let mut add = |places: &[usize]| {
+            for &place in places {
+                if !found.contains(&place) && found.len() < MAX_TRIALS {
+                    found.push(place);
+                }
+            }
+        };
+        let newest_first = |places: &[usize]| places.iter().rev().copied().collect::<Vec<_>>();
+        let both: Vec<_> = sent
+            .iter()
+            .filter(|place| received.contains(place))
+            .copied()
+            .collect();
+        add(&newest_first(&both));
+        add(&newest_first(&sent));
+        if sent.is_empty() {
+            add(&newest_first(&received));
+        }
+        add(&self.anywhere);
+        if sent.is_empty() && received.is_empty() {
+            for place in 0..self.sets.len().min(MAX_TRIALS) {
+                add(&[place]);
+            }
+        }
+        found.retain(|&place| {
+            let ssrcs = &self.sets[place].ssrcs;
+            ssrcs.is_empty() || ssrcs.contains(&ssrc)
+        });
+        found
+    }
+
+    /// Whether packets between these addresses are expected under a set: it
+    /// names the source, the SSRC, or nobody.
+    pub(super) fn is_own(&self, place: usize, from: SocketAddr) -> bool {
+        let Some(set) = self.sets.get(place) else {
+            return false;
+        };
+        set.from.is_empty() || set.from.contains(&from)
+    }
+
+    /// Whether a set says what packets it is for.
+    pub(super) fn is_specific(&self, place: usize) -> bool {
+        self.sets
+            .get(place)
+            .is_some_and(|set| !(set.from.is_empty() && set.to.is_empty() && set.ssrcs.is_empty()))
+    }
+
+    /// The number of a set's receiver among [`receivers`](Self::receivers).
+    pub(super) fn receiver_of(&mut self, place: usize) -> Option<usize> {
+        match self.seats.get(place)? {
+            Seat::Taken(receiver) => Some(*receiver),
+            Seat::Unusable => None,
+            Seat::Empty => {
+                let Ok(receiver) = self.sets[place].receiver() else {
+                    self.seats[place] = Seat::Unusable;
+                    return None;
+                };
+                self.receivers.push(receiver);
+                let number = self.receivers.len() - 1;
+                self.seats[place] = Seat::Taken(number);
+                Some(number)
+            }
+        }
+    }
+
+    /// The receivers that have been needed.
+    pub(super) fn receivers(&mut self) -> &mut [Receiver] {
+        &mut self.receivers
+    }
+
+    /// Opens a packet in place with one set's keys.
+    pub(super) fn open(
         &mut self,
+        place: usize,
         protocol: Protocol,
-        from: SocketAddr,
         ssrc: u32,
         packet: &mut [u8],
-    ) -> Opened {
-        let from_a_sender = self
-            .senders
-            .iter()
-            .any(|sender| sender.from.contains(&from));
-        let mut opened = Opened {
-            sender: None,
-            outcome: Err(Refused::NoKey),
-        };
-        for (index, sender) in self.senders.iter_mut().enumerate() {
-            let is_own = sender.from.is_empty() || sender.from.contains(&from);
-            if from_a_sender && !is_own {
-                continue;
-            }
-            if !sender.ssrcs.is_empty() && !sender.ssrcs.contains(&ssrc) {
-                continue;
-            }
-            let outcome = sender.open(protocol, packet);
-            // Of several refusals, the one that says most: only a stream that
-            // has authenticated knows a replay.
-            let is_better = match (outcome, opened.outcome) {
-                (Ok(_), _) | (_, Err(Refused::NoKey)) => true,
-                (Err(refused), Err(before)) => refused.is_replay() && !before.is_replay(),
-                (Err(_), Ok(_)) => false,
+    ) -> Result<Plain, Refused> {
+        let number = self.receiver_of(place).ok_or(Refused::NoKey)?;
+        let roc = self.sets[place].rocs.all;
+        if protocol == Protocol::Rtp
+            && roc != 0
+            && self.receivers[number].newest_index(ssrc).is_none()
+            && self.begins_at(place, roc, ssrc, packet)
+        {
+            // It fits: the packet has just authenticated with it.
+            let _ = self.receivers[number].set_roc(ssrc, roc);
+        }
+        open_with(&mut self.receivers[number], protocol, packet)
+    }
+
+    /// Whether a stream's first packet authenticates with this ROC. It is
+    /// tried apart: a forged SSRC must leave nothing in the receiver.
+    fn begins_at(&mut self, place: usize, roc: u32, ssrc: u32, packet: &[u8]) -> bool {
+        let set = &self.sets[place];
+        if set.rocs.each.contains_key(&ssrc) {
+            return false;
+        }
+        let mut packet = packet.to_vec();
+        for _ in 0..2 {
+            let probe = match self.probes.remove(&place) {
+                Some(probe) => Some(probe),
+                None => set.receiver().ok(),
             };
-            if is_better {
-                opened = Opened {
-                    sender: (is_own || outcome.is_ok()).then_some(index),
-                    outcome,
-                };
-            }
-            if outcome.is_ok() {
-                break;
+            let Some(mut probe) = probe else {
+                return false;
+            };
+            // A probe that is full is made anew.
+            if probe.set_roc(ssrc, roc).is_ok() {
+                let fits = open_with(&mut probe, Protocol::Rtp, &mut packet).is_ok();
+                self.probes.insert(place, probe);
+                return fits;
             }
         }
-        opened
+        false
     }
 }
 
-impl Sender {
-    fn open(&mut self, protocol: Protocol, packet: &mut [u8]) -> Result<Plain, Refused> {
-        let len = packet.len();
-        match protocol {
-            Protocol::Rtp => {
-                let plain = self.receiver.unprotect_rtp(packet, len)?;
-                Ok(Plain {
-                    len: plain.len,
-                    index: plain.index.get(),
-                })
-            }
-            Protocol::Rtcp => {
-                let plain = self.receiver.unprotect_rtcp(packet, len)?;
-                Ok(Plain {
-                    len: plain.len,
-                    index: u64::from(plain.index.get()),
-                })
-            }
+/// Opens a packet in place.
+pub(super) fn open_with(
+    receiver: &mut Receiver,
+    protocol: Protocol,
+    packet: &mut [u8],
+) -> Result<Plain, Refused> {
+    let len = packet.len();
+    match protocol {
+        Protocol::Rtp => {
+            let plain = receiver.unprotect_rtp(packet, len)?;
+            Ok(Plain {
+                len: plain.len,
+                index: plain.index.get(),
+            })
+        }
+        Protocol::Rtcp => {
+            let plain = receiver.unprotect_rtcp(packet, len)?;
+            Ok(Plain {
+                len: plain.len,
+                index: u64::from(plain.index.get()),
+            })
         }
     }
-}
-
-fn profile_of(key: &SenderKey, number: usize) -> Result<Profile, KeyRingError> {
-    Profile::from_name(&key.profile).ok_or_else(|| {
-        let names: Vec<&str> = Profile::ALL.iter().map(|profile| profile.name()).collect();
-        KeyRingError::Profile {
-            number,
-            name: key.profile.clone(),
-            known: names.join(", "),
-        }
-    })
 }

@@ -26,14 +26,24 @@
 //! | `sender` | who sends under this key, for people; may be left out |
 //! | `from` | the addresses that it sends from; empty or left out: any |
 //! | `ssrcs` | the SSRCs that it sends, in hexadecimal; empty or left out: any |
-//! | `profile` | the crypto-suite's name of RFC 4568 |
+//! | `to` | the addresses that it sends to; empty or left out: any |
+//! | `profile` | the crypto-suite's name of RFC 4568; with `_FULL` behind it where SRTCP's tag is as short as SRTP's |
+//! | `rtcp_profile` | SRTCP's, where it is another |
 //! | `master_key`, `master_salt` | in hexadecimal, apart |
 //! | `mki` | the key's identifier in every packet, in hexadecimal; empty or left out: none |
+//! | `roc` | the rollover counter to begin with: a number for all, or `{ "abcd1234": 1 }` for each SSRC |
+//! | `replay_window` | how many of the newest packets are told apart from replays; left out: 1,024 |
 //! | `payload_types` | `rtpmap` values (RFC 8866) of the payload types in use; gives their clock rates |
 //!
 //! Keys of one sender that differ in `mki` only are one sender's keys over
 //! time: sequence numbers and replay protection go on across them. What the
 //! format does not know is refused, so that a misspelt field is found.
+//!
+//! Two other shapes are read: the description of one capture, which has
+//! `suite`, `master_key_hex` and `master_salt_hex` (see [`described`]), and a
+//! list of such descriptions or of keys as above.
+
+pub mod described;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,6 +55,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 use crate::output_file::{Existing, OutputError, Privacy, write_whole};
+use crate::replay::Rocs;
 use crate::secret::Secret;
 
 const FORMAT: &str = "callseal keys";
@@ -79,8 +90,14 @@ pub struct SenderKey {
     /// Its SSRCs; empty for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ssrcs: Vec<Ssrc>,
+    /// Addresses that its packets go to; empty for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<SocketAddr>,
     /// RFC 4568's name of the profile.
     pub profile: String,
+    /// SRTCP's, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_profile: Option<String>,
     /// The SRTP master key.
     pub master_key: Secret,
     /// The SRTP master salt.
@@ -88,6 +105,22 @@ pub struct SenderKey {
     /// The MKI's octets; empty for none.
     #[serde(default, skip_serializing_if = "MkiOctets::is_empty")]
     pub mki: MkiOctets,
+    /// The rollover counters to begin with.
+    #[serde(default, skip_serializing_if = "InitialRoc::is_zero")]
+    pub roc: InitialRoc,
+    /// The replay windows, in packets; `None` for the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_window: Option<usize>,
+}
+
+/// Rollover counters to begin with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum InitialRoc {
+    /// One for all SSRCs.
+    All(u32),
+    /// One for each SSRC; 0 for the others.
+    Each(BTreeMap<Ssrc, u32>),
 }
 
 /// A synchronisation source, eight hexadecimal digits in a file.
@@ -147,8 +180,17 @@ impl KeysFile {
         })
     }
 
-    /// Reads the text of a file; the error is for people.
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of a file; the error is for people, and shows no key.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with('[') {
+            return described::parse_list(text);
+        }
+        if described::is_description(text) {
+            return described::parse(text);
+        }
         let file: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if file.format != FORMAT {
             return Err(format!("\"format\" is not \"{FORMAT}\""));
@@ -177,15 +219,53 @@ impl KeysFile {
         text.push(b'\n');
         write_whole(path, Privacy::Owner, existing, &text)
     }
+}
 
-    /// The RTP clock rate of a payload type in hertz, as `payload_types`
-    /// says or RFC 3551 fixes it.
-    pub fn clock_rate(&self, payload_type: u8) -> Option<u32> {
-        let stated = self.payload_types.get(&payload_type);
-        match stated.and_then(|value| value.split('/').nth(1)) {
-            Some(rate) => rate.parse().ok().filter(|rate| *rate > 0),
-            None => crate::rtp::static_clock_rate(payload_type),
+impl SenderKey {
+    /// A key of anybody's, for all that is sent under it.
+    pub fn new(profile: &str, master_key: Secret, master_salt: Secret) -> Self {
+        Self {
+            sender: String::new(),
+            from: Vec::new(),
+            ssrcs: Vec::new(),
+            to: Vec::new(),
+            profile: profile.to_owned(),
+            rtcp_profile: None,
+            master_key,
+            master_salt,
+            mki: MkiOctets::default(),
+            roc: InitialRoc::default(),
+            replay_window: None,
         }
+    }
+}
+
+impl InitialRoc {
+    fn is_zero(&self) -> bool {
+        match self {
+            Self::All(roc) => *roc == 0,
+            Self::Each(each) => each.is_empty(),
+        }
+    }
+
+    /// As a set of keys has them.
+    pub fn rocs(&self) -> Rocs {
+        match self {
+            Self::All(roc) => Rocs {
+                all: *roc,
+                each: BTreeMap::new(),
+            },
+            Self::Each(each) => Rocs {
+                all: 0,
+                each: each.iter().map(|(ssrc, roc)| (ssrc.0, *roc)).collect(),
+            },
+        }
+    }
+}
+
+impl Default for InitialRoc {
+    fn default() -> Self {
+        Self::All(0)
     }
 }
 
@@ -260,14 +340,14 @@ mod tests {
     use super::*;
 
     fn example() -> KeysFile {
+        let (key, salt) = (Secret::new(vec![0x5e; 16]), Secret::new(vec![0x5a; 14]));
         let key = SenderKey {
             sender: "alice".into(),
             from: vec!["127.0.0.1:40000".parse().unwrap()],
             ssrcs: vec![Ssrc(0xabcd_1234)],
-            profile: "AES_CM_128_HMAC_SHA1_80".into(),
-            master_key: Secret::new(vec![0x5e; 16]),
-            master_salt: Secret::new(vec![0x5a; 14]),
             mki: MkiOctets(vec![1]),
+            roc: InitialRoc::Each([(Ssrc(0xabcd_1234), 7)].into()),
+            ..SenderKey::new("AES_CM_128_HMAC_SHA1_80", key, salt)
         };
         KeysFile::new(vec![key], BTreeMap::from([(96, "AMR-WB/16000".into())]))
     }
@@ -279,9 +359,7 @@ mod tests {
         example().write(&path, Existing::Keep).unwrap();
         let read = KeysFile::read(&path).unwrap();
         assert_eq!(read.keys, example().keys);
-        assert_eq!(read.clock_rate(96), Some(16_000));
-        assert_eq!(read.clock_rate(0), Some(8_000));
-        assert_eq!(read.clock_rate(97), None);
+        assert_eq!(read.payload_types, example().payload_types);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
