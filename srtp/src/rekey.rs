@@ -60,6 +60,10 @@ impl Sender {
     /// its streams go on: with their ROC and their SRTCP index. Where none of
     /// the keys was there before, every sequence number is free again.
     ///
+    /// "Before" means just before: a key that was replaced is forgotten, so one
+    /// that is brought back two changes later has its indexes used again, and
+    /// with them its keystream. Give every change keys that were never used.
+    ///
     /// # Errors
     ///
     /// [`SetUpError`] where the policy is out of bounds, a key is another
