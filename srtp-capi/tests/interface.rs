@@ -448,3 +448,127 @@ fn the_structures_are_laid_out_as_debians_headers_have_them() {
     ];
     assert_eq!(offsets, [0, 8, 32, 56, 64, 72, 80, 88, 96, 104, 112, 120]);
 }
+
+/// A tag that is the sum of all octets, over and over.
+mod sum {
+    use std::ffi::{c_int, c_void};
+    use std::ptr;
+
+    use srtp2::types::{Auth, AuthTestCase, AuthType};
+
+    pub(crate) struct Shared(pub(crate) AuthType, pub(crate) AuthTestCase);
+    // SAFETY: nothing of it changes.
+    unsafe impl Sync for Shared {}
+
+    pub(crate) unsafe extern "C" fn alloc(
+        to: *mut *mut Auth,
+        key_len: c_int,
+        out_len: c_int,
+    ) -> c_int {
+        let state = Box::into_raw(Box::new(0u8)).cast();
+        let auth = Auth {
+            kind: &SUM.0,
+            state,
+            out_len,
+            key_len,
+            prefix_len: 0,
+        };
+        unsafe { *to = Box::into_raw(Box::new(auth)) };
+        0
+    }
+    pub(crate) unsafe extern "C" fn dealloc(auth: *mut Auth) -> c_int {
+        let auth = unsafe { Box::from_raw(auth) };
+        drop(unsafe { Box::from_raw(auth.state.cast::<u8>()) });
+        0
+    }
+    pub(crate) unsafe extern "C" fn init(_: *mut c_void, _: *const u8, _: c_int) -> c_int {
+        0
+    }
+    pub(crate) unsafe extern "C" fn start(state: *mut c_void) -> c_int {
+        unsafe { *state.cast::<u8>() = 0 };
+        0
+    }
+    pub(crate) unsafe extern "C" fn update(
+        state: *mut c_void,
+        octets: *const u8,
+        len: c_int,
+    ) -> c_int {
+        for n in 0..len as usize {
+            let state = state.cast::<u8>();
+            unsafe { *state = (*state).wrapping_add(*octets.add(n)) };
+        }
+        0
+    }
+    pub(crate) unsafe extern "C" fn compute(
+        state: *mut c_void,
+        octets: *const u8,
+        len: c_int,
+        tag_len: c_int,
+        tag: *mut u8,
+    ) -> c_int {
+        unsafe {
+            update(state, octets, len);
+            ptr::write_bytes(tag, *state.cast::<u8>(), tag_len as usize);
+        }
+        0
+    }
+    static DATA: [u8; 3] = [1, 2, 3];
+    static TAG: [u8; 2] = [6, 6];
+    pub(crate) static SUM: Shared = Shared(
+        AuthType {
+            alloc: Some(alloc),
+            dealloc: Some(dealloc),
+            init: Some(init),
+            compute: Some(compute),
+            update: Some(update),
+            start: Some(start),
+            description: c"sum".as_ptr(),
+            test_data: &SUM.1,
+            id: 77,
+        },
+        AuthTestCase {
+            key_len: 3,
+            key: &raw const DATA as *const u8,
+            data_len: 3,
+            data: &raw const DATA as *const u8,
+            tag_len: 2,
+            tag: &raw const TAG as *const u8,
+            next: ptr::null(),
+        },
+    );
+}
+
+#[test]
+fn an_authentication_function_of_the_callers_makes_and_checks_the_tag() {
+    use srtp2::exports::auths::srtp_replace_auth_type;
+    unsafe {
+        assert_eq!(srtp_replace_auth_type(&sum::SUM.0, 78), Status::BadParam);
+        assert_eq!(srtp_replace_auth_type(&sum::SUM.0, 77), Status::Ok);
+    }
+    let mut key = [7; 64];
+    let mut with_sum = policy(SUITES[0], ssrc_type::SPECIFIC, &mut key);
+    with_sum.rtp.auth_type = 77;
+    let (sender, receiver) = (session(&with_sum), session(&with_sum));
+    let mut packet = rtp(1);
+    let (status, len) = run(srtp_protect, sender, &mut packet, 100);
+    assert_eq!((status, len), (Status::Ok, 110));
+    let sum = packet[..100]
+        .iter()
+        .fold(0, |sum: u8, octet| sum.wrapping_add(*octet));
+    assert_eq!(packet[100..110], [sum; 10]);
+    packet[50] ^= 1;
+    assert_eq!(
+        run(srtp_unprotect, receiver, &mut packet, len).0,
+        Status::AuthFail
+    );
+    packet[50] ^= 1;
+    assert_eq!(
+        run(srtp_unprotect, receiver, &mut packet, len),
+        (Status::Ok, 100)
+    );
+    assert_eq!(packet[..100], rtp(1)[..100]);
+    unsafe {
+        srtp_dealloc(sender);
+        srtp_dealloc(receiver);
+    }
+}

@@ -142,14 +142,16 @@ unsafe impl Sync for Fixed {}
 /// RFC 2202 §3, test case 1.
 static HMAC_SHA1_CASE: Fixed = Fixed(AuthTestCase {
     key_len: 20,
-    key: [0x0b; 20].as_ptr(),
+    key: &raw const HMAC_SHA1_KEY as *const u8,
     data_len: 8,
-    data: b"Hi There".as_ptr(),
+    data: &raw const HMAC_SHA1_DATA as *const u8,
     tag_len: 20,
-    tag: [
-        0xb6, 0x17, 0x31, 0x86, 0x55, 0x05, 0x72, 0x64, 0xe2, 0x8b, 0xc0, 0xb6, 0xfb, 0x37, 0x8c,
-        0x8e, 0xf1, 0x46, 0xbe, 0x00,
-    ]
-    .as_ptr(),
+    tag: &raw const HMAC_SHA1_TAG as *const u8,
     next: ptr::null(),
 });
+static HMAC_SHA1_KEY: [u8; 20] = [0x0b; 20];
+static HMAC_SHA1_DATA: [u8; 8] = *b"Hi There";
+static HMAC_SHA1_TAG: [u8; 20] = [
+    0xb6, 0x17, 0x31, 0x86, 0x55, 0x05, 0x72, 0x64, 0xe2, 0x8b, 0xc0, 0xb6, 0xfb, 0x37, 0x8c, 0x8e,
+    0xf1, 0x46, 0xbe, 0x00,
+];
