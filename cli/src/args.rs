@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{bench, demo, keygen, phone, replay};
+use crate::commands::{bench, demo, devnet, keygen, phone, registry, replay};
 
 /// Calls that are private end to end.
 ///
@@ -22,6 +22,8 @@ Examples:
   callseal keygen alice.key --number +8613800000001
   callseal bench                             how fast SRTP is on this machine
   callseal call +8613800000002@192.0.2.2:40000 --help
+  callseal registry get +8613800000001 --help
+  callseal devnet                            a network on this machine to try it on
 
 Exit codes:
   0  all went well
@@ -47,4 +49,6 @@ pub(crate) enum Command {
     Replay(replay::Arguments),
     Keygen(keygen::Arguments),
     Bench(bench::Arguments),
+    Registry(registry::Arguments),
+    Devnet(devnet::Arguments),
 }

@@ -19,6 +19,7 @@ pub mod known_peers;
 pub mod leg_driver;
 pub mod logging;
 pub mod look_up;
+pub mod loopback_node;
 pub mod media_sockets;
 pub mod output_file;
 pub mod phone;
@@ -35,6 +36,8 @@ pub mod wav;
 pub mod wire_recorder;
 
 mod args;
+mod light_state;
+mod look_up_evidence;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -54,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Call(arguments) => commands::phone::call(arguments),
         Command::Listen(arguments) => commands::phone::listen(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
+        Command::Registry(arguments) => commands::registry::run(arguments),
+        Command::Devnet(arguments) => commands::devnet::run(arguments),
         Command::Keygen(arguments) => commands::keygen::run(arguments),
         Command::Bench(arguments) => commands::bench::run(arguments),
     };

@@ -5,9 +5,12 @@
 //! It answers as any node does ([`callseal_registry_client::Transport`]) and keeps the state of its newest
 //! blocks. [`DevRegistry`] is the subscriber registry's own bytecode on such a chain.
 //!
-//! What is not real: nobody signs transactions, there is no consensus, and nothing is written to disk.
+//! [`DevBeacon`] makes its blocks final for light clients, with sync committees that really sign.
+//!
+//! What is not real: nobody signs transactions, the committees' keys are no secret, nothing is written to disk.
 #![forbid(unsafe_code)]
 
+mod beacon;
 mod block;
 mod chain;
 mod genesis;
@@ -18,6 +21,7 @@ mod transaction;
 mod transport;
 mod trie;
 
+pub use beacon::DevBeacon;
 pub use chain::{ClockError, DevChain};
 pub use genesis::{FUNDED_ACCOUNTS, Genesis, GenesisAccount};
 pub use identity::{NotASecret, prove_possession, uncompressed_key};

@@ -11,7 +11,10 @@
 //! | words → record | only what the registry's code can have written | `record.rs` |
 //!
 //! Each step is a pure function. [`Registry`] runs them over a [`Transport`]; the core owns no socket.
-//! With the feature `http` there is a JSON-RPC transport.
+//! With the feature `http` there are transports over HTTP.
+//!
+//! The block hash itself comes from [`light`], a light client of Ethereum's consensus, which starts from one
+//! checkpoint. [`LiveRegistry`] joins the two: it reads the registry as it stands now and trusts nobody.
 //!
 //! ```
 //! use alloy_consensus::Header;
@@ -53,6 +56,7 @@ mod claim;
 mod header;
 #[cfg(feature = "http")]
 mod http;
+mod live;
 mod number;
 mod proof;
 mod record;
@@ -69,6 +73,7 @@ pub use claim::{
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
+pub use live::{Found, LiveError, LiveRegistry, NodeFault, Policy};
 pub use number::{NumberError, number_hash};
 pub use proof::{ProofError, TriePath};
 pub use record::{

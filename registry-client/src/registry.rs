@@ -5,6 +5,7 @@ use alloy_primitives::{Address, B256};
 use crate::account::{VerifiedAccount, verify_account};
 use crate::header::{HeaderError, VerifiedHeader, verify_header};
 use crate::layout;
+use crate::light::Anchor;
 use crate::number::{NumberError, number_hash};
 use crate::proof::ProofError;
 use crate::record::{
@@ -31,6 +32,7 @@ pub struct RegistryConfig {
 pub struct Registry<T> {
     config: RegistryConfig,
     trusted_block: B256,
+    slot: Option<u64>,
     header: Option<VerifiedHeader>,
     chain_checked: bool,
     transport: T,
@@ -51,6 +53,7 @@ impl<T: Transport> Registry<T> {
         Self {
             config,
             trusted_block,
+            slot: None,
             header: None,
             chain_checked: false,
             transport,
@@ -61,8 +64,15 @@ impl<T: Transport> Registry<T> {
     pub fn trust(&mut self, block_hash: B256) {
         if block_hash != self.trusted_block {
             self.trusted_block = block_hash;
+            self.slot = None;
             self.header = None;
         }
+    }
+
+    /// Trusts a light client's final block from now on; answers name its slot.
+    pub fn trust_anchor(&mut self, anchor: &Anchor) {
+        self.trust(anchor.block_hash());
+        self.slot = Some(anchor.slot());
     }
 
     /// Which registry this reads.
@@ -86,7 +96,7 @@ impl<T: Transport> Registry<T> {
         let (words, header) = self.words(layout::number_slots(number_hash))?;
         let record = record_at(header.timestamp(), words)?;
         let answer = record.map_or(Answer::Absent, Answer::Record);
-        Ok(Verified::about(number_hash, answer, header))
+        Ok(Verified::about(number_hash, answer, header, self.slot))
     }
 
     /// What `sender` claims for a number and the operator has not approved, or the proof that it claims nothing.
@@ -102,7 +112,7 @@ impl<T: Transport> Registry<T> {
         let number_hash = number_hash(number)?;
         let (words, header) = self.words(layout::pending_slots(number_hash, sender))?;
         let answer = record_from_slots(words)?.map_or(Answer::Absent, Answer::Record);
-        Ok(Verified::about(number_hash, answer, header))
+        Ok(Verified::about(number_hash, answer, header, self.slot))
     }
 
     /// The operator's keys.
@@ -112,7 +122,11 @@ impl<T: Transport> Registry<T> {
     /// [`LookUpError`] says what failed.
     pub fn operator_keys(&mut self) -> Result<Verified<OperatorKeys>, LookUpError> {
         let (words, header) = self.words(layout::operator_slots())?;
-        Ok(Verified::new(operator_from_slots(words)?, header))
+        Ok(Verified::new(
+            operator_from_slots(words)?,
+            header,
+            self.slot,
+        ))
     }
 
     /// The operator's keys before the present ones; `None` where it never changed them.
@@ -124,7 +138,11 @@ impl<T: Transport> Registry<T> {
         &mut self,
     ) -> Result<Verified<Option<PreviousOperatorKeys>>, LookUpError> {
         let (words, header) = self.words(layout::previous_operator_slots())?;
-        Ok(Verified::new(previous_operator_from_slots(words)?, header))
+        Ok(Verified::new(
+            previous_operator_from_slots(words)?,
+            header,
+            self.slot,
+        ))
     }
 
     /// The words in slots of our contract, proven from the trusted block down.
@@ -252,4 +270,14 @@ pub enum LookUpError {
     /// The registry's: it holds words that its code cannot have written.
     #[error("the registry's storage is proven, but unreadable: {0}")]
     Record(#[from] RecordError),
+}
+
+impl LookUpError {
+    /// Whether this is proven from the trusted block, so that every node would say the same.
+    pub(crate) fn is_proven(&self) -> bool {
+        matches!(
+            self,
+            Self::NoContract { .. } | Self::CodeHash { .. } | Self::Record(_)
+        )
+    }
 }

@@ -1,5 +1,7 @@
 //! The mark of what has been proven.
 
+use core::time::Duration;
+
 use alloy_primitives::B256;
 
 use crate::header::VerifiedHeader;
@@ -13,24 +15,32 @@ pub struct Verified<T> {
     value: T,
     number_hash: Option<B256>,
     header: VerifiedHeader,
+    slot: Option<u64>,
 }
 
 impl<T> Verified<T> {
     /// For whoever has just proven `value` down to this header's state root.
-    pub(crate) fn new(value: T, header: VerifiedHeader) -> Self {
+    pub(crate) fn new(value: T, header: VerifiedHeader, slot: Option<u64>) -> Self {
         Self {
             value,
             number_hash: None,
             header,
+            slot,
         }
     }
 
     /// The same about one number.
-    pub(crate) fn about(number_hash: B256, value: T, header: VerifiedHeader) -> Self {
+    pub(crate) fn about(
+        number_hash: B256,
+        value: T,
+        header: VerifiedHeader,
+        slot: Option<u64>,
+    ) -> Self {
         Self {
             value,
             number_hash: Some(number_hash),
             header,
+            slot,
         }
     }
 
@@ -69,6 +79,18 @@ impl<T> Verified<T> {
     pub fn timestamp(&self) -> u64 {
         self.header.timestamp()
     }
+
+    /// The beacon slot of that block, where a light client found it.
+    #[must_use]
+    pub fn slot(&self) -> Option<u64> {
+        self.slot
+    }
+
+    /// How old that block is at `now` (Unix time in seconds).
+    #[must_use]
+    pub fn age(&self, now: u64) -> Duration {
+        Duration::from_secs(now.saturating_sub(self.timestamp()))
+    }
 }
 
 impl Verified<Answer> {
@@ -80,6 +102,7 @@ impl Verified<Answer> {
                 value: record,
                 number_hash: self.number_hash,
                 header: self.header,
+                slot: self.slot,
             }),
             Answer::Absent => None,
         }

@@ -2,8 +2,10 @@
 
 pub mod bench;
 pub mod demo;
+pub mod devnet;
 pub mod keygen;
 pub mod phone;
+pub mod registry;
 pub mod replay;
 
 /// It ran, and the answer is no.

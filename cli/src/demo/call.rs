@@ -84,7 +84,7 @@ impl Call {
                 });
             let registry = Registry::new(
                 enrolled.registry.config(),
-                enrolled.chain.head(),
+                enrolled.walk.anchor.block_hash(),
                 enrolled.chain.clone(),
             );
             let mut driver = LegDriver::start(clock, config, sockets, registry)?;

@@ -46,7 +46,7 @@ pub type Told = (Lie, Option<String>);
 /// subscriber up.
 pub fn tell_lies(enrolled: &Enrolled, number: &str) -> Vec<Told> {
     let config = enrolled.registry.config();
-    let block = enrolled.chain.head();
+    let block = enrolled.walk.anchor.block_hash();
     Lie::ALL
         .into_iter()
         .map(|lie| {
@@ -126,7 +126,7 @@ mod tests {
         let number = "+8613800000002";
         let enrolled = enrol(&[number]).unwrap();
         let config = enrolled.registry.config();
-        let block = enrolled.chain.head();
+        let block = enrolled.walk.anchor.block_hash();
         for (lie, caught) in tell_lies(&enrolled, number) {
             assert!(caught.is_some(), "{lie:?}");
         }

@@ -9,6 +9,7 @@ pub(crate) mod outcome;
 pub(crate) mod story;
 pub mod subscribers;
 pub mod timeline;
+pub mod walk;
 pub(crate) mod wires;
 
 /// The caller.

@@ -35,9 +35,22 @@ impl Story {
                 subscriber.key.public()
             ));
         }
+        let walk = &enrolled.walk;
+        self.tell("   how the phones find the block that they trust, from a checkpoint on:");
         self.tell(&format!(
-            "   the one block that both phones trust: {}",
-            enrolled.chain.head()
+            "   checkpoint  slot {}: {}",
+            walk.checkpoint_slot, walk.checkpoint
+        ));
+        self.tell(&format!(
+            "   committees  {} updates, signed by two thirds at least, to period {} ({} ms)",
+            walk.updates,
+            walk.period,
+            millis(walk.took)
+        ));
+        self.tell(&format!(
+            "   final       slot {}, execution block {}",
+            walk.anchor.slot(),
+            walk.anchor.block_hash()
         ));
     }
 

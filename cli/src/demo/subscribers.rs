@@ -1,16 +1,21 @@
 //! The demonstration's registry: a chain, the contract on it, two subscribers.
 
 use callseal_devchain::{
-    Claim, DevChain, DevRegistry, NotASecret, Operator, RegistryError, prove_possession,
+    Claim, DevBeacon, DevChain, DevRegistry, NotASecret, Operator, RegistryError, prove_possession,
     uncompressed_key,
 };
+use callseal_registry_client::light::NetworkError;
 use callseal_registry_client::{NumberError, number_hash};
 use callseal_sts::{IdentityKey, Number, NumberError as NumberSyntaxError, Random};
 
+use crate::demo::walk::{Walk, WalkError};
 use crate::random::SystemRandom;
 
 /// The chain id that development chains use.
-const CHAIN_ID: u64 = 31_337;
+pub(crate) const CHAIN_ID: u64 = 31_337;
+
+/// Committees that sign one after another before the phones begin.
+const PERIODS: u64 = 2;
 
 /// Accounts of the embedded chain.
 const OPERATOR: usize = 0;
@@ -32,6 +37,8 @@ pub struct Enrolled {
     pub chain: DevChain,
     /// The contract.
     pub registry: DevRegistry,
+    /// How phones find the block that they trust.
+    pub walk: Walk,
     /// Those who were approved, in the order of their numbers given.
     pub subscribers: Vec<Subscriber>,
 }
@@ -43,6 +50,12 @@ pub enum EnrolError {
     /// The contract or the chain refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The chain's blocks cannot be made final.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The chain's committees cannot be followed.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
     /// A number is none.
     #[error(transparent)]
     Number(#[from] NumberError),
@@ -67,6 +80,23 @@ pub enum EnrolError {
 /// [`EnrolError`] where a number is none or the contract refuses.
 pub fn enrol(numbers: &[&str]) -> Result<Enrolled, EnrolError> {
     let chain = DevChain::new(CHAIN_ID);
+    let beacon = DevBeacon::new(&chain)?;
+    let checkpoint = beacon.finalize();
+    let (registry, subscribers) = enrol_on(&chain, numbers)?;
+    beacon.pass_periods(PERIODS);
+    Ok(Enrolled {
+        walk: Walk::from(checkpoint, &beacon)?,
+        chain,
+        registry,
+        subscribers,
+    })
+}
+
+/// The same on a chain that is there already.
+pub(crate) fn enrol_on(
+    chain: &DevChain,
+    numbers: &[&str],
+) -> Result<(DevRegistry, Vec<Subscriber>), EnrolError> {
     let operator = chain.account(OPERATOR);
     let signing = IdentityKey::generate(&mut SystemRandom);
     let terms = Operator {
@@ -74,7 +104,7 @@ pub fn enrol(numbers: &[&str]) -> Result<Enrolled, EnrolError> {
         signing_key: uncompressed_key(&signing.to_bytes())?,
         sealing_key: [0; 32],
     };
-    let registry = DevRegistry::deploy(&chain, operator, &terms)?;
+    let registry = DevRegistry::deploy(chain, operator, &terms)?;
     let mut subscribers = Vec::new();
     for (index, number) in numbers.iter().enumerate() {
         let wallet = chain.account(FIRST_WALLET + index);
@@ -97,9 +127,5 @@ pub fn enrol(numbers: &[&str]) -> Result<Enrolled, EnrolError> {
             key,
         });
     }
-    Ok(Enrolled {
-        chain,
-        registry,
-        subscribers,
-    })
+    Ok((registry, subscribers))
 }

@@ -110,30 +110,24 @@ impl<B: Beacon> LightClient<B> {
         let mut synced = Synced::default();
         let network = self.store.network();
         let target = network.period_of(network.slot_at(now));
-        loop {
+        while self.store.period() < target {
             let period = self.store.period();
-            let is_last = period >= target;
-            match (self.store.next_committee(), is_last) {
-                (Some(_), true) => break,
+            match self.store.next_committee() {
                 // The finality update itself can lead over to the last period.
-                (Some(_), false) if period + 1 == target => break,
-                (Some(_), false) => self.follow(period + 1, now, &mut synced)?,
-                (None, false) => self.follow(period, now, &mut synced)?,
-                (None, true) => {
-                    // Early in a period its next committee is not final yet: that is nobody's fault.
-                    if self.follow(period, now, &mut synced).is_err() {
-                        synced.faults.retain(|fault| {
-                            !matches!(
-                                fault.cause,
-                                FaultCause::NoCommittee { .. } | FaultCause::Transport(_)
-                            )
-                        });
-                        break;
-                    }
-                }
+                Some(_) if period + 1 == target => break,
+                Some(_) => self.follow(period + 1, now, &mut synced)?,
+                None => self.follow(period, now, &mut synced)?,
             }
         }
         self.finalize(now, &mut synced)?;
+        if self.store.next_committee().is_none() {
+            // Early in a period its next committee is not final yet, and that is nobody's fault.
+            let faults = synced.faults.clone();
+            match self.follow(self.store.period(), now, &mut synced) {
+                Err(SyncError::NoAnswer { .. }) => synced.faults = faults,
+                followed => followed?,
+            }
+        }
         Ok(synced)
     }
 
@@ -159,6 +153,7 @@ impl<B: Beacon> LightClient<B> {
                 Ok(None) => FaultCause::NoCommittee { period },
                 Err(cause) => cause,
             };
+            agrees(beacon, &cause)?;
             faults.push(Fault {
                 node: beacon.name(),
                 cause,
@@ -183,10 +178,13 @@ impl<B: Beacon> LightClient<B> {
                     is_any_right = true;
                     proven.extend(update.map(|update| (beacon.name(), update)));
                 }
-                Err(cause) => faults.push(Fault {
-                    node: beacon.name(),
-                    cause,
-                }),
+                Err(cause) => {
+                    agrees(beacon, &cause)?;
+                    faults.push(Fault {
+                        node: beacon.name(),
+                        cause,
+                    });
+                }
             }
         }
         if !is_any_right {
@@ -322,6 +320,17 @@ fn verified(
         Ok(verified) => Ok(Some(verified)),
         Err(UpdateError::NothingNew) => Ok(None),
         Err(error) => Err(FaultCause::Update(error)),
+    }
+}
+
+/// Stops where a node has proven something else to be final than what is known.
+fn agrees<B: Beacon>(beacon: &B, cause: &FaultCause) -> Result<(), SyncError> {
+    match cause {
+        FaultCause::Update(UpdateError::Contradiction { slot }) => Err(SyncError::Disagreement {
+            slot: *slot,
+            nodes: ["what is known from before".into(), beacon.name()],
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -170,6 +170,11 @@ impl Store {
         self.next.is_none() && next.is_some() && is_ours(attested) && finalized.is_some_and(is_ours)
     }
 
+    /// Whether a header is in our final header's place.
+    pub(crate) fn contradicts(&self, header: &LightHeader) -> bool {
+        header.beacon.slot == self.finalized_slot() && header.beacon != self.finalized.beacon
+    }
+
     /// A name for what updates are verified against.
     pub(crate) fn name(&self) -> B256 {
         container_root(&[

@@ -67,7 +67,9 @@ pub fn verify_update(
 
     let finalized = finalized(network, update)?;
     let next = next_committee(store, update)?;
-    let is_news = attested.beacon.slot > store.attested_slot()
+    let contradiction = finalized.filter(|header| store.contradicts(header));
+    let is_news = contradiction.is_some()
+        || attested.beacon.slot > store.attested_slot()
         || finalized.is_some_and(|header| header.beacon.slot > store.finalized_slot())
         || store.lacks_next_of(attested, finalized, next.as_ref());
     if !is_news {
@@ -78,6 +80,11 @@ pub fn verify_update(
     signers
         .verify(&update.sync_aggregate, signing_root)
         .map_err(UpdateError::Signature)?;
+    if let Some(header) = contradiction {
+        return Err(UpdateError::Contradiction {
+            slot: header.beacon.slot,
+        });
+    }
     Ok(VerifiedUpdate {
         base: store.name(),
         attested: attested.clone(),
@@ -102,6 +109,13 @@ pub enum UpdateError {
         slot: u64,
         /// How old it is.
         age: Duration,
+    },
+
+    /// The committee's: two thirds of it signed another final block than the one that is known.
+    #[error("another block is proven to be final in slot {slot} than the one that is known")]
+    Contradiction {
+        /// The slot.
+        slot: u64,
     },
 
     /// Nobody's: everything in it is known.

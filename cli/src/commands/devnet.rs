@@ -1,0 +1,152 @@
+//! `callseal devnet`: an Ethereum network on this machine, to try things on.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use callseal_devchain::{DevBeacon, DevChain, Genesis};
+use callseal_sts::Number;
+use serde_json::json;
+
+use crate::demo::NUMBERS;
+use crate::demo::subscribers::{CHAIN_ID, enrol_on};
+use crate::identity_file::IdentityFile;
+use crate::interrupt::Interrupt;
+use crate::loopback_node::LoopbackNode;
+use crate::output_file::{Existing, Privacy, write_whole};
+
+/// An Ethereum network on this machine: chain, committees, registry, two subscribers
+///
+/// Serves JSON-RPC and the beacon API on 127.0.0.1 until it is interrupted. Blocks become final every twelve
+/// seconds; committees of 32 keys change every 64 slots. Nothing of it is real but what a light client checks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What it leaves in its folder:
+  network.json              the network's constants, for --network
+  subscriber-1.key, …       the subscribers' identities, for `callseal call` and `callseal listen`
+
+Examples:
+  callseal devnet
+  callseal devnet --number +8613800000001 --port 8545 --json")]
+pub struct Arguments {
+    /// A subscriber to enrol; may be repeated [default: the demonstration's two]
+    #[arg(long, value_name = "+NUMBER")]
+    number: Vec<Number>,
+
+    /// The port; 0 takes any that is free
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    port: u16,
+
+    /// The folder for the network's constants and the subscribers' keys
+    #[arg(long, value_name = "DIR", default_value = "callseal-devnet")]
+    out: PathBuf,
+
+    /// Ends after this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    duration: Option<u64>,
+
+    /// Prints one line of JSON when it serves
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a port, a file or the embedded chain refuses.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let numbers: Vec<String> = match arguments.number.as_slice() {
+        [] => NUMBERS.iter().map(ToString::to_string).collect(),
+        numbers => numbers.iter().map(ToString::to_string).collect(),
+    };
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    // Far enough back that all its blocks have been by now.
+    let began = unix_time() - BLOCK_TIME * (8 + 2 * numbers.len() as u64 + 8);
+    let chain = DevChain::from_genesis(Genesis::new(CHAIN_ID).at(began));
+    let beacon = DevBeacon::new(&chain)?;
+    let checkpoint = beacon.finalize();
+    let (registry, enrolled) =
+        enrol_on(&chain, &numbers).context("cannot set up the embedded registry")?;
+    beacon.finalize();
+    beacon.pass_to(unix_time());
+    let node = LoopbackNode::serve(&chain, &beacon, arguments.port)
+        .with_context(|| format!("cannot serve on port {}", arguments.port))?;
+
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
+    let network = arguments.out.join("network.json");
+    let constants = serde_json::to_string_pretty(beacon.network().terms())?;
+    write_whole(
+        &network,
+        Privacy::Umask,
+        Existing::Replace,
+        constants.as_bytes(),
+    )?;
+    let mut subscribers = Vec::new();
+    for (index, subscriber) in (1..).zip(&enrolled) {
+        let path = arguments.out.join(format!("subscriber-{index}.key"));
+        let identity = IdentityFile {
+            key: subscriber.key.clone(),
+            number: Some(subscriber.number),
+        };
+        identity.write(&path, Existing::Replace)?;
+        subscribers.push((subscriber.number.to_string(), path.display().to_string()));
+    }
+
+    let (url, contract) = (node.url(), registry.address());
+    let network = network.display();
+    let mut stdout = std::io::stdout().lock();
+    if arguments.json {
+        let subscribers: Vec<_> = subscribers
+            .iter()
+            .map(|(number, key)| json!({ "number": number, "key_file": key }))
+            .collect();
+        let line = json!({
+            "url": url, "contract": contract, "checkpoint": checkpoint,
+            "network": network.to_string(), "subscribers": subscribers,
+        });
+        writeln!(stdout, "{line}")?;
+    } else {
+        writeln!(stdout, "serving       {url} (JSON-RPC and beacon API)")?;
+        writeln!(stdout, "contract      {contract}")?;
+        writeln!(stdout, "checkpoint    {checkpoint}")?;
+        writeln!(stdout, "constants     {network}")?;
+        for (number, key) in &subscribers {
+            writeln!(stdout, "subscriber    {number}, {key}")?;
+        }
+        let number = subscribers.first().map_or("", |(number, _)| number);
+        let state = arguments.out.join("light.state");
+        writeln!(
+            stdout,
+            "\nIn another terminal:\n  callseal registry get {number} --network {network} --state {} \\\n      --rpc {url} --beacon {url} --contract {contract} --checkpoint {checkpoint}",
+            state.display()
+        )?;
+    }
+    stdout.flush()?;
+    drop(stdout);
+
+    let interrupt = Interrupt::watch(Vec::new())?;
+    let end = arguments
+        .duration
+        .map(|seconds| unix_time().saturating_add(seconds));
+    while !interrupt.has_come() && end.is_none_or(|end| unix_time() < end) {
+        beacon.pass_to(unix_time());
+        thread::sleep(TICK);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The embedded chain's, in seconds.
+const BLOCK_TIME: u64 = 12;
+/// How soon an interrupt is noticed.
+const TICK: Duration = Duration::from_millis(200);
+
+fn unix_time() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

@@ -1,0 +1,353 @@
+//! `callseal registry`: what the registry holds, and the light client that finds it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result, bail};
+use callseal_registry_client::light::{LightClient, Network, Synced};
+use callseal_registry_client::{
+    Answer, HttpBeacon, HttpTransport, LiveError, LiveRegistry, Policy, RegistryConfig, layout,
+};
+use callseal_sts::Number;
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::commands::EXIT_FAILED;
+use crate::light_state::{LightState, network_named};
+use crate::look_up_evidence::{evidence_json, evidence_lines};
+
+/// Reads the registry through a light client that trusts nobody
+///
+/// From one checkpoint (the root of a recent block) it follows the signatures
+/// of Ethereum's sync committees to the newest final block, and checks every
+/// answer by Merkle proofs down from there.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Get(GetArguments),
+    Sync(SyncArguments),
+    Status(StatusArguments),
+}
+
+/// Looks a number up and shows the chain of evidence, step by step
+#[derive(Debug, clap::Args)]
+#[command(after_help = GET_HELP)]
+struct GetArguments {
+    /// Whose record
+    #[arg(value_name = "+NUMBER")]
+    number: Number,
+
+    /// An execution node to ask; may be repeated, the others are asked where one fails or lies
+    #[arg(long, value_name = "URL", required = true, help_heading = "Registry")]
+    rpc: Vec<String>,
+
+    /// The registry contract
+    #[arg(long, value_name = "ADDRESS", help_heading = "Registry")]
+    contract: Address,
+
+    /// keccak256 of the contract's code [default: that of this version's registry]
+    #[arg(long, value_name = "HASH", help_heading = "Registry")]
+    code_hash: Option<B256>,
+
+    /// The oldest block that an answer may come from
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        default_value_t = 60,
+        help_heading = "Registry"
+    )]
+    max_age: u64,
+
+    #[command(flatten)]
+    light: LightArguments,
+
+    #[command(flatten)]
+    beacons: BeaconArguments,
+}
+
+/// Brings the light client up to date
+#[derive(Debug, clap::Args)]
+#[command(after_help = SYNC_HELP)]
+struct SyncArguments {
+    #[command(flatten)]
+    light: LightArguments,
+
+    #[command(flatten)]
+    beacons: BeaconArguments,
+}
+
+/// Says what the light client knows, without asking anybody
+#[derive(Debug, clap::Args)]
+struct StatusArguments {
+    #[command(flatten)]
+    light: LightArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct LightArguments {
+    /// mainnet, hoodi, or a file with a network's constants in JSON
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        default_value = "mainnet",
+        help_heading = "Light client"
+    )]
+    network: String,
+
+    /// Where the light client keeps what it knows [default: callseal/light-NETWORK.state in the user's
+    /// state folder]
+    #[arg(long, value_name = "FILE", help_heading = "Light client")]
+    state: Option<PathBuf>,
+
+    /// Prints one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct BeaconArguments {
+    /// A beacon node to ask; may be repeated, the others are asked where one fails or lies
+    #[arg(
+        long,
+        value_name = "URL",
+        required = true,
+        help_heading = "Light client"
+    )]
+    beacon: Vec<String>,
+
+    /// Starts anew from this block root, no older than a week. Take it from a source that you trust and that
+    /// is not the operator: your own node, a block explorer, several checkpoint services that agree
+    #[arg(long, value_name = "ROOT", help_heading = "Light client")]
+    checkpoint: Option<B256>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What is unusable, by name.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.command {
+        Command::Get(arguments) => get(arguments),
+        Command::Sync(arguments) => sync(arguments),
+        Command::Status(arguments) => status(arguments),
+    }
+}
+
+fn get(arguments: &GetArguments) -> Result<ExitCode> {
+    let now = unix_time();
+    let network = network_named(&arguments.light.network)?;
+    let state = LightState::of(&network, arguments.light.state.as_deref())?;
+    let (light, started) = light_client(&network, &state, &arguments.beacons, now)?;
+    let begun_at = light.store().finalized_slot();
+    let config = RegistryConfig {
+        contract: arguments.contract,
+        code_hash: arguments.code_hash.unwrap_or(layout::CODE_HASH),
+        chain_id: network.chain_id(),
+    };
+    let nodes = arguments
+        .rpc
+        .iter()
+        .map(|url| -> Result<_> { Ok((url.clone(), HttpTransport::new(url)?)) });
+    let nodes: Vec<_> = nodes.collect::<Result<_>>()?;
+    let max_age = Duration::from_secs(arguments.max_age.saturating_mul(60));
+    let policy = Policy {
+        max_age,
+        renew_age: Policy::default().renew_age.min(max_age),
+    };
+    let mut live = LiveRegistry::new(config, light, nodes, policy);
+    let found = live.look_up(arguments.number.as_str(), now);
+    // What was proven on the way stays, whatever became of the answer.
+    state.keep(live.light().store())?;
+    let found = match found {
+        Err(LiveError::Number(error)) => bail!(error),
+        found => found.with_context(|| format!("nothing is known of {}", arguments.number))?,
+    };
+    let mut stdout = std::io::stdout().lock();
+    match arguments.light.json {
+        true => {
+            let line = evidence_json(&arguments.number, &live, &config, begun_at, &found, now);
+            writeln!(stdout, "{line}")?;
+        }
+        false => {
+            let lines = evidence_lines(
+                &arguments.number,
+                &live,
+                &config,
+                begun_at,
+                &started,
+                &found,
+                now,
+            );
+            for line in lines {
+                writeln!(stdout, "{line}")?;
+            }
+        }
+    }
+    let is_in_force = match found.answer.value() {
+        Answer::Record(record) => record.is_in_force(found.answer.timestamp()),
+        Answer::Absent => false,
+    };
+    Ok(match is_in_force {
+        true => ExitCode::SUCCESS,
+        false => EXIT_FAILED.into(),
+    })
+}
+
+fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
+    let now = unix_time();
+    let network = network_named(&arguments.light.network)?;
+    let state = LightState::of(&network, arguments.light.state.as_deref())?;
+    let (mut light, started) = light_client(&network, &state, &arguments.beacons, now)?;
+    let synced = light.sync(now);
+    state.keep(light.store())?;
+    let synced = synced.context("the light client is not up to date")?;
+    let mut stdout = std::io::stdout().lock();
+    if arguments.light.json {
+        let faults: Vec<_> = started
+            .faults
+            .iter()
+            .chain(&synced.faults)
+            .map(ToString::to_string)
+            .collect();
+        let line = json!({
+            "updates": synced.updates, "faults": faults,
+            "known": known(light.store(), &state, now),
+        });
+        writeln!(stdout, "{line}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in started.faults.iter().chain(&synced.faults) {
+        writeln!(stdout, "passed over   {fault}")?;
+    }
+    writeln!(stdout, "updates       {} verified", synced.updates)?;
+    tell(&mut stdout, light.store(), &state, now)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(arguments: &StatusArguments) -> Result<ExitCode> {
+    let now = unix_time();
+    let network = network_named(&arguments.light.network)?;
+    let state = LightState::of(&network, arguments.light.state.as_deref())?;
+    let Some(store) = state.read(&network, now)? else {
+        bail!(
+            "nothing is known yet of {}: {} does not exist; `callseal registry sync --checkpoint ROOT` begins",
+            network.name(),
+            state.path().display()
+        );
+    };
+    let mut stdout = std::io::stdout().lock();
+    match arguments.light.json {
+        true => writeln!(stdout, "{}", known(&store, &state, now))?,
+        false => tell(&mut stdout, &store, &state, now)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The light client that the arguments and the kept state give.
+fn light_client(
+    network: &Network,
+    state: &LightState,
+    arguments: &BeaconArguments,
+    now: u64,
+) -> Result<(LightClient<HttpBeacon>, Synced)> {
+    let beacons = arguments.beacon.iter().map(|url| HttpBeacon::new(url));
+    let beacons: Vec<_> = beacons.collect::<Result<_, _>>()?;
+    if let Some(checkpoint) = arguments.checkpoint {
+        return LightClient::start(network, checkpoint, beacons, now)
+            .with_context(|| format!("cannot start from the checkpoint {checkpoint}"));
+    }
+    match state.read(network, now)? {
+        Some(store) => Ok((LightClient::resume(store, beacons), Synced::default())),
+        None => bail!(
+            "{} does not exist, so there is nothing to start from: give a recent block root with --checkpoint",
+            state.path().display()
+        ),
+    }
+}
+
+fn known(
+    store: &callseal_registry_client::light::Store,
+    state: &LightState,
+    now: u64,
+) -> serde_json::Value {
+    json!({
+        "network": store.network().name(),
+        "finalized_slot": store.finalized_slot(),
+        "finalized_root": store.finalized().beacon.root(),
+        "block_hash": store.finalized().execution.block_hash,
+        "block_number": store.finalized().execution.block_number,
+        "age_seconds": store.age(now).as_secs(),
+        "period": store.period(),
+        "next_committee_known": store.next_committee().is_some(),
+        "state_file": state.path().display().to_string(),
+    })
+}
+
+fn tell(
+    out: &mut impl Write,
+    store: &callseal_registry_client::light::Store,
+    state: &LightState,
+    now: u64,
+) -> Result<()> {
+    let execution = &store.finalized().execution;
+    writeln!(out, "network       {}", store.network().name())?;
+    writeln!(
+        out,
+        "final         slot {}, {} old",
+        store.finalized_slot(),
+        crate::look_up_evidence::in_words(store.age(now))
+    )?;
+    writeln!(out, "block root    {}", store.finalized().beacon.root())?;
+    writeln!(
+        out,
+        "execution     block {} {}",
+        execution.block_number, execution.block_hash
+    )?;
+    let next = match store.next_committee() {
+        Some(_) => "known",
+        None => "not known yet",
+    };
+    writeln!(
+        out,
+        "committee     period {}, the next one is {next}",
+        store.period()
+    )?;
+    writeln!(out, "kept in       {}", state.path().display())?;
+    Ok(())
+}
+
+fn unix_time() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+const GET_HELP: &str = "\
+Examples:
+  callseal registry get +8613800000001 --contract 0x5FbD… --rpc https://rpc.example \\
+      --beacon https://beacon.example --checkpoint 0x1bd0…
+  callseal registry get +8613800000001 --contract 0x5FbD… --rpc … --beacon …   # later
+  callseal devnet                                                     # something to try it on
+
+Exit codes:
+  0  the registry vouches for the number's key
+  1  it does not: no record, or none in force; that is proven
+  2  nothing is known: an argument, a file or a node is unusable";
+
+const SYNC_HELP: &str = "\
+A checkpoint is the root of a recent final block. Everything follows from it, so take it from where you
+have reason to trust: your own node (curl NODE/eth/v1/beacon/headers/finalized), or several independent
+services that say the same. Every --beacon is asked whether it has that block too.
+
+Examples:
+  callseal registry sync --beacon https://beacon.example --checkpoint 0x1bd0…
+  callseal registry sync --beacon https://one.example --beacon https://two.example";

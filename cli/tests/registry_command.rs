@@ -1,0 +1,126 @@
+//! `callseal devnet` and `callseal registry`: the whole way, over loopback HTTP.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A network that ends with the test, or by itself.
+struct Devnet {
+    child: Child,
+    said: Value,
+}
+
+impl Devnet {
+    fn start(folder: &Path) -> Self {
+        let mut child = callseal()
+            .args(["devnet", "--json", "--duration", "60", "--out"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let said = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it said {line:?}"));
+        Self { child, said }
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.said[field].as_str().unwrap()
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn callseal() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_callseal"))
+}
+
+#[test]
+fn a_record_is_read_from_a_checkpoint_over_loopback_and_the_state_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let devnet = Devnet::start(folder.path());
+    let state = folder.path().join("light.state");
+    let light = |command: &mut Command| -> Output {
+        command
+            .args(["--network", devnet.text("network"), "--json", "--state"])
+            .arg(&state)
+            .output()
+            .unwrap()
+    };
+    let get = |number: &str, extra: &[&str]| -> Output {
+        let url = devnet.text("url");
+        let contract = devnet.text("contract");
+        let mut command = callseal();
+        command
+            .args(["registry", "get", number, "--contract", contract])
+            // One that nobody listens at comes first: it is passed over.
+            .args(["--rpc", "http://127.0.0.1:1", "--rpc", url, "--beacon", url])
+            .args(extra);
+        light(&mut command)
+    };
+    let json = |output: &Output| -> Value {
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{text} {}", String::from_utf8_lossy(&output.stderr)))
+    };
+
+    // Without a checkpoint there is nothing to start from.
+    let output = get("+8613800000001", &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--checkpoint"));
+
+    let checkpoint = devnet.text("checkpoint").to_owned();
+    let output = get("+8613800000001", &["--checkpoint", &checkpoint]);
+    let found = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{found}");
+    assert_eq!(found["record"]["status"], "approved");
+    assert!(found["finalized_slot"].as_u64().unwrap() > found["checkpoint_slot"].as_u64().unwrap());
+    assert!(found["age_seconds"].as_u64().unwrap() < 3_600);
+    let faults = found["faults"].as_array().unwrap();
+    assert!(
+        faults[0].as_str().unwrap().contains("127.0.0.1:1"),
+        "{faults:?}"
+    );
+
+    // From the kept state on.
+    let output = get("+8613899999999", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(json(&output)["record"], Value::Null);
+
+    let mut sync = callseal();
+    sync.args(["registry", "sync", "--beacon", devnet.text("url")]);
+    let synced = json(&light(&mut sync));
+    let mut status = callseal();
+    status.args(["registry", "status"]);
+    let status = json(&light(&mut status));
+    assert_eq!(synced["known"]["finalized_root"], status["finalized_root"]);
+    assert_eq!(status["network"], "embedded");
+
+    let wrong = format!("0x{}", "11".repeat(32));
+    let output = get("+8613800000001", &["--checkpoint", &wrong]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&wrong));
+
+    let mut damaged = std::fs::read(&state).unwrap();
+    damaged[40] ^= 1;
+    std::fs::write(&state, damaged).unwrap();
+    let output = get("+8613800000001", &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.contains("start again from a fresh checkpoint"),
+        "{error}"
+    );
+}

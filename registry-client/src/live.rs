@@ -1,0 +1,234 @@
+//! The registry as it stands now, from a light client's final blocks.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+
+use crate::light::{Anchor, AnchorError, Beacon, LightClient, SyncError, Synced};
+use crate::number::{NumberError, number_hash};
+use crate::registry::{Answer, LookUpError, Registry, RegistryConfig};
+use crate::transport::Transport;
+use crate::verified::Verified;
+
+/// A reader that finds the block to trust by itself: nothing but a checkpoint is believed.
+///
+/// Beacon nodes and execution nodes are asked in their order; one that fails or lies is passed over and reported.
+/// Answers are kept as long as the policy says.
+///
+/// Time is given with every question (Unix time in seconds); a wrong clock makes fresh answers look old, or old
+/// ones fresh.
+#[derive(Debug)]
+pub struct LiveRegistry<B, T> {
+    light: LightClient<B>,
+    nodes: Vec<Node<T>>,
+    policy: Policy,
+    kept: BTreeMap<B256, Verified<Answer>>,
+    /// Whether the light client was brought up to date since it was given to us.
+    is_synced: bool,
+}
+
+/// An execution node, and what errors call it.
+#[derive(Debug)]
+struct Node<T> {
+    name: String,
+    registry: Registry<T>,
+}
+
+/// How old is too old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// No answer is given from a block older than this.
+    pub max_age: Duration,
+    /// A kept answer, and a final block, serve again while the block is younger than this.
+    pub renew_age: Duration,
+}
+
+impl Default for Policy {
+    /// An hour, and half an hour: blocks become final after about a quarter.
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(3600),
+            renew_age: Duration::from_secs(1800),
+        }
+    }
+}
+
+/// An answer, and how it was come by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The proven answer.
+    pub answer: Verified<Answer>,
+    /// Whether it was kept from an earlier question.
+    pub was_kept: bool,
+    /// How the light client was brought up to date, if it had to be.
+    pub synced: Option<Synced>,
+    /// What execution nodes failed at, or lied about, before one proved the answer.
+    pub faults: Vec<NodeFault>,
+}
+
+/// An execution node that gave nothing usable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{node}: {cause}")]
+pub struct NodeFault {
+    /// What the node is called.
+    pub node: String,
+    /// What was wrong.
+    pub cause: LookUpError,
+}
+
+/// The most answers that are kept.
+const MAX_KEPT: usize = 1_024;
+
+impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
+    /// A reader of one registry by these nodes, each with what it is to be called. Asks nothing yet.
+    pub fn new(
+        config: RegistryConfig,
+        light: LightClient<B>,
+        nodes: impl IntoIterator<Item = (String, T)>,
+        policy: Policy,
+    ) -> Self {
+        let nodes = nodes.into_iter().map(|(name, transport)| Node {
+            name,
+            registry: Registry::new(config, B256::ZERO, transport),
+        });
+        Self {
+            light,
+            nodes: nodes.collect(),
+            policy,
+            kept: BTreeMap::new(),
+            is_synced: false,
+        }
+    }
+
+    /// What the light client believes.
+    pub fn light(&self) -> &LightClient<B> {
+        &self.light
+    }
+
+    /// Brings the light client up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError`], as [`LightClient::sync`].
+    pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
+        let synced = self.light.sync(now)?;
+        self.is_synced = true;
+        Ok(synced)
+    }
+
+    /// The approved record of a number (E.164), or the proof that there is none, in a block young enough.
+    ///
+    /// # Errors
+    ///
+    /// [`LiveError`] says what failed. An error is not an absence: it means that nothing is known.
+    pub fn look_up(&mut self, number: &str, now: u64) -> Result<Found, LiveError> {
+        let number_hash = number_hash(number)?;
+        if let Some(kept) = self.kept.get(&number_hash)
+            && kept.age(now) < self.policy.renew_age
+        {
+            return Ok(Found {
+                answer: kept.clone(),
+                was_kept: true,
+                synced: None,
+                faults: Vec::new(),
+            });
+        }
+        let (anchor, mut synced) = self.anchor(now)?;
+        let (answer, faults) = match self.ask(number, &anchor) {
+            // Nodes keep proofs of their newest blocks alone: perhaps ours has just become too old for them.
+            Err(LiveError::NoAnswer { .. }) if synced.is_none() => {
+                synced = Some(self.sync(now)?);
+                let anchor = self.light.store().anchor(now, self.policy.max_age)?;
+                self.ask(number, &anchor)?
+            }
+            asked => asked?,
+        };
+        if self.kept.len() >= MAX_KEPT {
+            let is_young =
+                |_: &B256, kept: &mut Verified<Answer>| kept.age(now) < self.policy.renew_age;
+            self.kept.retain(is_young);
+            if self.kept.len() >= MAX_KEPT {
+                self.kept.pop_first();
+            }
+        }
+        self.kept.insert(number_hash, answer.clone());
+        Ok(Found {
+            answer,
+            was_kept: false,
+            synced,
+            faults,
+        })
+    }
+
+    fn anchor(&mut self, now: u64) -> Result<(Anchor, Option<Synced>), LiveError> {
+        if self.is_synced
+            && let Ok(anchor) = self.light.store().anchor(now, self.policy.renew_age)
+        {
+            return Ok((anchor, None));
+        }
+        let synced = self.sync(now);
+        match (self.light.store().anchor(now, self.policy.max_age), synced) {
+            (_, Err(error @ SyncError::Disagreement { .. })) => Err(error.into()),
+            // Old enough to be renewed, young enough to go on with where that fails.
+            (Ok(anchor), synced) => Ok((anchor, synced.ok())),
+            (Err(_), Err(error)) => Err(error.into()),
+            (Err(error), Ok(_)) => Err(error.into()),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        number: &str,
+        anchor: &Anchor,
+    ) -> Result<(Verified<Answer>, Vec<NodeFault>), LiveError> {
+        let mut faults = Vec::new();
+        for Node { name, registry } in &mut self.nodes {
+            registry.trust_anchor(anchor);
+            match registry.look_up(number) {
+                Ok(answer) => return Ok((answer, faults)),
+                Err(cause) if cause.is_proven() => return Err(LiveError::Registry(cause)),
+                Err(cause) => faults.push(NodeFault {
+                    node: name.clone(),
+                    cause,
+                }),
+            }
+        }
+        Err(LiveError::NoAnswer { faults })
+    }
+}
+
+/// Why nothing is known now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// The caller's: this is no telephone number.
+    #[error(transparent)]
+    Number(#[from] NumberError),
+    /// The configuration's, and proven: every node would say the same.
+    #[error(transparent)]
+    Registry(LookUpError),
+    /// The beacon nodes': the light client is not up to date.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// The beacon nodes': what they have is too old.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+    /// The execution nodes': none of them proved anything.
+    #[error("{}", no_answer(faults))]
+    NoAnswer {
+        /// What each of them did instead.
+        faults: Vec<NodeFault>,
+    },
+}
+
+fn no_answer(faults: &[NodeFault]) -> String {
+    match faults {
+        [] => "there is no execution node to ask".into(),
+        faults => {
+            let faults: Vec<_> = faults.iter().map(NodeFault::to_string).collect();
+            format!("no execution node proved an answer: {}", faults.join("; "))
+        }
+    }
+}
