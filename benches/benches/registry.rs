@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256, keccak256};
 use callseal_devchain::{
-    Claim, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
+    Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
+};
+use callseal_registry_client::light::{
+    Beacon, Fork, LightClient, Preset, Store, verify_bootstrap, verify_update,
 };
 use callseal_registry_client::{
-    Registry, Transport, layout, number_hash, record_at, verify_account, verify_header,
+    LiveRegistry, Policy, Registry, Transport, layout, number_hash, record_at, verify_account, verify_header,
     verify_slots,
 };
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const SUBSCRIBERS: [usize; 3] = [1, 100, 1_000];
 const NOBODY: &str = "+8613999999999";
@@ -102,5 +105,55 @@ fn number(index: usize) -> String {
     format!("+86138{index:08}")
 }
 
-criterion_group!(registry, look_ups);
+/// A committee's update with the main network's 512 keys, and a phone's first minute: checkpoint to record.
+fn light_client(c: &mut Criterion) {
+    let mut group = c.benchmark_group("registry");
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
+
+    let chain = DevChain::new(1);
+    let beacon =
+        DevBeacon::with_preset(&chain, Fork::Fulu, Preset::Mainnet).expect("a network of Fulu");
+    let checkpoint = beacon.finalize();
+    let mut node = beacon.clone();
+    let bootstrap = node.bootstrap(checkpoint).expect("it is there");
+    beacon.finalize();
+    let update = node.update(0).expect("it is there");
+    let now = beacon.now();
+    let fresh = || {
+        let verified = verify_bootstrap(beacon.network(), checkpoint, &bootstrap, now);
+        Store::new(verified.expect("an honest chain"))
+    };
+    group.bench_function("committee_update/cold", |bencher| {
+        let verify = |store: Store| verify_update(&store, &update, now).expect("an honest chain");
+        bencher.iter_batched(fresh, verify, BatchSize::SmallInput);
+    });
+    let store = fresh();
+    group.bench_function("committee_update/warm", |bencher| {
+        bencher.iter(|| verify_update(&store, &update, now).expect("an honest chain"));
+    });
+    let finality = node.finality_update().expect("it is there");
+    group.bench_function("finality_update/warm", |bencher| {
+        bencher.iter(|| verify_update(&store, &finality, now).expect("an honest chain"));
+    });
+
+    let (chain, registry) = enrolled(100);
+    let beacon = DevBeacon::new(&chain).expect("a network of Fulu");
+    let checkpoint = beacon.finalize();
+    beacon.pass_periods(2);
+    let now = beacon.now();
+    group.bench_function("checkpoint_to_record/32_keys_2_periods", |bencher| {
+        bencher.iter(|| {
+            let beacons = vec![beacon.clone()];
+            let (client, _) = LightClient::start(beacon.network(), checkpoint, beacons, now)
+                .expect("an honest chain");
+            let nodes = [("embedded".to_owned(), chain.clone())];
+            let mut live = LiveRegistry::new(registry.config(), client, nodes, Policy::default());
+            live.look_up(&number(50), now).expect("an honest chain")
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(registry, look_ups, light_client);
 criterion_main!(registry);

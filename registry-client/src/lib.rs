@@ -53,6 +53,7 @@ pub mod light;
 
 mod account;
 mod claim;
+mod evidence;
 mod header;
 #[cfg(feature = "http")]
 mod http;
@@ -70,6 +71,7 @@ pub use claim::{
     operator_keys_digest, proof_of_possession_digest, record_hash, revocation_digest,
     rotation_digest,
 };
+pub use evidence::{Evidence, EvidenceError, MAX_EVIDENCE_LEN};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};

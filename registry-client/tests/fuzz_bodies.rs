@@ -14,6 +14,13 @@ use callseal_testkit::SplitMix64;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/json_rpc_response.rs"]
 mod json_rpc_response;
+#[cfg(feature = "json")]
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/light_objects.rs"]
+mod light_objects;
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/light_state.rs"]
+mod light_state;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/proof_walk.rs"]
 mod proof_walk;
@@ -31,6 +38,17 @@ fn mutated_responses_are_read_or_refused() {
         1_000,
         json_rpc_response::json_rpc_response,
     );
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn mutated_light_client_objects_are_read_or_refused_and_never_believed() {
+    run("light_objects", 150, light_objects::light_objects);
+}
+
+#[test]
+fn mutated_states_are_read_or_refused() {
+    run("light_state", 500, light_state::light_state);
 }
 
 fn run(target: &str, mutations_per_seed: usize, body: fn(&[u8])) {

@@ -51,6 +51,7 @@ pub struct DevBeacon {
 
 #[derive(Debug, Default)]
 struct Inner {
+    committee_size: usize,
     committees: BTreeMap<u64, Arc<Committee>>,
     /// Final blocks' roots by slot.
     roots: BTreeMap<u64, B256>,
@@ -77,9 +78,18 @@ impl DevBeacon {
     ///
     /// [`NetworkError`] when a network cannot start with that fork.
     pub fn at_fork(chain: &DevChain, fork: Fork) -> Result<Self, NetworkError> {
+        Self::with_preset(chain, fork, Preset::Minimal)
+    }
+
+    /// The same with committees and periods of another size.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] when a network cannot start with that fork.
+    pub fn with_preset(chain: &DevChain, fork: Fork, preset: Preset) -> Result<Self, NetworkError> {
         let network = Network::new(NetworkTerms {
             name: "embedded".into(),
-            preset: Preset::Minimal,
+            preset,
             chain_id: chain.id(),
             // Slot 0 would be genesis, which is final as nothing but zeros.
             genesis_time: chain.head_timestamp().saturating_sub(8 * SLOT_TIME),
@@ -96,6 +106,7 @@ impl DevBeacon {
             chain: chain.clone(),
             network: Arc::new(network),
             inner: Arc::new(Mutex::new(Inner {
+                committee_size: preset.committee_size(),
                 now,
                 ..Inner::default()
             })),
@@ -280,11 +291,10 @@ impl DevBeacon {
 
 impl Inner {
     fn committee(&mut self, period: u64) -> Arc<Committee> {
-        let made = self
-            .committees
-            .entry(period)
-            .or_insert_with(|| Arc::new(Committee::of(period, Preset::Minimal.committee_size())));
-        made.clone()
+        let size = self.committee_size;
+        let made = self.committees.entry(period);
+        made.or_insert_with(|| Arc::new(Committee::of(period, size)))
+            .clone()
     }
 }
 

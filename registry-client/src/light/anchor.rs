@@ -5,9 +5,10 @@ use core::time::Duration;
 use alloy_primitives::B256;
 
 use crate::light::fork::Fork;
-use crate::light::store::Store;
+use crate::light::header::LightHeader;
+use crate::light::network::Network;
 
-/// An execution block that is final. Only a [`Store`] makes one.
+/// An execution block that is final. Only a [`Store`](crate::light::Store) makes one, or evidence checked against one.
 ///
 /// The block's *hash* is what counts: from it on, everything is proven by the execution chain's own means, in
 /// every fork.
@@ -20,22 +21,29 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    pub(crate) fn of(store: &Store, now: u64, max_age: Duration) -> Result<Self, AnchorError> {
-        let slot = store.finalized_slot();
-        let age = store.age(now);
+    /// For whoever has shown `header` to be final.
+    pub(crate) fn of_header(
+        network: &Network,
+        header: &LightHeader,
+        now: u64,
+        max_age: Duration,
+    ) -> Result<Self, AnchorError> {
+        let slot = header.beacon.slot;
+        let time = network.time_of(slot);
+        let age = Duration::from_secs(now.saturating_sub(time));
         if age > max_age {
             return Err(AnchorError::Stale { slot, age, max_age });
         }
-        let fork = store.network().fork_of(slot);
-        let block_hash = store.finalized().execution.block_hash;
+        let fork = network.fork_of(slot);
+        let block_hash = header.execution.block_hash;
         if fork < Fork::Capella || block_hash.is_zero() {
             return Err(AnchorError::NoExecution { slot, fork });
         }
         Ok(Self {
             block_hash,
             slot,
-            time: store.network().time_of(slot),
-            chain_id: store.network().chain_id(),
+            time,
+            chain_id: network.chain_id(),
         })
     }
 

@@ -43,4 +43,5 @@ pub use objects::{Bootstrap, Update, WithBranch};
 pub use preset::Preset;
 pub use state::StateError;
 pub use store::{Applied, Store};
+pub(crate) use update::prove_update;
 pub use update::{UpdateError, VerifiedUpdate, verify_update};

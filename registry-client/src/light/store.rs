@@ -86,7 +86,7 @@ impl Store {
     ///
     /// [`AnchorError`] when it is older than `max_age`, or when there is none before the fork Capella.
     pub fn anchor(&self, now: u64, max_age: Duration) -> Result<Anchor, AnchorError> {
-        Anchor::of(self, now, max_age)
+        Anchor::of_header(&self.network, &self.finalized, now, max_age)
     }
 
     /// Which network this is about.

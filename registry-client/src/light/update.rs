@@ -57,6 +57,32 @@ pub fn verify_update(
     update: &Update,
     now: u64,
 ) -> Result<VerifiedUpdate, UpdateError> {
+    check(store, update, now, Wanted::News)
+}
+
+/// The same for an update that may be older than what is known.
+pub(crate) fn prove_update(
+    store: &Store,
+    update: &Update,
+    now: u64,
+) -> Result<VerifiedUpdate, UpdateError> {
+    check(store, update, now, Wanted::Truth)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// What is known is not looked at again.
+    News,
+    /// Whatever is signed.
+    Truth,
+}
+
+fn check(
+    store: &Store,
+    update: &Update,
+    now: u64,
+    wanted: Wanted,
+) -> Result<VerifiedUpdate, UpdateError> {
     let network = store.network();
     store_is_believable(store, now)?;
     let participants = enough_participants(network, update)?;
@@ -72,7 +98,7 @@ pub fn verify_update(
         || attested.beacon.slot > store.attested_slot()
         || finalized.is_some_and(|header| header.beacon.slot > store.finalized_slot())
         || store.lacks_next_of(attested, finalized, next.as_ref());
-    if !is_news {
+    if wanted == Wanted::News && !is_news {
         return Err(UpdateError::NothingNew);
     }
 

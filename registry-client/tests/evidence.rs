@@ -1,0 +1,170 @@
+//! A record handed over with its evidence: no node is asked.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
+
+use core::time::Duration;
+
+use alloy_primitives::B256;
+use callseal_devchain::{
+    Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
+};
+use callseal_registry_client::light::{Beacon, LightClient, Store};
+use callseal_registry_client::{
+    Answer, Evidence, EvidenceError, MAX_EVIDENCE_LEN, RegistryConfig, Transport, layout,
+    number_hash,
+};
+
+const NUMBER: &str = "+8613800000001";
+const HOUR: Duration = Duration::from_secs(3600);
+
+struct Scene {
+    beacon: DevBeacon,
+    config: RegistryConfig,
+    evidence: Evidence,
+    /// What the verifier knows: an older final header, and both committees.
+    store: Store,
+    checkpoint: B256,
+}
+
+fn scene() -> Scene {
+    let mut chain = DevChain::new(31337);
+    let beacon = DevBeacon::new(&chain).unwrap();
+    let checkpoint = beacon.finalize();
+    let operator = chain.account(0);
+    let keys = Operator {
+        account: operator,
+        signing_key: uncompressed_key(&[1; 32]).unwrap(),
+        sealing_key: [0; 32],
+    };
+    let registry = DevRegistry::deploy(&chain, operator, &keys).unwrap();
+    let (wallet, identity) = (chain.account(1), [7; 32]);
+    let hash = number_hash(NUMBER).unwrap();
+    let digest = registry.proof_of_possession_digest(hash, wallet);
+    let claim = Claim {
+        number_hash: hash,
+        key: uncompressed_key(&identity).unwrap(),
+        token_hash: B256::ZERO,
+        proof_of_possession: prove_possession(&identity, digest).unwrap(),
+    };
+    registry.add_client(wallet, &claim).unwrap();
+    registry
+        .approve_client(operator, hash, wallet, claim.record_hash(wallet))
+        .unwrap();
+    let store = synced(&beacon, checkpoint);
+    beacon.finalize();
+
+    let config = registry.config();
+    let block = beacon.finalized_block().unwrap();
+    let evidence = Evidence {
+        finality_update: beacon.clone().finality_update().unwrap(),
+        header: chain.header(block).unwrap(),
+        proof: chain
+            .proof(config.contract, &layout::number_slots(hash), block)
+            .unwrap(),
+    };
+    Scene {
+        beacon,
+        config,
+        evidence,
+        store,
+        checkpoint,
+    }
+}
+
+fn synced(beacon: &DevBeacon, checkpoint: B256) -> Store {
+    let now = beacon.now();
+    let beacons = vec![beacon.clone()];
+    let (mut client, _) = LightClient::start(beacon.network(), checkpoint, beacons, now).unwrap();
+    client.sync(now).unwrap();
+    client.store().clone()
+}
+
+impl Scene {
+    fn verify(
+        &self,
+        evidence: Evidence,
+        store: &Store,
+        now: u64,
+    ) -> Result<callseal_registry_client::Verified<Answer>, EvidenceError> {
+        evidence.verify(store, self.config, NUMBER, now, HOUR)
+    }
+}
+
+#[test]
+fn evidence_proves_a_record_to_whoever_knows_the_committees() {
+    let scene = scene();
+    let network = scene.beacon.network();
+    let octets = scene.evidence.encode(network).unwrap();
+    println!("{} octets", octets.len());
+    assert!(octets.len() <= MAX_EVIDENCE_LEN);
+    let evidence = Evidence::decode(&octets, network).unwrap();
+    assert_eq!(evidence, scene.evidence);
+
+    let now = scene.beacon.now();
+    let answer = scene.verify(evidence.clone(), &scene.store, now).unwrap();
+    assert!(answer.is_about(NUMBER));
+    assert!(answer.slot().is_some());
+    assert!(answer.into_record().unwrap().is_in_force());
+
+    // The verifier's own header, and a newer one.
+    let same = synced(&scene.beacon, scene.checkpoint);
+    assert!(scene.verify(evidence.clone(), &same, now).is_ok());
+    scene.beacon.finalize();
+    let newer = synced(&scene.beacon, scene.checkpoint);
+    assert!(newer.finalized_slot() > same.finalized_slot());
+    assert!(scene.verify(evidence, &newer, now).is_ok());
+}
+
+#[test]
+fn evidence_of_another_number_is_no_evidence() {
+    let scene = scene();
+    let now = scene.beacon.now();
+    let refusal =
+        scene
+            .evidence
+            .clone()
+            .verify(&scene.store, scene.config, "+8613800000002", now, HOUR);
+    assert!(matches!(refusal, Err(EvidenceError::LookUp(_))));
+}
+
+#[test]
+fn old_evidence_is_refused() {
+    let scene = scene();
+    let late = scene.beacon.now() + 3600;
+    let refusal = scene.verify(scene.evidence.clone(), &scene.store, late);
+    assert!(matches!(refusal, Err(EvidenceError::Anchor(_))));
+}
+
+#[test]
+fn evidence_signed_by_committees_that_are_not_known_is_refused() {
+    let mut scene = scene();
+    scene.beacon.pass_periods(3);
+    scene.evidence.finality_update = scene.beacon.clone().finality_update().unwrap();
+    let refusal = scene.verify(scene.evidence.clone(), &scene.store, scene.beacon.now());
+    assert!(matches!(refusal, Err(EvidenceError::Update(_))));
+}
+
+#[test]
+fn no_octet_of_evidence_can_be_another() {
+    let scene = scene();
+    let network = scene.beacon.network();
+    let now = scene.beacon.now();
+    let octets = scene.evidence.encode(network).unwrap();
+    // Whoever knows the final header already looks at no signature: everything hangs on the rest.
+    let store = synced(&scene.beacon, scene.checkpoint);
+    let honest = scene.verify(scene.evidence.clone(), &store, now).unwrap();
+    for at in 0..octets.len() {
+        let mut lie = octets.clone();
+        lie[at] ^= 1 << (at % 8);
+        assert!(Evidence::decode(&octets[..at], network).is_err());
+        let Ok(evidence) = Evidence::decode(&lie, network) else {
+            continue;
+        };
+        // What attests a header that is known already is not looked at, and says nothing.
+        if let Ok(answer) = scene.verify(evidence, &store, now) {
+            assert_eq!(answer, honest, "octet {at}");
+        }
+    }
+}
