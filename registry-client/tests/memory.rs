@@ -1,8 +1,4 @@
 //! What a light client of the main network's sizes holds in memory.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test may"
-)]
 
 use callseal_devchain::{DevBeacon, DevChain};
 use callseal_registry_client::light::{Fork, LightClient, Preset};
