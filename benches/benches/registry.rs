@@ -14,8 +14,8 @@ use callseal_registry_client::light::{
     Beacon, Fork, LightClient, Preset, Store, verify_bootstrap, verify_update,
 };
 use callseal_registry_client::{
-    LiveRegistry, Policy, Registry, Transport, layout, number_hash, record_at, verify_account, verify_header,
-    verify_slots,
+    LiveRegistry, Policy, Registry, Transport, layout, number_hash, record_at, verify_account,
+    verify_header, verify_slots,
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 

@@ -138,6 +138,7 @@ fn standing(record: &Record, time: u64) -> &'static str {
     match (record.is_in_force(time), record.status) {
         (true, _) => "approved",
         (false, callseal_registry_client::Status::Pending) => "pending",
-        (false, _) => "not in force",
+        (false, callseal_registry_client::Status::Revoked) => "revoked",
+        (false, _) => "not in force yet",
     }
 }
