@@ -23,7 +23,7 @@ pub(crate) struct Vouching {
 
 enum LookUp {
     Pending,
-    Answered(Result<Verified<Answer>, LookUpError>),
+    Answered(Box<Result<Verified<Answer>, LookUpError>>),
 }
 
 /// An identity that waits for its verdict.
@@ -58,7 +58,7 @@ impl Vouching {
         number: Number,
         answer: Result<Verified<Answer>, LookUpError>,
     ) {
-        self.look_ups.insert(number, LookUp::Answered(answer));
+        self.look_ups.insert(number, LookUp::Answered(Box::new(answer)));
     }
 
     pub(crate) fn present(&mut self, session: SessionHandle, role: Role, identity: Identity) {
