@@ -58,7 +58,8 @@ impl Vouching {
         number: Number,
         answer: Result<Verified<Answer>, LookUpError>,
     ) {
-        self.look_ups.insert(number, LookUp::Answered(Box::new(answer)));
+        self.look_ups
+            .insert(number, LookUp::Answered(Box::new(answer)));
     }
 
     pub(crate) fn present(&mut self, session: SessionHandle, role: Role, identity: Identity) {

@@ -14,7 +14,8 @@ use crate::registry::Answer;
 pub struct Verified<T> {
     value: T,
     number_hash: Option<B256>,
-    header: VerifiedHeader,
+    /// Apart, since answers travel in events, whose other kinds are small.
+    header: Box<VerifiedHeader>,
     slot: Option<u64>,
 }
 
@@ -24,7 +25,7 @@ impl<T> Verified<T> {
         Self {
             value,
             number_hash: None,
-            header,
+            header: Box::new(header),
             slot,
         }
     }
@@ -39,7 +40,7 @@ impl<T> Verified<T> {
         Self {
             value,
             number_hash: Some(number_hash),
-            header,
+            header: Box::new(header),
             slot,
         }
     }
