@@ -12,7 +12,7 @@ use callseal_srtp_crypto::{
 };
 
 use crate::contender::Contender;
-use crate::load::{Load, Operation, key_of};
+use crate::load::{Load, Operation, first_rtcp_index, key_of};
 use crate::packets::{Packet, Packets};
 
 /// How packets are given.
@@ -61,6 +61,7 @@ impl Callseal {
         let policy = || {
             Policy::new(load.profile)
                 .with_backend(backend)
+                .with_first_rtcp_index(first_rtcp_index())
                 .with_max_streams(load.streams)
         };
         let key = |session| key_of(load.profile, session);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use callseal_srtp::{MasterKey, Profile};
+use callseal_srtp::{MasterKey, Profile, RtcpIndex};
 use serde::{Deserialize, Serialize};
 
 /// Octets of payload: a comfort noise packet, 20 ms of G.711, 60 ms of it, video.
@@ -142,6 +142,11 @@ impl Load {
             false => self.protected_len(),
         }
     }
+}
+
+/// What libsrtp begins with, so that packets can be compared.
+pub(crate) fn first_rtcp_index() -> RtcpIndex {
+    RtcpIndex::new(1).expect("it has 31 bits")
 }
 
 /// The master key and salt of a session, octet for octet.

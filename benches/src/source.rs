@@ -2,7 +2,7 @@
 
 use callseal_srtp::{Backend, Policy, Sender};
 
-use crate::load::{Load, key_of};
+use crate::load::{Load, first_rtcp_index, key_of};
 use crate::packets::{PASS, Packets};
 
 /// Makes the packets of one contender, each with a sequence number that its
@@ -119,6 +119,7 @@ fn senders(load: &Load, backend: Backend) -> Vec<Sender> {
     let sender = |session| {
         let policy = Policy::new(load.profile)
             .with_backend(backend)
+            .with_first_rtcp_index(first_rtcp_index())
             .with_max_streams(load.streams);
         Sender::new(policy, key_of(load.profile, session)).expect("the policy is sound")
     };

@@ -24,8 +24,8 @@ pub(super) fn all(load: Load) -> Vec<Box<dyn Contender>> {
         Profile::AeadAes256Gcm => ProtectionProfile::AeadAes256Gcm,
         _ => return Vec::new(),
     };
-    // It counts SRTCP's indexes from 0, and we from 1: its packets are right,
-    // but not the same.
+    // Packets are compared octet for octet, and which SRTCP index comes first is
+    // each library's own choice.
     if load.operation == Operation::ProtectRtcp {
         return Vec::new();
     }
