@@ -26,6 +26,7 @@ WALLS = {
     "registry-client": set(),
     "endpoint": LIBRARIES,
     "devchain": {"registry-client"},
+    "eims": {"registry-client"},
     "cli": ALL,
     "testvectors": set(),
     "testkit": set(),
