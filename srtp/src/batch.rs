@@ -266,20 +266,22 @@ where
     W: Walk,
     S: IndexMut<usize, Output: BorrowMut<W::Session>> + ?Sized,
 {
-    // 1 to 6. A job is run by one backend; other sessions' packets walk alone.
     let mut plans = ArrayVec::<_, GROUP>::new();
-    let mut jobs = Jobs::<GROUP>::new();
-    let backend = W::backend(sessions[group[0].session].borrow());
-    for packet in group.iter_mut() {
-        let session = sessions[packet.session].borrow();
-        plans.push(match W::backend(session) == backend {
-            true => W::plan(session, packet.buf, packet.len, &mut jobs),
-            false => None,
-        });
-    }
+    let outcomes = {
+        // 1 to 6. A job is run by one backend; other sessions' packets walk alone.
+        let mut jobs = Jobs::<GROUP>::new();
+        let backend = W::backend(sessions[group[0].session].borrow());
+        for packet in group.iter_mut() {
+            let session = sessions[packet.session].borrow();
+            plans.push(match W::backend(session) == backend {
+                true => W::plan(session, packet.buf, packet.len, &mut jobs),
+                false => None,
+            });
+        }
 
-    // 7.
-    let outcomes = W::perform(jobs, backend);
+        // 7.
+        W::perform(&mut jobs, backend)
+    };
 
     // 8 and 9.
     for (packet, plan) in group.iter_mut().zip(&plans) {
@@ -341,7 +343,7 @@ trait Walk {
     ) -> Option<Self::Plan>;
 
     /// Step 7.
-    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> Self::Outcomes;
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Self::Outcomes;
 
     /// Steps 8 and 9.
     fn settle(
@@ -383,7 +385,7 @@ impl Walk for OutgoingRtp {
     }
 
     #[inline]
-    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> AllSealed {
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> AllSealed {
         jobs.seal(backend)
     }
 
@@ -433,7 +435,7 @@ impl Walk for IncomingRtp {
     }
 
     #[inline]
-    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
         jobs.open(backend)
     }
 
@@ -479,7 +481,7 @@ impl Walk for OutgoingRtcp {
     }
 
     #[inline]
-    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> AllSealed {
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> AllSealed {
         jobs.seal(backend)
     }
 
@@ -529,7 +531,7 @@ impl Walk for IncomingRtcp {
     }
 
     #[inline]
-    fn perform(jobs: Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
         jobs.open(backend)
     }
 

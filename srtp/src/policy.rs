@@ -329,6 +329,14 @@ impl Policy {
         self.rtp_encrypted && self.profile.encrypts()
     }
 
+    /// Whether nothing is asked of SRTP but that payloads are encrypted.
+    pub(crate) fn rtp_is_ordinary(&self) -> bool {
+        self.rtp_encrypted()
+            && self.cryptex == Cryptex::Off
+            && self.encrypted_extensions.is_none()
+            && self.roc_carrying.is_none()
+    }
+
     #[inline]
     pub(crate) fn rtcp_encrypted(&self) -> bool {
         self.rtcp_encrypted && self.rtcp_profile.encrypts()

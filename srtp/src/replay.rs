@@ -103,7 +103,7 @@ impl Window {
     }
 
     /// Whether `estimate` may still be used; nothing is recorded yet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, estimate: Estimate) -> Result<Candidate, Stale> {
         let index = estimate.index();
         let candidate = Candidate {
@@ -121,7 +121,7 @@ impl Window {
 
     /// Records what [`check`](Self::check) let through. To be called for a
     /// packet that authenticated, or one that is being sent.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, candidate: Candidate) {
         let index = candidate.index;
         match self.newest() {
@@ -142,14 +142,14 @@ impl Window {
         self.words_mut()[word] |= 1 << bit;
     }
 
-    #[inline]
+    #[inline(always)]
     fn contains(&self, index: u64) -> bool {
         let (word, bit) = self.place(index);
         self.words()[word] >> bit & 1 == 1
     }
 
     /// Clears the bits of `first..=last`, which stand for older indexes still.
-    #[inline]
+    #[inline(always)]
     fn forget(&mut self, first: u64, last: u64) {
         if first == last {
             let (word, bit) = self.place(first);
@@ -159,6 +159,7 @@ impl Window {
         }
     }
 
+    #[cold]
     fn forget_many(&mut self, first: u64, last: u64) {
         if last - first >= self.words().len() as u64 * WORD_BITS {
             self.words_mut().fill(0);
@@ -174,13 +175,13 @@ impl Window {
     }
 
     /// The word and the bit of `index`.
-    #[inline]
+    #[inline(always)]
     fn place(&self, index: u64) -> (usize, u64) {
         let mask = self.words().len() - 1;
         ((index / WORD_BITS) as usize & mask, index % WORD_BITS)
     }
 
-    #[inline]
+    #[inline(always)]
     fn words(&self) -> &[u64] {
         match &self.bits {
             Bits::Near(words) => words,
@@ -188,7 +189,7 @@ impl Window {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn words_mut(&mut self) -> &mut [u64] {
         match &mut self.bits {
             Bits::Near(words) => words,

@@ -167,6 +167,29 @@ impl RtpTrack {
         }
     }
 
+    /// Step 4 in a stream that goes on: the index with this `seq` that is less
+    /// than 2^15 from the newest, where there is one.
+    #[inline(always)]
+    pub(crate) fn near(&self, seq: u16) -> Option<PacketIndex> {
+        let newest = self.newest()?;
+        let distance = seq.wrapping_sub(newest.seq()).cast_signed();
+        let index = newest.get().checked_add_signed(distance.into())?;
+        PacketIndex::new(index)
+    }
+
+    /// Steps 4 and 5 with an index less than 2^15 from the newest, which is then
+    /// the one that an estimate gives. `None` where it is further, where the
+    /// ROC was set, or the index must not be used.
+    #[inline(always)]
+    pub(crate) fn check_near(&self, index: PacketIndex) -> Option<Candidate> {
+        let newest = self.window.newest()?;
+        let near = newest.abs_diff(index.get()) < 1 << 15;
+        if !near || self.set_roc.is_some() || index.get() < self.floor {
+            return None;
+        }
+        self.window.check(Estimate::of_index(index, false)).ok()
+    }
+
     #[inline]
     pub(crate) fn newest(&self) -> Option<PacketIndex> {
         self.window.newest().and_then(PacketIndex::new)
@@ -199,5 +222,63 @@ impl RtpTrack {
             newest: self.newest(),
             set_roc: self.set_roc,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    /// What steps 4 and 5 make of every sequence number.
+    fn agrees_at_every_seq(track: &RtpTrack) {
+        for seq in 0..=u16::MAX {
+            let estimated = RtpTrack::estimate(Some(track), seq);
+            let admitted = estimated.and_then(|(estimate, index)| {
+                let checked = RtpTrack::check(Some(track), estimate);
+                checked.ok().map(|_| index)
+            });
+            let near = track.near(seq);
+            let admitted_near = near.filter(|index| track.check_near(*index).is_some());
+            if admitted_near.is_some() {
+                assert_eq!(admitted_near, admitted, "{seq} in {track:?}");
+            } else if let (Some(index), Some(newest)) = (admitted, track.newest()) {
+                let far = index.get().abs_diff(newest.get()) >= 1 << 15;
+                assert!(far || track.set_roc.is_some(), "{seq} in {track:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_taken_for_near_is_the_one_that_an_estimate_gives() {
+        let policy = Policy::new(Profile::AesCm128HmacSha1_80);
+        let take = |track: &mut RtpTrack, index| {
+            let index = PacketIndex::new(index).unwrap();
+            track.record(Candidate::first(Estimate::of_index(index, false)));
+        };
+        for newest in [
+            0,
+            1,
+            0x7fff,
+            0x8000,
+            0xffff,
+            0x1_0000,
+            0x1_8000,
+            0x5_7fff,
+            PacketIndex::MAX.get() - 0x8000,
+            PacketIndex::MAX.get(),
+        ] {
+            let mut track = RtpTrack::new(&policy);
+            agrees_at_every_seq(&track);
+            for back in [40, 9, 1, 0] {
+                take(&mut track, newest.saturating_sub(back));
+            }
+            agrees_at_every_seq(&track);
+            track.set_roc(7);
+            agrees_at_every_seq(&track);
+        }
+        let mut track = RtpTrack::new(&policy);
+        track.begin_at(0x2_0010);
+        agrees_at_every_seq(&track);
     }
 }

@@ -117,6 +117,7 @@ pub(crate) struct RtpTrailer {
     roc_carrying: Option<RocCarrying>,
     /// What Cryptex may put in before the payload, in octets.
     growth: usize,
+    ordinary: bool,
 }
 
 impl RtpTrailer {
@@ -124,6 +125,7 @@ impl RtpTrailer {
         Self {
             plain: policy.rtp_trailer(mki_len),
             roc_carrying: policy.roc_carrying(),
+            ordinary: policy.rtp_is_ordinary() && mki_len == 0,
             growth: match policy.cryptex() {
                 Cryptex::Off => 0,
                 Cryptex::On | Cryptex::Required => RtpHeader::EXTENSION_WORD_LEN,
@@ -138,6 +140,14 @@ impl RtpTrailer {
             Some(roc_carrying) => roc_carrying.trailer_of(seq, self.plain),
             None => self.plain,
         }
+    }
+
+    /// The length of the tag, in octets, where all of the session's packets are
+    /// header, encrypted payload and tag; `None` where there may be more to a
+    /// packet.
+    #[inline]
+    pub(crate) fn ordinary_tag_len(&self) -> Option<usize> {
+        self.ordinary.then_some(usize::from(self.plain.tag_len))
     }
 
     /// The most octets that protecting adds to a packet.

@@ -9,7 +9,7 @@ use crate::packet::RtpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::sender::{ProtectError, Sender};
 use crate::streams::Place;
-use crate::transform::{Authenticated, JobPlace, Jobs, Sealed};
+use crate::transform::{Authenticated, JobPlace, Jobs, Nonce, Sealed, Transform};
 
 /// A packet to send that a batch has planned.
 #[derive(Debug)]
@@ -37,6 +37,64 @@ impl Sender {
     /// was, where it is refused or out of the ordinary: it then walks alone.
     #[inline(always)]
     pub(crate) fn plan_outgoing_rtp<'a, const N: usize>(
+        &'a self,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<PlannedOutgoingRtp> {
+        let Some(ordinary) = self.admit_ordinary_outgoing_rtp(buf, len) else {
+            return self.plan_any_outgoing_rtp(buf, len, jobs);
+        };
+        let OrdinaryRtp {
+            place,
+            index,
+            key_place,
+            ..
+        } = ordinary;
+        let keys = self.keys.at(key_place).held_rtp(&self.policy, index)?;
+        let job = ordinary.add_job(&keys.transform, buf, jobs)?;
+        Some(PlannedOutgoingRtp {
+            job,
+            place,
+            index,
+            key_place,
+            undressed: None,
+            protected_len: ordinary.protected_len,
+        })
+    }
+
+    /// Steps 1 to 6 of a packet that is header, payload and tag, in a stream
+    /// that goes on; `None` where it is not, or is refused.
+    #[inline(always)]
+    fn admit_ordinary_outgoing_rtp(&self, buf: &[u8], len: usize) -> Option<OrdinaryRtp> {
+        // 1 and 2.
+        let tag_len = self.rtp_trailer.ordinary_tag_len()?;
+        let protected_len = len.checked_add(tag_len)?;
+        let header = RtpHeader::parse(buf.get(..protected_len)?.get(..len)?).ok()?;
+
+        // 3 to 5.
+        let place = self.streams.place(header.ssrc)?;
+        let track = &self.streams.at(place)?.rtp;
+        let index = track.near(header.seq)?;
+        track.check_near(index)?;
+
+        // 6.
+        let key_place = self.keys.place_to_send(self.current, Some(index))?;
+        let refused = self.reserving || self.keys.at(key_place).is_spent();
+        (!refused).then_some(OrdinaryRtp {
+            place,
+            ssrc: header.ssrc,
+            index,
+            key_place,
+            header_len: header.len,
+            tag_len,
+            protected_len,
+        })
+    }
+
+    /// As [`plan_outgoing_rtp`](Self::plan_outgoing_rtp), for any packet.
+    #[inline(never)]
+    fn plan_any_outgoing_rtp<'a, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
         len: usize,
@@ -77,12 +135,7 @@ impl Sender {
         planned: &PlannedOutgoingRtp,
         sealed: Sealed,
     ) -> Result<usize, Unsettled<ProtectError>> {
-        let place = self.streams.place_again(planned.place);
-        let again = place.and_then(|place| {
-            let again = self.admit_outgoing_rtp(place, planned.index.seq());
-            again.ok().filter(|again| planned.seals_as(again))
-        });
-        match again {
+        match self.admit_outgoing_again(planned) {
             Some(admitted) => {
                 self.commit_outgoing_rtp(admitted, None, sealed, len);
                 Ok(planned.protected_len)
@@ -92,6 +145,36 @@ impl Sender {
                 Err(Unsettled::Otherwise)
             }
         }
+    }
+
+    /// Steps 3 to 6 again; `None` where they come out otherwise.
+    #[inline(always)]
+    fn admit_outgoing_again(&self, planned: &PlannedOutgoingRtp) -> Option<AdmittedRtp> {
+        let &PlannedOutgoingRtp {
+            place,
+            index,
+            key_place,
+            ..
+        } = planned;
+        // The same index of a stream that was known leads to the same key, and
+        // is as far below the end of what is reserved.
+        let stream = self.streams.at(place);
+        match stream.and_then(|stream| stream.rtp.check_near(index)) {
+            Some(candidate) if !self.keys.at(key_place).is_spent() => Some(AdmittedRtp {
+                place,
+                index,
+                candidate: Some(candidate),
+                key_place,
+            }),
+            _ => self.admit_any_outgoing_again(planned),
+        }
+    }
+
+    #[inline(never)]
+    fn admit_any_outgoing_again(&self, planned: &PlannedOutgoingRtp) -> Option<AdmittedRtp> {
+        let place = self.streams.place_again(planned.place)?;
+        let again = self.admit_outgoing_rtp(place, planned.index.seq());
+        again.ok().filter(|again| planned.seals_as(again))
     }
 
     /// Takes back what a plan did to a packet.
@@ -162,6 +245,68 @@ impl Receiver {
         len: usize,
         jobs: &mut Jobs<'a, N>,
     ) -> Option<PlannedIncomingRtp> {
+        let Some((ordinary, incoming)) = self.admit_ordinary_incoming_rtp(buf, len) else {
+            return self.plan_any_incoming_rtp(buf, len, jobs);
+        };
+        let OrdinaryRtp {
+            place,
+            index,
+            key_place,
+            ..
+        } = ordinary;
+        let keys = self.keys.at(key_place).held_rtp(&self.policy, index)?;
+        let job = ordinary.add_job(&keys.transform, buf, jobs)?;
+        Some(PlannedIncomingRtp {
+            job,
+            place,
+            index,
+            key_place,
+            incoming,
+        })
+    }
+
+    /// Steps 1 to 6 of a packet that is header, payload and tag, in a stream
+    /// that goes on; `None` where it is not, or is refused.
+    #[inline(always)]
+    fn admit_ordinary_incoming_rtp(
+        &self,
+        buf: &[u8],
+        len: usize,
+    ) -> Option<(OrdinaryRtp, IncomingRtp)> {
+        // 1 and 2.
+        let tag_len = self.rtp_trailer.ordinary_tag_len()?;
+        let incoming = self.read_incoming_rtp(buf, len).ok()?;
+        let header = &incoming.header;
+
+        // 3 to 5.
+        let place = self.streams.place(header.ssrc)?;
+        let track = &self.streams.at(place)?.rtp;
+        let index = track.near(header.seq)?;
+        track.check_near(index)?;
+
+        // 6.
+        let key_place = self.keys.place_for_received(&[], Some(index))?;
+        let refused = self.keys.at(key_place).is_spent();
+        let ordinary = OrdinaryRtp {
+            place,
+            ssrc: header.ssrc,
+            index,
+            key_place,
+            header_len: header.len,
+            tag_len,
+            protected_len: len,
+        };
+        (!refused).then_some((ordinary, incoming))
+    }
+
+    /// As [`plan_incoming_rtp`](Self::plan_incoming_rtp), for any packet.
+    #[inline(never)]
+    fn plan_any_incoming_rtp<'a, const N: usize>(
+        &'a self,
+        buf: &'a mut [u8],
+        len: usize,
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<PlannedIncomingRtp> {
         let incoming = self.read_incoming_rtp(buf, len).ok()?;
         let place = self.streams.place(incoming.header.ssrc)?;
         let packet = &mut buf[..len];
@@ -197,7 +342,10 @@ impl Receiver {
         authenticated: Option<Authenticated>,
     ) -> Result<Unprotected, Unsettled<UnprotectError>> {
         let incoming = &planned.incoming;
-        match (self.admit_again(&buf[..len], planned), authenticated) {
+        match (
+            self.admit_incoming_again(&buf[..len], planned),
+            authenticated,
+        ) {
             (Some(admitted), Some(authenticated)) => {
                 incoming.undress(buf);
                 let genuine = GenuineRtp {
@@ -222,7 +370,32 @@ impl Receiver {
 
     /// Steps 3 to 6 again; `None` where they come out otherwise.
     #[inline(always)]
-    fn admit_again(
+    fn admit_incoming_again(
+        &self,
+        packet: &[u8],
+        planned: &PlannedIncomingRtp,
+    ) -> Option<AdmittedIncomingRtp> {
+        let &PlannedIncomingRtp {
+            place,
+            index,
+            key_place,
+            ..
+        } = planned;
+        // The same index and MKI lead to the same key.
+        let stream = self.streams.at(place);
+        match stream.and_then(|stream| stream.rtp.check_near(index)) {
+            Some(candidate) if !self.keys.at(key_place).is_spent() => Some(AdmittedIncomingRtp {
+                place,
+                index,
+                candidate,
+                key_place,
+            }),
+            _ => self.admit_any_incoming_again(packet, planned),
+        }
+    }
+
+    #[inline(never)]
+    fn admit_any_incoming_again(
         &self,
         packet: &[u8],
         planned: &PlannedIncomingRtp,
@@ -248,5 +421,32 @@ impl Receiver {
             .transform
             .seal(self.policy.backend(), packet, &portions);
         debug_assert!(sealed.is_ok());
+    }
+}
+
+/// A packet that is header, encrypted payload and tag, after step 6.
+struct OrdinaryRtp {
+    place: Place,
+    ssrc: u32,
+    index: PacketIndex,
+    key_place: usize,
+    header_len: usize,
+    tag_len: usize,
+    protected_len: usize,
+}
+
+impl OrdinaryRtp {
+    /// Its share of step 7.
+    #[inline(always)]
+    fn add_job<'a, const N: usize>(
+        &self,
+        transform: &'a Transform,
+        buf: &'a mut [u8],
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<JobPlace> {
+        let &Self { ssrc, index, .. } = self;
+        let nonce = Nonce::Rtp { ssrc, index };
+        let packet = &mut buf[..self.protected_len];
+        transform.add_ordinary_job(packet, nonce, [self.header_len, self.tag_len], jobs)
     }
 }

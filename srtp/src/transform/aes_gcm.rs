@@ -89,6 +89,17 @@ impl AesGcm {
         };
         GcmPacketJob::new(&self.key, self.salt.iv(portions.nonce), packet, gcm, word).ok()
     }
+
+    /// A packet that is associated data, encrypted octets and tag.
+    #[inline(always)]
+    pub(super) fn ordinary_job<'a>(
+        &'a self,
+        packet: &'a mut [u8],
+        nonce: Nonce,
+        [header_len, tag_len]: [usize; 2],
+    ) -> Option<GcmPacketJob<'a>> {
+        GcmPacketJob::in_order(&self.key, self.salt.iv(nonce), packet, header_len, tag_len).ok()
+    }
 }
 
 /// The encryption salt, as a number of 96 bits.

@@ -86,6 +86,19 @@ impl HmacSha1 {
         HmacPacketJob::new(cipher, &self.auth_key, packet, hmac, roc).ok()
     }
 
+    /// A packet that is header, encrypted octets and tag.
+    #[inline(always)]
+    pub(super) fn ordinary_job<'a>(
+        &'a self,
+        packet: &'a mut [u8],
+        nonce: Nonce,
+        [header_len, tag_len]: [usize; 2],
+    ) -> Option<HmacPacketJob<'a>> {
+        let cipher = self.keystream.cipher(nonce, packet);
+        let roc = nonce.authenticated_roc();
+        HmacPacketJob::in_order(cipher, &self.auth_key, packet, header_len, tag_len, roc).ok()
+    }
+
     /// A packet whose octets are encrypted in another order than they are
     /// authenticated in.
     #[cold]

@@ -33,7 +33,7 @@ impl<'a, const N: usize> Jobs<'a, N> {
     }
 
     /// Encrypts every packet and writes its tag.
-    pub(crate) fn seal(mut self, backend: Backend) -> AllSealed {
+    pub(crate) fn seal(&mut self, backend: Backend) -> AllSealed {
         if !self.hmac.is_empty() {
             backend.seal_hmac(&mut self.hmac);
         }
@@ -44,7 +44,7 @@ impl<'a, const N: usize> Jobs<'a, N> {
     }
 
     /// Checks every packet's tag, and decrypts those where it is right.
-    pub(crate) fn open(mut self, backend: Backend) -> Verdicts<N> {
+    pub(crate) fn open(&mut self, backend: Backend) -> Verdicts<N> {
         if !self.hmac.is_empty() {
             backend.open_hmac(&mut self.hmac);
         }

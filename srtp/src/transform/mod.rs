@@ -113,6 +113,27 @@ impl Transform {
             }
         }
     }
+
+    /// The same for a packet that is header, encrypted octets and tag.
+    #[inline(always)]
+    pub(crate) fn add_ordinary_job<'a, const N: usize>(
+        &'a self,
+        packet: &'a mut [u8],
+        nonce: Nonce,
+        [header_len, tag_len]: [usize; 2],
+        jobs: &mut Jobs<'a, N>,
+    ) -> Option<JobPlace> {
+        match self {
+            Self::HmacSha1(transform) => {
+                let job = transform.ordinary_job(packet, nonce, [header_len, tag_len])?;
+                Some(jobs.add_hmac(job))
+            }
+            Self::AesGcm(transform) => {
+                let job = transform.ordinary_job(packet, nonce, [header_len, tag_len])?;
+                Some(jobs.add_gcm(job))
+            }
+        }
+    }
 }
 
 /// What makes a packet's keystream its own under one key.
