@@ -139,6 +139,24 @@ impl KeySet {
         Ok(())
     }
 
+    /// Whether the next packet sent uses the first key as it is.
+    pub(crate) fn sends_with_first(&self) -> bool {
+        self.sends_with == 0
+    }
+
+    pub(crate) fn receives_with_first(&self) -> bool {
+        self.receives_with == 0
+    }
+
+    /// The same of SRTP, with headers hidden or not.
+    pub(crate) fn is_ready_to_send(&self, cryptex: bool) -> bool {
+        self.sends_with_first() && self.cryptex[0] == cryptex
+    }
+
+    pub(crate) fn is_ready_to_receive(&self, cryptex: bool) -> bool {
+        self.receives_with_first() && self.cryptex[1] == cryptex
+    }
+
     #[inline]
     pub(crate) fn set_sending_cryptex(&mut self, on: bool) -> Result<(), SetUpError> {
         if on != self.cryptex[0] {

@@ -1,6 +1,7 @@
 //! The octets that a caller lends for the time of one call.
 
 use core::ffi::{c_int, c_void};
+use core::ops::Range;
 use core::slice;
 
 use crate::status::Status;
@@ -33,6 +34,12 @@ impl Lent {
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The addresses of the packet and `trailer_len` octets behind it.
+    pub(crate) fn place(&self, trailer_len: usize) -> Range<usize> {
+        let start = self.start.addr();
+        start..start.saturating_add(self.len + trailer_len)
     }
 
     /// The packet.

@@ -6,6 +6,7 @@
 //!
 #![doc = include_str!("../DIFFERENCES.md")]
 
+mod batch;
 mod boundary;
 mod foreign_auth;
 mod kernel;

@@ -291,17 +291,17 @@ impl Stream {
 }
 
 /// What the interface judges of an RTP header before anything else.
-struct RtpHeader {
-    ssrc: u32,
+pub(crate) struct RtpHeader {
+    pub(crate) ssrc: u32,
     seq: u16,
-    has_csrcs: bool,
-    has_extension: bool,
+    pub(crate) has_csrcs: bool,
+    pub(crate) has_extension: bool,
 }
 
 impl RtpHeader {
     /// `None` where the packet ends before its header.
     #[inline]
-    fn read(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn read(packet: &[u8]) -> Option<Self> {
         let fixed = packet.first_chunk::<12>()?;
         let has_extension = fixed[0] & 0x10 != 0;
         let csrc_count = usize::from(fixed[0] & 0x0f);
@@ -320,9 +320,9 @@ impl RtpHeader {
     }
 }
 
-const RTCP_HEADER_LEN: usize = 8;
+pub(crate) const RTCP_HEADER_LEN: usize = 8;
 
-fn rtcp_ssrc(packet: &[u8]) -> Option<u32> {
+pub(crate) fn rtcp_ssrc(packet: &[u8]) -> Option<u32> {
     let header = packet.first_chunk::<RTCP_HEADER_LEN>()?;
     let [_, _, _, _, ssrc @ ..] = *header;
     Some(u32::from_be_bytes(ssrc))
@@ -376,11 +376,15 @@ fn open_rtp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
 fn open_rtcp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
     let len = packet.len();
     let opened = keys.receiver.unprotect_rtcp(packet, len);
-    let opened = opened.map_err(|error| match error {
+    Ok(opened.map_err(rtcp_status)?.len)
+}
+
+/// What libsrtp answers of SRTCP, where it differs from SRTP.
+pub(crate) fn rtcp_status(error: UnprotectError) -> Status {
+    match error {
         UnprotectError::Malformed(_) => Status::BadParam,
         error => error.into(),
-    })?;
-    Ok(opened.len)
+    }
 }
 
 /// Puts the key's MKI into a protected packet of `len` octets. No tag covers

@@ -95,6 +95,51 @@ pub type EventHandler = Option<unsafe extern "C" fn(*mut EventData)>;
 /// `srtp_log_handler_func_t *`.
 pub type LogHandler = Option<unsafe extern "C" fn(c_uint, *const c_char, *mut c_void)>;
 
+/// `callseal_srtp_packet_t`: a packet of a batch.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct PacketOfBatch {
+    /// The packet, with room behind it where it is to be protected.
+    pub packet: *mut c_void,
+    /// In octets; the new length where the status is 0.
+    pub len: c_int,
+    /// What became of it: a [`Status`].
+    pub status: c_uint,
+}
+
+/// `callseal_srtp_counters_t`: what happened to the packets of one stream, one
+/// direction and one protocol.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets protected, or authenticated and opened.
+    pub packets: u64,
+    /// The octets of these, plain: header and payload.
+    pub octets: u64,
+    /// The newest index; 0 before the first packet too.
+    pub newest_index: u64,
+    /// Packets whose tag was wrong.
+    pub auth_failures: u64,
+    /// Packets whose index had been used.
+    pub replayed: u64,
+    /// Packets whose index lay behind the window.
+    pub too_old: u64,
+}
+
+/// `callseal_srtp_stream_counters_t`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamCounters {
+    /// SRTP that was sent.
+    pub sent_rtp: Counters,
+    /// SRTCP that was sent.
+    pub sent_rtcp: Counters,
+    /// SRTP that was received.
+    pub received_rtp: Counters,
+    /// SRTCP that was received.
+    pub received_rtcp: Counters,
+}
+
 /// `srtp_debug_module_t`, of a header that is not installed.
 #[repr(C)]
 #[derive(Debug)]

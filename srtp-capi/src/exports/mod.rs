@@ -13,7 +13,9 @@
 )]
 
 pub mod auths;
+pub mod batches;
 pub mod ciphers;
+pub mod counters;
 pub mod library;
 pub mod packets;
 pub mod policies;

@@ -1,0 +1,92 @@
+/*
+ * What callseal's libsrtp2.so.1 has besides the interface of libsrtp 2.
+ * MIT OR Apache-2.0.
+ *
+ * A program that is to run with libsrtp's library too asks for these functions
+ * with dlsym, or as weak symbols.
+ *
+ * Lengths are in octets, SSRCs in host order.
+ */
+#ifndef CALLSEAL_SRTP_H
+#define CALLSEAL_SRTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "srtp.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Batches: what becomes of each packet, and of the session, is what srtp_protect
+ * and its kin would make of the packets one after another, in less time. They
+ * may belong to any streams of the session. Packets to protect need the same
+ * room behind them, which may be written to even where a packet is refused. MKIs
+ * are not put in, nor looked for.
+ *
+ * The answer is the status of the first packet that failed, or ok; the others
+ * are done all the same.
+ */
+typedef struct callseal_srtp_packet_t {
+    void *packet;
+    int len;                  /* before; and after, where the status is ok */
+    srtp_err_status_t status; /* is written */
+} callseal_srtp_packet_t;
+
+srtp_err_status_t callseal_srtp_protect_batch(srtp_t session, callseal_srtp_packet_t *packets,
+                                              size_t count);
+srtp_err_status_t callseal_srtp_unprotect_batch(srtp_t session, callseal_srtp_packet_t *packets,
+                                                size_t count);
+srtp_err_status_t callseal_srtp_protect_rtcp_batch(srtp_t session, callseal_srtp_packet_t *packets,
+                                                   size_t count);
+srtp_err_status_t callseal_srtp_unprotect_rtcp_batch(srtp_t session,
+                                                     callseal_srtp_packet_t *packets, size_t count);
+
+/* What happened to a stream's packets. */
+typedef struct callseal_srtp_counters_t {
+    uint64_t packets;       /* protected, or authenticated and opened */
+    uint64_t octets;        /* of these, plain: header and payload */
+    uint64_t newest_index;  /* 48 bits in SRTP, 31 in SRTCP; 0 before the first packet too */
+    uint64_t auth_failures; /* packets whose tag was wrong */
+    uint64_t replayed;      /* packets whose index had been used */
+    uint64_t too_old;       /* packets whose index lay behind the window */
+} callseal_srtp_counters_t;
+
+typedef struct callseal_srtp_stream_counters_t {
+    callseal_srtp_counters_t sent_rtp;
+    callseal_srtp_counters_t sent_rtcp;
+    callseal_srtp_counters_t received_rtp;
+    callseal_srtp_counters_t received_rtcp;
+} callseal_srtp_stream_counters_t;
+
+/* The counters of one stream; no_ctx where there is none of this SSRC. */
+srtp_err_status_t callseal_srtp_get_counters(srtp_t session, uint32_t ssrc,
+                                             callseal_srtp_stream_counters_t *counters);
+
+/*
+ * The same for another thread than the session's: a watch may be read at any
+ * time, without a lock, and outlives the session. It shows the directions that
+ * have had a packet when it begins; no_ctx where none has.
+ */
+typedef struct callseal_srtp_watch_t callseal_srtp_watch_t;
+
+srtp_err_status_t callseal_srtp_watch_stream(srtp_t session, uint32_t ssrc,
+                                             callseal_srtp_watch_t **watch);
+srtp_err_status_t callseal_srtp_read_watch(const callseal_srtp_watch_t *watch,
+                                           callseal_srtp_stream_counters_t *counters);
+void callseal_srtp_end_watch(callseal_srtp_watch_t *watch);
+
+/*
+ * The SSRCs of all streams, those that came from a template among them, in no
+ * order. alloc_fail where there are more than room; count says how many.
+ */
+srtp_err_status_t callseal_srtp_get_ssrcs(srtp_t session, uint32_t *ssrcs, size_t room,
+                                          size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
