@@ -126,7 +126,9 @@ impl Window {
         let index = candidate.index;
         match self.newest() {
             Some(newest) if index > newest => {
-                self.forget(newest + 1, index);
+                if index - newest > 1 {
+                    self.forget(newest + 1, index - 1);
+                }
                 self.newest = index;
             }
             // A ROC that was set and turned out as it was sets nothing back.
@@ -149,18 +151,7 @@ impl Window {
     }
 
     /// Clears the bits of `first..=last`, which stand for older indexes still.
-    #[inline(always)]
     fn forget(&mut self, first: u64, last: u64) {
-        if first == last {
-            let (word, bit) = self.place(first);
-            self.words_mut()[word] &= !(1 << bit);
-        } else {
-            self.forget_many(first, last);
-        }
-    }
-
-    #[cold]
-    fn forget_many(&mut self, first: u64, last: u64) {
         if last - first >= self.words().len() as u64 * WORD_BITS {
             self.words_mut().fill(0);
             return;

@@ -173,8 +173,8 @@ impl RtpTrack {
     pub(crate) fn near(&self, seq: u16) -> Option<PacketIndex> {
         let newest = self.newest()?;
         let distance = seq.wrapping_sub(newest.seq()).cast_signed();
-        let index = newest.get().checked_add_signed(distance.into())?;
-        PacketIndex::new(index)
+        // What would be less than 0 has more than 48 bits.
+        PacketIndex::new(newest.get().wrapping_add_signed(distance.into()))
     }
 
     /// Steps 4 and 5 with an index less than 2^15 from the newest, which is then

@@ -135,7 +135,51 @@ impl Sender {
         planned: &PlannedOutgoingRtp,
         sealed: Sealed,
     ) -> Result<usize, Unsettled<ProtectError>> {
-        match self.admit_outgoing_again(planned) {
+        if let Some(admitted) = self.admit_near_outgoing_again(planned) {
+            self.commit_outgoing_rtp(admitted, None, sealed, len);
+            return Ok(planned.protected_len);
+        }
+        self.settle_any_outgoing_rtp(buf, len, planned, sealed)
+    }
+
+    /// Steps 4 to 6 again where the stream goes on; `None` where they may come
+    /// out otherwise.
+    #[inline(always)]
+    fn admit_near_outgoing_again(&self, planned: &PlannedOutgoingRtp) -> Option<AdmittedRtp> {
+        let &PlannedOutgoingRtp {
+            place,
+            index,
+            key_place,
+            ..
+        } = planned;
+        // The same index of a stream that was known leads to the same key, and
+        // is as far below the end of what is reserved.
+        let candidate = self.streams.at(place)?.rtp.check_near(index)?;
+        let spent = self.keys.at(key_place).is_spent();
+        (!spent).then_some(AdmittedRtp {
+            place,
+            index,
+            candidate: Some(candidate),
+            key_place,
+        })
+    }
+
+    /// As [`settle_outgoing_rtp`](Self::settle_outgoing_rtp), with steps 3 to 6
+    /// in full.
+    #[inline(never)]
+    fn settle_any_outgoing_rtp(
+        &mut self,
+        buf: &mut [u8],
+        len: usize,
+        planned: &PlannedOutgoingRtp,
+        sealed: Sealed,
+    ) -> Result<usize, Unsettled<ProtectError>> {
+        let place = self.streams.place_again(planned.place);
+        let again = place.and_then(|place| {
+            let again = self.admit_outgoing_rtp(place, planned.index.seq());
+            again.ok().filter(|again| planned.seals_as(again))
+        });
+        match again {
             Some(admitted) => {
                 self.commit_outgoing_rtp(admitted, None, sealed, len);
                 Ok(planned.protected_len)
@@ -145,36 +189,6 @@ impl Sender {
                 Err(Unsettled::Otherwise)
             }
         }
-    }
-
-    /// Steps 3 to 6 again; `None` where they come out otherwise.
-    #[inline(always)]
-    fn admit_outgoing_again(&self, planned: &PlannedOutgoingRtp) -> Option<AdmittedRtp> {
-        let &PlannedOutgoingRtp {
-            place,
-            index,
-            key_place,
-            ..
-        } = planned;
-        // The same index of a stream that was known leads to the same key, and
-        // is as far below the end of what is reserved.
-        let stream = self.streams.at(place);
-        match stream.and_then(|stream| stream.rtp.check_near(index)) {
-            Some(candidate) if !self.keys.at(key_place).is_spent() => Some(AdmittedRtp {
-                place,
-                index,
-                candidate: Some(candidate),
-                key_place,
-            }),
-            _ => self.admit_any_outgoing_again(planned),
-        }
-    }
-
-    #[inline(never)]
-    fn admit_any_outgoing_again(&self, planned: &PlannedOutgoingRtp) -> Option<AdmittedRtp> {
-        let place = self.streams.place_again(planned.place)?;
-        let again = self.admit_outgoing_rtp(place, planned.index.seq());
-        again.ok().filter(|again| planned.seals_as(again))
     }
 
     /// Takes back what a plan did to a packet.
@@ -341,19 +355,73 @@ impl Receiver {
         planned: &PlannedIncomingRtp,
         authenticated: Option<Authenticated>,
     ) -> Result<Unprotected, Unsettled<UnprotectError>> {
+        match (self.admit_near_incoming_again(planned), authenticated) {
+            (Some(admitted), Some(authenticated)) => {
+                Ok(self.settle_genuine_rtp(buf, planned, admitted, authenticated))
+            }
+            (_, authenticated) => self.settle_any_incoming_rtp(buf, len, planned, authenticated),
+        }
+    }
+
+    /// Steps 8 and 9 of a packet that is genuine.
+    #[inline(always)]
+    fn settle_genuine_rtp(
+        &mut self,
+        buf: &mut [u8],
+        planned: &PlannedIncomingRtp,
+        admitted: AdmittedIncomingRtp,
+        authenticated: Authenticated,
+    ) -> Unprotected {
+        planned.incoming.undress(buf);
+        let genuine = GenuineRtp {
+            admitted,
+            authenticated,
+            fresh: None,
+        };
+        self.commit_incoming_rtp(&planned.incoming, genuine)
+    }
+
+    /// Steps 4 to 6 again where the stream goes on; `None` where they may come
+    /// out otherwise.
+    #[inline(always)]
+    fn admit_near_incoming_again(
+        &self,
+        planned: &PlannedIncomingRtp,
+    ) -> Option<AdmittedIncomingRtp> {
+        let &PlannedIncomingRtp {
+            place,
+            index,
+            key_place,
+            ..
+        } = planned;
+        // The same index and MKI lead to the same key.
+        let candidate = self.streams.at(place)?.rtp.check_near(index)?;
+        let spent = self.keys.at(key_place).is_spent();
+        (!spent).then_some(AdmittedIncomingRtp {
+            place,
+            index,
+            candidate,
+            key_place,
+        })
+    }
+
+    /// As [`settle_incoming_rtp`](Self::settle_incoming_rtp), with steps 3 to 6
+    /// in full.
+    #[inline(never)]
+    fn settle_any_incoming_rtp(
+        &mut self,
+        buf: &mut [u8],
+        len: usize,
+        planned: &PlannedIncomingRtp,
+        authenticated: Option<Authenticated>,
+    ) -> Result<Unprotected, Unsettled<UnprotectError>> {
         let incoming = &planned.incoming;
         match (
             self.admit_incoming_again(&buf[..len], planned),
             authenticated,
         ) {
             (Some(admitted), Some(authenticated)) => {
-                incoming.undress(buf);
-                let genuine = GenuineRtp {
-                    admitted,
-                    authenticated,
-                    fresh: None,
-                };
-                Ok(self.commit_incoming_rtp(incoming, genuine))
+                Ok(self.settle_genuine_rtp(buf, planned, admitted, authenticated))
             }
             (Some(again), None) if !self.tries_neighbours(incoming) => {
                 let error = UnprotectError::AuthenticationFailed;
@@ -369,33 +437,7 @@ impl Receiver {
     }
 
     /// Steps 3 to 6 again; `None` where they come out otherwise.
-    #[inline(always)]
     fn admit_incoming_again(
-        &self,
-        packet: &[u8],
-        planned: &PlannedIncomingRtp,
-    ) -> Option<AdmittedIncomingRtp> {
-        let &PlannedIncomingRtp {
-            place,
-            index,
-            key_place,
-            ..
-        } = planned;
-        // The same index and MKI lead to the same key.
-        let stream = self.streams.at(place);
-        match stream.and_then(|stream| stream.rtp.check_near(index)) {
-            Some(candidate) if !self.keys.at(key_place).is_spent() => Some(AdmittedIncomingRtp {
-                place,
-                index,
-                candidate,
-                key_place,
-            }),
-            _ => self.admit_any_incoming_again(packet, planned),
-        }
-    }
-
-    #[inline(never)]
-    fn admit_any_incoming_again(
         &self,
         packet: &[u8],
         planned: &PlannedIncomingRtp,
