@@ -1,5 +1,6 @@
 //! The registry contract's rules, on its own bytecode.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
@@ -736,8 +737,8 @@ proptest! {
                     if done {
                         pending.remove(&(number, wallet));
                         // A second approval waits, and no history here is two days long.
-                        if !approved.contains_key(&number) {
-                            approved.insert(number, (wallet, key));
+                        if let Entry::Vacant(free) = approved.entry(number) {
+                            free.insert((wallet, key));
                             order.push(claim.number_hash);
                         }
                     }
