@@ -1,4 +1,8 @@
 //! What becomes of an approved record and of the operator's keys: the contract's rules, on its own bytecode.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
 
 use std::collections::BTreeMap;
 
