@@ -267,16 +267,25 @@ where
     S: IndexMut<usize, Output: BorrowMut<W::Session>> + ?Sized,
 {
     let mut plans = ArrayVec::<_, GROUP>::new();
+    let mut owners = ArrayVec::<usize, GROUP>::new();
     let outcomes = {
         // 1 to 6. A job is run by one backend; other sessions' packets walk alone.
         let mut jobs = Jobs::<GROUP>::new();
         let backend = W::backend(sessions[group[0].session].borrow());
         for packet in group.iter_mut() {
             let session = sessions[packet.session].borrow();
-            plans.push(match W::backend(session) == backend {
-                true => W::plan(session, packet.buf, packet.len, &mut jobs),
+            let plan = match W::backend(session) == backend {
+                true => {
+                    let owned = owners.iter().zip(&plans);
+                    let earlier = owned.filter_map(|(&owner, plan): (_, &Option<_>)| {
+                        plan.as_ref().filter(|_| owner == packet.session)
+                    });
+                    W::plan(session, packet.buf, packet.len, &mut jobs, earlier)
+                }
                 false => None,
-            });
+            };
+            plans.push(plan);
+            owners.push(packet.session);
         }
 
         // 7.
@@ -334,13 +343,17 @@ trait Walk {
     ) -> Result<Self::Done, Self::Error>;
 
     /// Steps 1 to 6; the packet's share of step 7 goes to `jobs`. `None` where
-    /// it has to walk alone, and is as it was.
-    fn plan<'a>(
+    /// it has to walk alone, and is as it was. `earlier` are the plans of the
+    /// same session's packets before it.
+    fn plan<'a, 'p>(
         session: &'a Self::Session,
         buf: &'a mut [u8],
         len: usize,
         jobs: &mut Jobs<'a, GROUP>,
-    ) -> Option<Self::Plan>;
+        earlier: impl Iterator<Item = &'p Self::Plan>,
+    ) -> Option<Self::Plan>
+    where
+        Self::Plan: 'p;
 
     /// Step 7.
     fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Self::Outcomes;
@@ -375,11 +388,12 @@ impl Walk for OutgoingRtp {
     }
 
     #[inline(always)]
-    fn plan<'a>(
+    fn plan<'a, 'p>(
         session: &'a Sender,
         buf: &'a mut [u8],
         len: usize,
         jobs: &mut Jobs<'a, GROUP>,
+        _: impl Iterator<Item = &'p PlannedOutgoingRtp>,
     ) -> Option<PlannedOutgoingRtp> {
         session.plan_outgoing_rtp(buf, len, jobs)
     }
@@ -425,11 +439,12 @@ impl Walk for IncomingRtp {
     }
 
     #[inline(always)]
-    fn plan<'a>(
+    fn plan<'a, 'p>(
         session: &'a Receiver,
         buf: &'a mut [u8],
         len: usize,
         jobs: &mut Jobs<'a, GROUP>,
+        _: impl Iterator<Item = &'p PlannedIncomingRtp>,
     ) -> Option<PlannedIncomingRtp> {
         session.plan_incoming_rtp(buf, len, jobs)
     }
@@ -471,13 +486,14 @@ impl Walk for OutgoingRtcp {
     }
 
     #[inline(always)]
-    fn plan<'a>(
+    fn plan<'a, 'p>(
         session: &'a Sender,
         buf: &'a mut [u8],
         len: usize,
         jobs: &mut Jobs<'a, GROUP>,
+        earlier: impl Iterator<Item = &'p PlannedOutgoingRtcp>,
     ) -> Option<PlannedOutgoingRtcp> {
-        session.plan_outgoing_rtcp(buf, len, jobs)
+        session.plan_outgoing_rtcp(buf, len, jobs, earlier)
     }
 
     #[inline]
@@ -521,11 +537,12 @@ impl Walk for IncomingRtcp {
     }
 
     #[inline(always)]
-    fn plan<'a>(
+    fn plan<'a, 'p>(
         session: &'a Receiver,
         buf: &'a mut [u8],
         len: usize,
         jobs: &mut Jobs<'a, GROUP>,
+        _: impl Iterator<Item = &'p PlannedIncomingRtcp>,
     ) -> Option<PlannedIncomingRtcp> {
         session.plan_incoming_rtcp(buf, len, jobs)
     }

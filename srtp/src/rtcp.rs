@@ -36,7 +36,7 @@ impl Sender {
         let place = place.ok_or(ProtectError::TooManyStreams)?;
 
         // 4 to 6. Index, keys.
-        let admitted = self.admit_outgoing_rtcp(place)?;
+        let admitted = self.admit_outgoing_rtcp(place, 0)?;
         let key = self.keys.at(admitted.key_place);
         let drawn = key.rtcp(&self.policy, admitted.index);
 
@@ -63,12 +63,15 @@ impl Sender {
     }
 
     /// Steps 4 to 6 of a packet to send, which change nothing.
-    fn admit_outgoing_rtcp(&self, place: Place) -> Result<AdmittedRtcp, ProtectError> {
-        // 4. Index: the next one, so that there is nothing to check in step 5.
+    fn admit_outgoing_rtcp(&self, place: Place, ahead: u32) -> Result<AdmittedRtcp, ProtectError> {
+        // 4. Index: the next one but for those `ahead`, which come before it
+        // in a batch; so there is nothing to check in step 5.
         let first = Some(self.policy.first_rtcp_index());
         let stream = self.streams.at(place);
         let next = stream.map_or(first, |stream| stream.next_rtcp);
-        let index = next.ok_or(ProtectError::IndexExhausted)?;
+        let index = next
+            .and_then(|next| RtcpIndex::new(next.get().checked_add(ahead)?))
+            .ok_or(ProtectError::IndexExhausted)?;
 
         let position = u64::from(index.get());
         if self.reserving && stream.is_none_or(|s| position >= s.reserved.rtcp_end) {

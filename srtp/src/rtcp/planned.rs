@@ -19,18 +19,24 @@ pub(crate) struct PlannedOutgoingRtcp {
 }
 
 impl Sender {
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None`, and the packet as it
-    /// was, where it is refused or out of the ordinary: it then walks alone.
-    pub(crate) fn plan_outgoing_rtcp<'a, const N: usize>(
+    /// Steps 1 to 6 of a packet in a batch, as if of those before it only the
+    /// `earlier` ones of this sender were there; its share of step 7 goes to
+    /// `jobs`. `None`, and the packet as it was, where it is refused or out of
+    /// the ordinary: it then walks alone.
+    pub(crate) fn plan_outgoing_rtcp<'a, 'p, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
         len: usize,
         jobs: &mut Jobs<'a, N>,
+        earlier: impl Iterator<Item = &'p PlannedOutgoingRtcp>,
     ) -> Option<PlannedOutgoingRtcp> {
         let outgoing = self.read_outgoing_rtcp(buf, len).ok()?;
-        let place = self.place_in_batch(outgoing.header.ssrc)?;
-        let admitted = self.admit_outgoing_rtcp(place).ok()?;
+        let ssrc = outgoing.header.ssrc;
+        let place = self.place_in_batch(ssrc)?;
+        // A sender counts its SRTCP packets, so each of them takes an index.
+        let of_stream = earlier.filter(|plan| plan.outgoing.header.ssrc == ssrc);
+        let ahead = u32::try_from(of_stream.count()).ok()?;
+        let admitted = self.admit_outgoing_rtcp(place, ahead).ok()?;
         let key = self.keys.at(admitted.key_place);
         let keys = key.held_rtcp(&self.policy, admitted.index)?;
 
@@ -49,8 +55,8 @@ impl Sender {
 
     /// Steps 8 and 9 of a packet in a batch that was sealed as planned, when
     /// those before it are done. Where they have changed what was planned with,
-    /// as the packet before of the same stream always has, the packet is given
-    /// back its plaintext.
+    /// or one that was counted on was refused, the packet is given back its
+    /// plaintext.
     pub(crate) fn settle_outgoing_rtcp(
         &mut self,
         buf: &mut [u8],
@@ -61,7 +67,7 @@ impl Sender {
             outgoing, admitted, ..
         } = planned;
         let place = self.streams.place_again(admitted.place);
-        let again = place.and_then(|place| self.admit_outgoing_rtcp(place).ok());
+        let again = place.and_then(|place| self.admit_outgoing_rtcp(place, 0).ok());
         match again {
             Some(again) if again.is_as(admitted) => {
                 Ok(self.commit_outgoing_rtcp(outgoing, again, None, sealed))
