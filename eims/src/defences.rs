@@ -1,0 +1,69 @@
+//! The defences that an attack can be shown to need.
+//!
+//! Outside this crate's own tests every one of them stands: they are a
+//! constant that nothing can change. A test may take single ones away (see
+//! [`crate::attacks`]) to show that an attack then succeeds. Each is consulted
+//! where it lives.
+
+/// What stands between the agreement and the known attacks.
+#[derive(Clone, Copy)]
+pub(crate) struct Defences {
+    /// `phone.rs`: the operator named in message 2 must be the one that
+    /// message 1 was sealed to. This is Lowe's repair.
+    pub(crate) message_2_names_responder: bool,
+    /// `transcript.rs`: what is sealed is bound to all messages before it and
+    /// to its own clear part.
+    pub(crate) sealed_to_transcript: bool,
+}
+
+impl Defences {
+    /// All of them.
+    pub(crate) const ALL: Self = Self {
+        message_2_names_responder: true,
+        sealed_to_transcript: true,
+    };
+}
+
+/// The defences in force: all.
+#[cfg(not(test))]
+pub(crate) const fn defences() -> Defences {
+    Defences::ALL
+}
+
+/// The defences in force on this thread: all but what a test took away.
+#[cfg(test)]
+pub(crate) fn defences() -> Defences {
+    weakened::IN_FORCE.get()
+}
+
+#[cfg(test)]
+pub(crate) use weakened::without;
+
+#[cfg(test)]
+mod weakened {
+    use super::Defences;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static IN_FORCE: Cell<Defences> = const { Cell::new(Defences::ALL) };
+    }
+
+    /// Runs `attack` while the defences that `take_away` clears are missing,
+    /// on this thread only; they stand again afterwards, also after a panic.
+    pub(crate) fn without<T>(
+        take_away: impl FnOnce(&mut Defences),
+        attack: impl FnOnce() -> T,
+    ) -> T {
+        struct Restore;
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                IN_FORCE.set(Defences::ALL);
+            }
+        }
+        let _restore = Restore;
+        let mut left = Defences::ALL;
+        take_away(&mut left);
+        IN_FORCE.set(left);
+        attack()
+    }
+}
