@@ -45,6 +45,14 @@ impl Suite {
             // NULL takes what key there is: its tag's is derived from it.
             (Kind::Null, other @ Kind::Cm(_)) | (other @ Kind::Cm(_), Kind::Null) => (other, other),
             (cipher, other) if cipher.key_len() == other.key_len() => (cipher, other),
+            // A half that encrypts nothing has no session key whose length
+            // matters: its tag's is derived from the longer master key.
+            (Kind::Cm(len), Kind::Cm(shorter)) if shorter < len && !rtcp_half.encrypts => {
+                (rtp_half.cipher, rtp_half.cipher)
+            }
+            (Kind::Cm(shorter), Kind::Cm(len)) if shorter < len && !rtp_half.encrypts => {
+                (rtcp_half.cipher, rtcp_half.cipher)
+            }
             _ => return Err(Status::BadParam),
         };
         if cipher.is_gcm() != rtcp_cipher.is_gcm() {

@@ -572,3 +572,26 @@ fn an_authentication_function_of_the_callers_makes_and_checks_the_tag() {
         srtp_dealloc(receiver);
     }
 }
+
+#[test]
+fn a_half_that_encrypts_nothing_goes_with_any_key_length_of_the_other() {
+    let mut key = [7; 64];
+    let halves = [
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
+        srtp_crypto_policy_set_rtcp_default,
+    ];
+    let mut unequal = policy(halves, ssrc_type::SPECIFIC, &mut key);
+    let mut none = ptr::null_mut();
+    let status = unsafe { srtp_create(&mut none, &unequal) };
+    assert_eq!(status, Status::BadParam);
+    unequal.rtcp.sec_serv = 0;
+    let (sender, receiver) = (session(&unequal), session(&unequal));
+    let mut packet = rtp(1);
+    let (_, len) = run(srtp_protect, sender, &mut packet, 100);
+    let opened = run(srtp_unprotect, receiver, &mut packet, len);
+    assert_eq!(opened, (Status::Ok, 100));
+    unsafe {
+        srtp_dealloc(sender);
+        srtp_dealloc(receiver);
+    }
+}
