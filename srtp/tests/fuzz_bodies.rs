@@ -15,6 +15,9 @@ use callseal_testkit::SplitMix64;
 #[path = "fuzz/sdes_line.rs"]
 mod sdes_line;
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
+#[path = "fuzz/srtp_header.rs"]
+mod srtp_header;
+#[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
 #[path = "fuzz/srtp_operations.rs"]
 mod srtp_operations;
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
@@ -26,6 +29,11 @@ mod srtp_unprotect_rtcp;
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
 #[path = "fuzz/srtp_unprotect_rtp.rs"]
 mod srtp_unprotect_rtp;
+
+#[test]
+fn reading_a_header_survives_mutation() {
+    run("srtp_header", 300, srtp_header::srtp_header);
+}
 
 #[test]
 fn unprotecting_rtp_survives_mutation() {
