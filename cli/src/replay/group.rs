@@ -1,6 +1,5 @@
 //! Packets that wait to be opened together.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,8 +8,12 @@ use callseal_srtp::{BatchPacket, Receiver, unprotect_rtp_batch};
 use super::{Plain, Refused};
 use crate::capture::{Datagram, Frame, LinkType};
 
-/// Packets of a group: a few times what is worked on side by side.
+/// Packets of a group: a few times what is worked on side by side, and as many
+/// as an octet counts.
 const MAX_PACKETS: usize = 128;
+
+/// SSRCs that a group tells apart, by a part of each.
+const SSRC_SLOTS: usize = 16_384;
 
 /// SRTP packets of ways whose keys are known, in the order of the capture.
 ///
@@ -21,7 +24,9 @@ const MAX_PACKETS: usize = 128;
 pub(super) struct Group {
     arena: Vec<u8>,
     packets: Vec<Waiting>,
-    set_of_ssrc: HashMap<u32, usize>,
+    /// The number of the latest packet of a slot. What an earlier group left
+    /// is told by the packet of that number, which is of another slot.
+    latest: Vec<u8>,
 }
 
 /// A packet of a group.
@@ -53,28 +58,24 @@ pub(super) struct Place {
 
 impl Group {
     /// Whether a packet may join: there is room, and its SSRC is under no
-    /// other set.
+    /// other set. Two SSRCs in one slot keep each other out, as if they were
+    /// one.
     pub(super) fn admits(&self, place: &Place) -> bool {
+        let latest = self.latest.get(slot(place.ssrc));
+        let latest = latest.and_then(|&number| self.packets.get(usize::from(number)));
         self.packets.len() < MAX_PACKETS
-            && match self.packets.last() {
-                None => true,
-                Some(last) if last.ssrc == place.ssrc => last.set == place.set,
-                Some(_) => {
-                    let set = self.set_of_ssrc.get(&place.ssrc);
-                    set.is_none_or(|set| *set == place.set)
+            && match latest {
+                Some(latest) if slot(latest.ssrc) == slot(place.ssrc) => {
+                    latest.ssrc == place.ssrc && latest.set == place.set
                 }
+                _ => true,
             }
     }
 
     /// Appends a packet that is [admitted](Self::admits).
     pub(super) fn push(&mut self, frame: &Frame<'_>, datagram: Datagram, place: Place) {
-        let is_new = self
-            .packets
-            .last()
-            .is_none_or(|last| last.ssrc != place.ssrc);
-        if is_new {
-            self.set_of_ssrc.insert(place.ssrc, place.set);
-        }
+        self.latest.resize(SSRC_SLOTS, 0);
+        self.latest[slot(place.ssrc)] = self.packets.len() as u8;
         let begin = self.arena.len();
         self.arena.extend_from_slice(frame.bytes);
         self.packets.push(Waiting {
@@ -130,6 +131,9 @@ impl Group {
     pub(super) fn clear(&mut self) {
         self.arena.clear();
         self.packets.clear();
-        self.set_of_ssrc.clear();
     }
+}
+
+fn slot(ssrc: u32) -> usize {
+    (ssrc ^ (ssrc >> 16)) as usize % SSRC_SLOTS
 }
