@@ -23,7 +23,7 @@ use std::time::Instant;
 use callseal_srtp::{Backend, MasterKey, Policy, Profile, Receiver, Sender};
 use callseal_sts::initiator::{Answer, AwaitM2, AwaitM4, Offer};
 use callseal_sts::responder::{Answering, AwaitM3};
-use callseal_sts::{IdentityKey, LocalIdentity, Number, Random, Suites, VerifiedPeerKey};
+use callseal_sts::{IdentityKey, LocalIdentity, Number, Random, Staples, Suites, VerifiedPeerKey};
 use callseal_testkit::SplitMix64;
 
 fn main() -> ExitCode {
@@ -250,10 +250,12 @@ fn last_message() -> (AwaitM4, Vec<u8>) {
         suites: Suites::default(),
         running: None,
         renews: false,
+        staples: Staples::default(),
     };
     let answering = Answering {
         suites: Suites::default(),
         running: None,
+        staples: Staples::default(),
     };
     let (await_m2, m1) = AwaitM2::begin(alice, offer, &mut random);
     let (await_m3, m2) = AwaitM3::answer(bob, &m1, &answering, &mut random).expect("a good M1");

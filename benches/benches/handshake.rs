@@ -15,7 +15,7 @@ use callseal_sts::initiator::{Answer, AwaitM2, Offer};
 use callseal_sts::responder::{Answering, AwaitM3};
 use callseal_sts::{
     Config, Established, FragmentHead, Handshaker, IdentityKey, Limits, LocalIdentity, Number,
-    Random, Suites, VerifiedPeerKey,
+    Random, Staples, Suites, VerifiedPeerKey,
 };
 use callseal_testkit::SplitMix64;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -63,6 +63,7 @@ impl Stage {
             suites: Suites::default(),
             running: None,
             renews: false,
+            staples: Staples::default(),
         };
         AwaitM2::begin(self.alice.clone(), offer, &mut self.random)
     }
@@ -71,6 +72,7 @@ impl Stage {
         let answering = Answering {
             suites: Suites::default(),
             running: None,
+            staples: Staples::default(),
         };
         AwaitM3::answer(self.bob.clone(), m1, &answering, &mut self.random).expect("a good M1")
     }

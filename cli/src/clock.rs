@@ -47,6 +47,14 @@ impl Clock {
     }
 }
 
+/// The wall clock, in whole seconds; for what is dated by blocks.
+pub(crate) fn unix_time() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

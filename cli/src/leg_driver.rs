@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callseal_endpoint::{Config, ConfigError, Event, Leg, Port, Received, Statistics};
-use callseal_registry_client::{Registry, Transport};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::clock::Clock;
-use crate::look_up::{LookUps, LookedUp};
+use crate::look_up::{FromRegistry, LookUps, LookedUp};
 use crate::media_sockets::MediaSockets;
 use crate::random::SystemRandom;
+use crate::record_source::RecordSource;
 
 const WAKER_TOKEN: Token = Token(usize::MAX);
 
@@ -61,7 +61,7 @@ pub enum Happening {
         packet: Vec<u8>,
     },
     /// The registry has answered, and the leg has been told.
-    LookedUp(LookedUp),
+    LookedUp(Box<LookedUp>),
 }
 
 /// A leg, its sockets, its clock, and the thread that asks the registry.
@@ -114,26 +114,39 @@ pub enum StartError {
 }
 
 impl LegDriver {
-    /// Starts a leg.
+    /// Starts a leg that learns from `source` whose key is whose. Where that has something to prove our own record
+    /// with, it is asked for it first, which may take as long as a look-up does.
     ///
     /// # Errors
     /// [`StartError`] where the leg or the system refuses.
-    pub fn start<T: Transport + Send + 'static>(
+    pub fn start(
         clock: Clock,
         config: Config,
         mut sockets: MediaSockets,
-        registry: Registry<T>,
+        mut source: impl RecordSource + 'static,
     ) -> Result<Self, StartError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER_TOKEN)?);
         sockets.register(poll.registry())?;
-        let config = config.mux(sockets.is_muxed());
+        let config = config
+            .mux(sockets.is_muxed())
+            .taking_staples(source.takes_staples());
+        let mut leg = Leg::new(clock.now(), config, Box::new(SystemRandom))?;
+        let own = match source.own_staple() {
+            Some(Ok(own)) => Some(own),
+            Some(Err(error)) => {
+                tracing::warn!("nothing proves our own record to others: {error}");
+                None
+            }
+            None => None,
+        };
+        leg.set_staple(own.clone());
         Ok(Self {
-            leg: Leg::new(clock.now(), config, Box::new(SystemRandom))?,
+            leg,
             clock,
             poll,
             poll_events: Events::with_capacity(8),
-            look_ups: LookUps::start(registry, Arc::clone(&waker))?,
+            look_ups: LookUps::start(source, own, Arc::clone(&waker))?,
             waker,
             sockets,
             tap: None,
@@ -191,8 +204,11 @@ impl LegDriver {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        while let Some(looked_up) = self.look_ups.answer() {
-            self.take_look_up(looked_up);
+        while let Some(told) = self.look_ups.answer() {
+            match told {
+                FromRegistry::LookedUp(looked_up) => self.take_look_up(looked_up),
+                FromRegistry::OwnStaple(staple) => self.leg.set_staple(Some(staple)),
+            }
         }
         self.is_behind = true;
         for _ in 0..MAX_BATCH {
@@ -225,8 +241,8 @@ impl LegDriver {
         Some(wake_at.saturating_sub(self.clock.now()))
     }
 
-    fn take_look_up(&mut self, looked_up: LookedUp) {
-        let LookedUp { number, answer, .. } = &looked_up;
+    fn take_look_up(&mut self, looked_up: Box<LookedUp>) {
+        let LookedUp { number, answer, .. } = &*looked_up;
         let now = self.clock.now();
         self.leg.look_up_done(now, number, answer.clone());
         self.happenings.push_back(Happening::LookedUp(looked_up));
@@ -314,6 +330,11 @@ impl LegDriver {
         while let Some(event) = self.leg.poll_event() {
             match event {
                 Event::LookUp { number } => self.look_ups.ask(number),
+                Event::LookUpStapled {
+                    number,
+                    key,
+                    staple,
+                } => self.look_ups.ask_stapled(number, key, staple),
                 event => self.happenings.push_back(Happening::Event(event)),
             }
         }

@@ -24,6 +24,7 @@ pub mod media_sockets;
 pub mod output_file;
 pub mod phone;
 pub mod random;
+pub mod record_source;
 pub mod replay;
 pub mod rtp;
 pub mod scripts;

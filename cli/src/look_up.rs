@@ -1,13 +1,15 @@
 //! The registry, asked on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use callseal_registry_client::{Answer, LookUpError, Registry, Status, Transport, Verified};
-use callseal_sts::Number;
+use callseal_registry_client::{Answer, Status, Verified};
+use callseal_sts::{Number, PublicKey, Staple};
 use mio::Waker;
+
+use crate::record_source::{NotKnown, RecordSource};
 
 /// A finished look-up.
 #[derive(Debug)]
@@ -15,7 +17,9 @@ pub struct LookedUp {
     /// Whose record was asked for.
     pub number: Number,
     /// The proven answer, or why there is none.
-    pub answer: Result<Verified<Answer>, LookUpError>,
+    pub answer: Result<Verified<Answer>, NotKnown>,
+    /// What became of what the number's owner handed over, where it did: it is the answer, or it does not count.
+    pub staple: Option<Result<(), NotKnown>>,
     /// How long asking and verifying took.
     pub took: Duration,
 }
@@ -24,9 +28,27 @@ pub struct LookedUp {
 /// waits for the answer.
 #[derive(Debug)]
 pub struct LookUps {
-    ask: Sender<Number>,
-    answers: Receiver<LookedUp>,
+    ask: Sender<Question>,
+    answers: Receiver<FromRegistry>,
 }
+
+#[derive(Debug)]
+struct Question {
+    number: Number,
+    staple: Option<(PublicKey, Staple)>,
+}
+
+/// What the thread has to say.
+#[derive(Debug)]
+pub enum FromRegistry {
+    /// A question is answered.
+    LookedUp(Box<LookedUp>),
+    /// What proves our own record was renewed.
+    OwnStaple(Staple),
+}
+
+/// How often it is looked whether what proves our own record has grown old.
+const RENEWAL: Duration = Duration::from_secs(60);
 
 impl LookUps {
     /// Starts the thread. It ends when this is dropped, after the answer that
@@ -34,22 +56,24 @@ impl LookUps {
     ///
     /// # Errors
     /// Where the system has no thread to give.
-    pub fn start<T: Transport + Send + 'static>(
-        mut registry: Registry<T>,
+    pub fn start(
+        mut source: impl RecordSource + 'static,
+        mut own: Option<Staple>,
         waker: Arc<Waker>,
     ) -> io::Result<Self> {
-        let (ask, questions) = channel::<Number>();
+        let (ask, questions) = channel();
         let (answer, answers) = channel();
         let work = move || {
-            for number in questions {
-                let begun = Instant::now();
-                let found = registry.look_up(number.as_str());
-                let looked_up = LookedUp {
-                    number,
-                    answer: found,
-                    took: begun.elapsed(),
+            loop {
+                let told = match questions.recv_timeout(RENEWAL) {
+                    Ok(question) => FromRegistry::LookedUp(answer_to(question, &mut source).into()),
+                    Err(RecvTimeoutError::Timeout) => match renewed(&mut source, &mut own) {
+                        Some(staple) => FromRegistry::OwnStaple(staple),
+                        None => continue,
+                    },
+                    Err(RecvTimeoutError::Disconnected) => return,
                 };
-                if answer.send(looked_up).is_err() || waker.wake().is_err() {
+                if answer.send(told).is_err() || waker.wake().is_err() {
                     return;
                 }
             }
@@ -62,15 +86,64 @@ impl LookUps {
 
     /// Asks for a number's record.
     pub fn ask(&self, number: Number) {
-        // The thread is alive as long as `self` is; were it not, the
-        // handshake's own time limit would end the wait.
-        let _ = self.ask.send(number);
+        self.put(Question {
+            number,
+            staple: None,
+        });
     }
 
-    /// An answer that has come; `None` where there is none now.
-    pub fn answer(&self) -> Option<LookedUp> {
+    /// Asks for a number's record, given what the owner of this key has handed over.
+    pub fn ask_stapled(&self, number: Number, key: PublicKey, staple: Staple) {
+        self.put(Question {
+            number,
+            staple: Some((key, staple)),
+        });
+    }
+
+    /// What has come; `None` where there is nothing now.
+    pub fn answer(&self) -> Option<FromRegistry> {
         self.answers.try_recv().ok()
     }
+
+    fn put(&self, question: Question) {
+        // The thread is alive as long as `self` is; were it not, the
+        // handshake's own time limit would end the wait.
+        let _ = self.ask.send(question);
+    }
+}
+
+fn answer_to(question: Question, source: &mut impl RecordSource) -> LookedUp {
+    let Question { number, staple } = question;
+    let begun = Instant::now();
+    let (answer, staple) = match staple {
+        Some((key, staple)) => {
+            let (answer, verdict) = source.look_up_stapled(&number, &key, &staple);
+            (answer, Some(verdict))
+        }
+        None => (source.look_up(&number), None),
+    };
+    LookedUp {
+        number,
+        answer,
+        staple,
+        took: begun.elapsed(),
+    }
+}
+
+/// What proves our own record, if it is not what it was.
+fn renewed(source: &mut impl RecordSource, own: &mut Option<Staple>) -> Option<Staple> {
+    let staple = match source.own_staple()? {
+        Ok(staple) => staple,
+        Err(error) => {
+            tracing::warn!("what proves our own record is not renewed: {error}");
+            return None;
+        }
+    };
+    if own.as_ref() == Some(&staple) {
+        return None;
+    }
+    *own = Some(staple.clone());
+    Some(staple)
 }
 
 /// What a finished look-up says, in words.
@@ -81,13 +154,17 @@ pub fn describe(looked_up: &LookedUp) -> String {
         Err(error) => return format!("nothing is known of {number}: {error}"),
     };
     let block = verified.block_number();
+    let by = match &looked_up.staple {
+        Some(Ok(())) => "what it has handed over",
+        Some(Err(_)) | None => "the registry",
+    };
     match verified.clone().into_record() {
         None => format!("the registry has no record of {number}, as block {block} proves"),
         Some(record) if record.is_in_force() => {
             let key = hex::encode(record.value().key);
             let revision = record.value().revision;
             let said = format!(
-                "the registry has key {key} for {number} (revision {revision}), as block {block} proves"
+                "{by} has key {key} for {number} (revision {revision}), as block {block} proves"
             );
             match &record.value().successor {
                 None => said,

@@ -10,6 +10,7 @@ use crate::heard::Heard;
 use crate::interrupt::Interrupt;
 use crate::leg_driver::{Happening, LegDriver, Strangers};
 use crate::look_up::describe;
+use crate::record_source::NotKnown;
 
 /// Packets sent without looking at what has come meanwhile.
 const MAX_BURST: usize = 32;
@@ -77,6 +78,8 @@ pub struct CallRecord {
     pub steps: Vec<(Step, Duration)>,
     /// How long each look-up took, proofs included.
     pub look_ups: Vec<Duration>,
+    /// Of the last look-up: what became of what the peer handed over, if it did.
+    pub staple: Option<Result<(), NotKnown>>,
     /// Packets of RTP sent.
     pub sent: u64,
     /// What was said.
@@ -144,6 +147,7 @@ pub fn run(
             secured: None,
             steps: Vec::new(),
             look_ups: Vec::new(),
+            staple: None,
             sent: 0,
             said: Heard::new(false),
             heard: Heard::new(keeps_sound),
@@ -261,7 +265,11 @@ impl Session<'_> {
                 Happening::LookedUp(looked_up) => {
                     let words = describe(&looked_up);
                     tracing::info!("{words}, after {:?}", looked_up.took);
+                    if let Some(Err(why)) = &looked_up.staple {
+                        tracing::info!("what was handed over does not count: {why}");
+                    }
                     self.record.look_ups.push(looked_up.took);
+                    self.record.staple.clone_from(&looked_up.staple);
                     self.last_look_up = Some(words);
                 }
                 Happening::Event(event) => self.take_event(now, event),

@@ -101,7 +101,9 @@ fn the_capture_replays_with_the_same_numbers() {
     }
     let summary = lines.last().unwrap();
     assert_eq!(summary["verdict"], "all verified");
-    assert_eq!(summary["handshake"], 4);
+    // M1, a challenge, M1 again, M4, and at least three fragments of each staple's message.
+    let handshake = summary["handshake"].as_u64().unwrap();
+    assert!(handshake >= 10, "{handshake}");
     assert_eq!(
         (&summary["failed"], &summary["replayed"]),
         (&json!(0), &json!(0))

@@ -81,6 +81,7 @@ pub struct Config {
     pub(crate) suites: Vec<Suite>,
     pub(crate) mux: bool,
     pub(crate) answering: Answering,
+    pub(crate) takes_staples: bool,
     pub(crate) pins: Pins,
     pub(crate) silence_limit: Duration,
     pub(crate) session_bandwidth: u32,
@@ -101,6 +102,7 @@ impl Config {
             ],
             mux: false,
             answering: Answering::Nobody,
+            takes_staples: false,
             pins: Pins::default(),
             silence_limit: Duration::from_secs(30),
             session_bandwidth: 8_000,
@@ -127,6 +129,16 @@ impl Config {
     #[must_use]
     pub fn answering(mut self, answering: Answering) -> Self {
         self.answering = answering;
+        self
+    }
+
+    /// Whether the other side is asked to hand over what proves its record, so
+    /// that no node need be asked when somebody calls; see
+    /// [`Event::LookUpStapled`](crate::Event::LookUpStapled). No look-up is
+    /// then begun before the other side has shown itself.
+    #[must_use]
+    pub fn taking_staples(mut self, takes: bool) -> Self {
+        self.takes_staples = takes;
         self
     }
 

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use callseal_sts::messages::MessageKind;
-use callseal_sts::{Failure, Identity, Number, PublicKey, Role, Sas, Suite};
+use callseal_sts::{Failure, Identity, Number, PublicKey, Role, Sas, Staple, Suite};
 
 use crate::Port;
 
@@ -18,6 +18,18 @@ pub enum Event {
     LookUp {
         /// Whose record is wanted.
         number: Number,
+    },
+    /// The same, with what the number's owner has handed over to prove its
+    /// record: where that proves `key`, no node need be asked
+    /// (`LiveRegistry::look_up_stapled` decides). Comes only where
+    /// [staples are taken](crate::Config::taking_staples).
+    LookUpStapled {
+        /// Whose record is wanted.
+        number: Number,
+        /// The key that is presented, and signed with.
+        key: PublicKey,
+        /// What is handed over. Nobody has judged it.
+        staple: Staple,
     },
     /// A step of the call's set-up was taken.
     Step {
@@ -78,6 +90,8 @@ pub enum Step {
     Sent(MessageKind),
     /// A handshake message was received and was valid.
     Accepted(MessageKind),
+    /// The peer has handed over what is to prove its record.
+    StapleReceived,
     /// The registry's verified answer has come.
     LookUpAnswered,
     /// The SRTP session keys are in place.
@@ -94,6 +108,7 @@ impl fmt::Display for Step {
             Self::LookUpStarted => f.write_str("registry look-up started"),
             Self::Sent(kind) => write!(f, "{kind} sent"),
             Self::Accepted(kind) => write!(f, "{kind} accepted"),
+            Self::StapleReceived => f.write_str("peer's own proof received"),
             Self::LookUpAnswered => f.write_str("registry answer verified"),
             Self::KeysDerived => f.write_str("SRTP keys derived"),
             Self::FirstProtectedSent => f.write_str("first protected packet sent"),

@@ -7,13 +7,13 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use callseal_registry_client::{Answer, LookUpError, Verified};
+use callseal_registry_client::{Answer, Verified};
 use callseal_rtcp_ext::{
     Fragment, Limits, Packet, Reassembler, SizeRule, is_payload_type_reserved, is_rtcp, parse,
     random_cname,
 };
 use callseal_srtp::UnprotectError;
-use callseal_sts::{Handshaker, Number, Random, SessionHandle, Suites};
+use callseal_sts::{Handshaker, Number, Random, SessionHandle, Staple, Suites};
 
 use crate::control::Control;
 use crate::media::{ExportedKeys, Media, profile_of};
@@ -91,6 +91,7 @@ pub enum Received<'d> {
 /// What of the configuration the leg needs after its start.
 struct Settings {
     mux: bool,
+    takes_staples: bool,
     pins: Pins,
     silence_limit: Duration,
 }
@@ -128,13 +129,15 @@ impl Leg {
         random.fill(&mut seed);
         let mut handshake = callseal_sts::Config::new(config.number, config.key)
             .with_suites(Suites::new(&suites)?)
-            .answering(config.answering != Answering::Nobody);
+            .answering(config.answering != Answering::Nobody)
+            .taking_staples(config.takes_staples);
         if let Answering::Only(number) = config.answering {
             handshake = handshake.with_expected_peer(number);
         }
         let mut leg = Self {
             config: Settings {
                 mux: config.mux,
+                takes_staples: config.takes_staples,
                 pins: config.pins,
                 silence_limit: config.silence_limit,
             },
@@ -166,7 +169,7 @@ impl Leg {
     }
 
     /// Calls `callee` at `remote`. Its look-up starts at once, beside the
-    /// first flight.
+    /// first flight, unless [staples are taken](Config::taking_staples).
     ///
     /// # Errors
     ///
@@ -283,20 +286,21 @@ impl Leg {
         }
     }
 
-    /// The registry's answer to [`Event::LookUp`].
+    /// The registry's answer to [`Event::LookUp`] or [`Event::LookUpStapled`].
     ///
     /// An answer to a question that was not asked is ignored.
-    pub fn look_up_done(
+    pub fn look_up_done<E>(
         &mut self,
         now: Duration,
         number: &Number,
-        answer: Result<Verified<Answer>, LookUpError>,
+        answer: Result<Verified<Answer>, E>,
     ) {
+        let answer = answer.ok();
         if !self.vouching.is_asked(number) {
             return;
         }
         if let Some(session) = self.calling {
-            match vouched_key(*number, &answer) {
+            match vouched_key(*number, answer.as_ref()) {
                 // Whoever answers with another key is ignored.
                 Ok(vouched) => self.handshaker.expect_key(session, vouched),
                 Err(unvouched) if self.callee == Some(*number) => {
@@ -309,6 +313,13 @@ impl Leg {
         self.step(now, Step::LookUpAnswered);
         self.judge_presented(now);
         self.drain_handshaker(now);
+    }
+
+    /// What is handed over from now on to peers who ask for what proves our
+    /// record: `LiveRegistry::own_staple` makes it. To be set before a call,
+    /// and again as it grows old; `None` for nothing.
+    pub fn set_staple(&mut self, staple: Option<Staple>) {
+        self.handshaker.set_staple(staple);
     }
 
     /// Accepts the key of [`Event::KeyChanged`] as the peer's new one.

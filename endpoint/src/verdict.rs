@@ -1,6 +1,6 @@
 //! Where the handshake's claim and the registry's answer meet.
 
-use callseal_registry_client::{Answer, LookUpError, Verified};
+use callseal_registry_client::{Answer, Verified};
 use callseal_sts::{Identity, Number, PublicKey, Refusal, VerifiedPeerKey};
 
 use crate::{Known, Pins};
@@ -28,9 +28,9 @@ pub(crate) enum Verdict {
 /// a [`Verified`] answer about that very number to make one.
 pub(crate) fn vouched_key(
     number: Number,
-    answer: &Result<Verified<Answer>, LookUpError>,
+    answer: Option<&Verified<Answer>>,
 ) -> Result<VerifiedPeerKey, Unvouched> {
-    let verified = answer.as_ref().map_err(|_| Unvouched::NotAsked)?;
+    let verified = answer.ok_or(Unvouched::NotAsked)?;
     if !verified.is_about(number.as_str()) {
         return Err(Unvouched::NotAsked);
     }
@@ -56,7 +56,7 @@ pub(crate) enum Unvouched {
 /// an earlier call left.
 pub(crate) fn judge(
     presented: &Identity,
-    answer: &Result<Verified<Answer>, LookUpError>,
+    answer: Option<&Verified<Answer>>,
     pins: &Pins,
 ) -> Verdict {
     let vouched = match vouched_key(presented.number, answer) {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use callseal_registry_client::{Answer, LookUpError, Verified};
+use callseal_registry_client::{Answer, Verified};
 use callseal_sts::{Handshaker, Identity, Number, Refusal, Role, SessionHandle, VerifiedPeerKey};
 
 use crate::verdict::{Verdict, judge};
@@ -23,7 +23,8 @@ pub(crate) struct Vouching {
 
 enum LookUp {
     Pending,
-    Answered(Box<Result<Verified<Answer>, LookUpError>>),
+    /// `None` where the registry could not be asked.
+    Answered(Option<Verified<Answer>>),
 }
 
 /// An identity that waits for its verdict.
@@ -53,13 +54,8 @@ impl Vouching {
         matches!(self.look_ups.get(number), Some(LookUp::Pending))
     }
 
-    pub(crate) fn answered(
-        &mut self,
-        number: Number,
-        answer: Result<Verified<Answer>, LookUpError>,
-    ) {
-        self.look_ups
-            .insert(number, LookUp::Answered(Box::new(answer)));
+    pub(crate) fn answered(&mut self, number: Number, answer: Option<Verified<Answer>>) {
+        self.look_ups.insert(number, LookUp::Answered(answer));
     }
 
     pub(crate) fn present(&mut self, session: SessionHandle, role: Role, identity: Identity) {
@@ -106,7 +102,7 @@ impl Vouching {
                     continue;
                 }
             };
-            let refusal = match judge(&presented.identity, answer, pins) {
+            let refusal = match judge(&presented.identity, answer.as_ref(), pins) {
                 Verdict::Vouched(vouched, known) => {
                     presented.known = known;
                     presented.accepted = handshaker.accept(now, presented.session, vouched).is_ok();

@@ -45,9 +45,10 @@ pub const MAX_EVIDENCE_LEN: usize = 16 * 1024;
 impl Evidence {
     /// Writes it, in at most [`MAX_EVIDENCE_LEN`] octets.
     ///
-    /// The format, 1; the number of the fork whose shape the update has; then, each with its length before it in two
+    /// The format, 2; the number of the fork whose shape the update has; then, each with its length before it in two
     /// octets, most significant first: the update in SSZ, the header in RLP; then one octet with the number of
-    /// proofs, the account's first, and for each proof one octet with the number of its nodes, each with its length.
+    /// proofs, the account's first. Each proof is one octet with how many nodes it begins with that the proof before
+    /// it begins with too, one with the number of the others, and those, each with its length.
     ///
     /// # Errors
     ///
@@ -65,11 +66,16 @@ impl Evidence {
         )?;
         append(&mut octets, &alloy_rlp::encode(&self.header))?;
         octets.push(count(1 + self.proof.slots.len())?);
+        let mut before = &Vec::new();
         for nodes in [&self.proof.account].into_iter().chain(&self.proof.slots) {
-            octets.push(count(nodes.len())?);
-            for node in nodes {
+            let pairs = before.iter().zip(nodes);
+            let shared = pairs.take_while(|(one, other)| one == other).count();
+            octets.push(count(shared)?);
+            octets.push(count(nodes.len() - shared)?);
+            for node in nodes.iter().skip(shared) {
                 append(&mut octets, node)?;
             }
+            before = nodes;
         }
         match octets.len() <= MAX_EVIDENCE_LEN {
             true => Ok(octets),
@@ -81,7 +87,7 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// [`EvidenceError`] when the octets are none.
+    /// [`EvidenceError`] when the octets are none, or others than [`encode`](Self::encode) writes.
     pub fn decode(octets: &[u8], network: &Network) -> Result<Self, EvidenceError> {
         if octets.len() > MAX_EVIDENCE_LEN {
             return Err(EvidenceError::TooLong { len: octets.len() });
@@ -98,28 +104,47 @@ impl Evidence {
         let finality_update = ssz::finality_update(reader.piece()?, shape)?;
         let header =
             alloy_rlp::decode_exact(reader.piece()?).map_err(|_| EvidenceError::Malformed)?;
-        let mut proofs = Vec::new();
+        let mut proofs: Vec<Vec<Vec<u8>>> = Vec::new();
+        let mut nodes_len = 0_usize;
         for _ in 0..reader.octet()? {
-            let nodes = (0..reader.octet()?).map(|_| reader.piece().map(<[u8]>::to_vec));
-            proofs.push(nodes.collect::<Result<Vec<_>, _>>()?);
+            let shared = usize::from(reader.octet()?);
+            let before = proofs.last().map_or(&[][..], Vec::as_slice);
+            let mut nodes = before
+                .get(..shared)
+                .ok_or(EvidenceError::Malformed)?
+                .to_vec();
+            for _ in 0..reader.octet()? {
+                nodes.push(reader.piece()?.to_vec());
+            }
+            // What is shared costs nothing on the way and something here.
+            nodes_len += nodes.iter().map(Vec::len).sum::<usize>();
+            if nodes_len > MAX_NODES_LEN {
+                return Err(EvidenceError::Malformed);
+            }
+            proofs.push(nodes);
         }
         if proofs.is_empty() || !reader.0.is_empty() {
             return Err(EvidenceError::Malformed);
         }
         let account = proofs.remove(0);
-        Ok(Self {
+        let evidence = Self {
             finality_update,
             header,
             proof: RawProof {
                 account,
                 slots: proofs,
             },
-        })
+        };
+        match evidence.encode(network)? == octets {
+            true => Ok(evidence),
+            false => Err(EvidenceError::Malformed),
+        }
     }
 
     /// Proves what the registry holds for `number`, by what `store` knows, at `now` (Unix time in seconds).
     ///
-    /// The final header may be older than the store's own. Where it is the store's own, no signature is verified.
+    /// The final header may be older than the store's own. All of the update is verified, whatever the store knows
+    /// already; the committee's signature, which costs most, comes last.
     ///
     /// # Errors
     ///
@@ -132,15 +157,24 @@ impl Evidence {
         now: u64,
         max_age: Duration,
     ) -> Result<Verified<Answer>, EvidenceError> {
+        self.check(store, config, number, now, max_age, Standing::Unknown)
+    }
+
+    pub(crate) fn check(
+        self,
+        store: &Store,
+        config: RegistryConfig,
+        number: &str,
+        now: u64,
+        max_age: Duration,
+        standing: Standing,
+    ) -> Result<Verified<Answer>, EvidenceError> {
         let finalized = self
             .finality_update
             .finalized_header
             .as_ref()
             .map(|finalized| &finalized.value)
             .ok_or(EvidenceError::NothingFinal)?;
-        if finalized != store.finalized() {
-            prove_update(store, &self.finality_update, now)?;
-        }
         let anchor = Anchor::of_header(store.network(), finalized, now, max_age)?;
         let node = Stapled {
             header: self.header,
@@ -148,8 +182,30 @@ impl Evidence {
         };
         let mut registry = Registry::new(config, anchor.block_hash(), node);
         registry.trust_anchor(&anchor);
-        Ok(registry.look_up(number)?)
+        let answer = registry.look_up_gathered(number)?;
+        if standing == Standing::Unknown {
+            prove_update(store, &self.finality_update, now)?;
+        }
+        Ok(answer)
     }
+}
+
+/// Names an update: SHA-256 over it, in its own shape.
+pub(crate) fn update_digest(update: &Update, network: &Network) -> B256 {
+    let shape = Shape {
+        fork: network.fork_of(update.attested_header.beacon.slot),
+        preset: network.preset(),
+    };
+    ethereum_hashing::hash_fixed(&ssz::finality_update_octets(update, shape)).into()
+}
+
+/// What is known of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing.
+    Unknown,
+    /// The very same was verified before.
+    Proven,
 }
 
 /// Why evidence proves nothing.
@@ -182,7 +238,10 @@ pub enum EvidenceError {
     LookUp(#[from] LookUpError),
 }
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+
+/// The most that the nodes of all proofs take once they are apart, in octets.
+const MAX_NODES_LEN: usize = 4 * MAX_EVIDENCE_LEN;
 
 /// The one who handed the evidence over, as a node that can say one thing.
 struct Stapled {

@@ -63,6 +63,7 @@ mod proof;
 mod record;
 mod registry;
 mod slots;
+mod staple;
 mod transport;
 mod verified;
 
@@ -75,7 +76,7 @@ pub use evidence::{Evidence, EvidenceError, MAX_EVIDENCE_LEN};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
-pub use live::{Found, LiveError, LiveRegistry, NodeFault, Policy};
+pub use live::{Found, LiveError, LiveRegistry, NodeFault, OutdatedError, Policy};
 pub use number::{NumberError, number_hash};
 pub use proof::{ProofError, TriePath};
 pub use record::{
@@ -84,5 +85,6 @@ pub use record::{
 };
 pub use registry::{Answer, LookUpError, Registry, RegistryConfig};
 pub use slots::{SlotsError, verify_slots};
+pub use staple::{OwnStaple, OwnStapleError, StapleError};
 pub use transport::{RawProof, Transport, TransportError};
 pub use verified::Verified;

@@ -3,12 +3,14 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use alloy_consensus::Header;
 use alloy_primitives::B256;
 
 use crate::light::{Anchor, AnchorError, Beacon, LightClient, SyncError, Synced};
 use crate::number::{NumberError, number_hash};
 use crate::registry::{Answer, LookUpError, Registry, RegistryConfig};
-use crate::transport::Transport;
+use crate::staple::{OwnStaple, ProvenUpdates, StapleError};
+use crate::transport::{RawProof, Transport};
 use crate::verified::Verified;
 
 /// A reader that finds the block to trust by itself: nothing but a checkpoint is believed.
@@ -20,10 +22,15 @@ use crate::verified::Verified;
 /// ones fresh.
 #[derive(Debug)]
 pub struct LiveRegistry<B, T> {
-    light: LightClient<B>,
+    pub(crate) config: RegistryConfig,
+    pub(crate) light: LightClient<B>,
     nodes: Vec<Node<T>>,
-    policy: Policy,
+    pub(crate) policy: Policy,
     kept: BTreeMap<B256, Verified<Answer>>,
+    /// The highest revision that was proven of a number.
+    revisions: BTreeMap<B256, u32>,
+    pub(crate) proven_updates: ProvenUpdates,
+    pub(crate) own: Option<OwnStaple>,
     /// Whether the light client was brought up to date since it was given to us.
     is_synced: bool,
 }
@@ -62,6 +69,8 @@ pub struct Found {
     pub answer: Verified<Answer>,
     /// Whether it was kept from an earlier question.
     pub was_kept: bool,
+    /// What became of the staple, where one was given: it is the answer, or it was refused.
+    pub staple: Option<Result<(), StapleError>>,
     /// How the light client was brought up to date, if it had to be.
     pub synced: Option<Synced>,
     /// What execution nodes failed at, or lied about, before one proved the answer.
@@ -81,6 +90,9 @@ pub struct NodeFault {
 /// The most answers that are kept.
 const MAX_KEPT: usize = 1_024;
 
+/// The most numbers of which a revision is remembered.
+const MAX_REVISIONS: usize = 65_536;
+
 impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     /// A reader of one registry by these nodes, each with what it is to be called. Asks nothing yet.
     pub fn new(
@@ -94,10 +106,14 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
             registry: Registry::new(config, B256::ZERO, transport),
         });
         Self {
+            config,
             light,
             nodes: nodes.collect(),
             policy,
             kept: BTreeMap::new(),
+            revisions: BTreeMap::new(),
+            proven_updates: ProvenUpdates::default(),
+            own: None,
             is_synced: false,
         }
     }
@@ -127,10 +143,12 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         let number_hash = number_hash(number)?;
         if let Some(kept) = self.kept.get(&number_hash)
             && kept.age(now) < self.policy.renew_age
+            && self.check_revision(&number_hash, kept).is_ok()
         {
             return Ok(Found {
                 answer: kept.clone(),
                 was_kept: true,
+                staple: None,
                 synced: None,
                 faults: Vec::new(),
             });
@@ -143,8 +161,60 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
                 let anchor = self.light.store().anchor(now, self.policy.max_age)?;
                 self.ask(number, &anchor)?
             }
+            // A younger block was proven to us before than the one that we have asked about.
+            Ok((answer, _)) if self.check_revision(&number_hash, &answer).is_err() => {
+                synced = Some(self.sync(now)?);
+                let anchor = self.light.store().anchor(now, self.policy.max_age)?;
+                self.ask(number, &anchor)?
+            }
             asked => asked?,
         };
+        self.check_revision(&number_hash, &answer)?;
+        self.keep(number_hash, answer.clone(), now);
+        Ok(Found {
+            answer,
+            was_kept: false,
+            staple: None,
+            synced,
+            faults,
+        })
+    }
+
+    /// The highest revision of a number's record that was proven here, or remembered.
+    pub fn revision_seen(&self, number: &str) -> Option<u32> {
+        self.revisions.get(&number_hash(number).ok()?).copied()
+    }
+
+    /// Remembers a revision from an earlier run: lower ones are refused from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`NumberError`] where this is no telephone number.
+    pub fn remember_revision(&mut self, number: &str, revision: u32) -> Result<(), NumberError> {
+        self.note_revision(number_hash(number)?, revision);
+        Ok(())
+    }
+
+    /// Refuses what an older block has than one that was seen: revisions only grow.
+    pub(crate) fn check_revision(
+        &self,
+        number_hash: &B256,
+        answer: &Verified<Answer>,
+    ) -> Result<(), OutdatedError> {
+        let got = revision_of(answer);
+        match self.revisions.get(number_hash) {
+            Some(&seen) if got < seen => Err(OutdatedError { seen, got }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps an answer, unless a younger block's is kept.
+    pub(crate) fn keep(&mut self, number_hash: B256, answer: Verified<Answer>, now: u64) {
+        self.note_revision(number_hash, revision_of(&answer));
+        let kept = self.kept.get(&number_hash);
+        if kept.is_some_and(|kept| kept.block_number() > answer.block_number()) {
+            return;
+        }
         if self.kept.len() >= MAX_KEPT {
             let is_young =
                 |_: &B256, kept: &mut Verified<Answer>| kept.age(now) < self.policy.renew_age;
@@ -153,13 +223,37 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
                 self.kept.pop_first();
             }
         }
-        self.kept.insert(number_hash, answer.clone());
-        Ok(Found {
-            answer,
-            was_kept: false,
-            synced,
-            faults,
-        })
+        self.kept.insert(number_hash, answer);
+    }
+
+    fn note_revision(&mut self, number_hash: B256, revision: u32) {
+        if self.revisions.len() >= MAX_REVISIONS && !self.revisions.contains_key(&number_hash) {
+            self.revisions.pop_first();
+        }
+        let seen = self.revisions.entry(number_hash).or_default();
+        *seen = revision.max(*seen);
+    }
+
+    /// What proves a number's record, from the first node that can, and the block that it is proven for.
+    pub(crate) fn gather(&mut self, number: &str, now: u64) -> Result<Gathered, LiveError> {
+        let (mut anchor, synced) = self.anchor(now)?;
+        if synced.is_none() && self.light.finality_update().is_none() {
+            self.sync(now)?;
+            anchor = self.light.store().anchor(now, self.policy.max_age)?;
+        }
+        let mut faults = Vec::new();
+        for Node { name, registry } in &mut self.nodes {
+            registry.trust_anchor(&anchor);
+            match registry.gather(number) {
+                Ok(gathered) => return Ok(gathered),
+                Err(cause) if cause.is_proven() => return Err(LiveError::Registry(cause)),
+                Err(cause) => faults.push(NodeFault {
+                    node: name.clone(),
+                    cause,
+                }),
+            }
+        }
+        Err(LiveError::NoAnswer { faults })
     }
 
     fn anchor(&mut self, now: u64) -> Result<(Anchor, Option<Synced>), LiveError> {
@@ -215,12 +309,35 @@ pub enum LiveError {
     /// The beacon nodes': what they have is too old.
     #[error(transparent)]
     Anchor(#[from] AnchorError),
+    /// Proven for a block that is older than one that we were shown before.
+    #[error(transparent)]
+    Outdated(#[from] OutdatedError),
     /// The execution nodes': none of them proved anything.
     #[error("{}", no_answer(faults))]
     NoAnswer {
         /// What each of them did instead.
         faults: Vec<NodeFault>,
     },
+}
+
+/// A record that was replaced since: a higher revision of it was proven before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("revision {got} of the record is out of date: revision {seen} was seen before")]
+pub struct OutdatedError {
+    /// The highest revision that was seen.
+    pub seen: u32,
+    /// The revision that came; 0 for no record at all.
+    pub got: u32,
+}
+
+/// An answer, and what proves it: the block's header, the proofs.
+pub(crate) type Gathered = (Verified<Answer>, Header, RawProof);
+
+fn revision_of(answer: &Verified<Answer>) -> u32 {
+    match answer.value() {
+        Answer::Record(record) => record.revision,
+        Answer::Absent => 0,
+    }
 }
 
 fn no_answer(faults: &[NodeFault]) -> String {

@@ -1,5 +1,6 @@
 //! Questions to the registry, and answers that need no trust in whoever gave them.
 
+use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
 
 use crate::account::{VerifiedAccount, verify_account};
@@ -13,7 +14,7 @@ use crate::record::{
     previous_operator_from_slots, record_at, record_from_slots,
 };
 use crate::slots::{SlotsError, verify_slots};
-use crate::transport::{Transport, TransportError};
+use crate::transport::{RawProof, Transport, TransportError};
 use crate::verified::Verified;
 
 /// Which registry is ours. All of it comes from our own configuration, none of it from a node.
@@ -93,7 +94,76 @@ impl<T: Transport> Registry<T> {
     /// [`LookUpError`] says what failed. An error is not an absence: it means that nothing is known.
     pub fn look_up(&mut self, number: &str) -> Result<Verified<Answer>, LookUpError> {
         let number_hash = number_hash(number)?;
-        let (words, header) = self.words(layout::number_slots(number_hash))?;
+        let header = self.trusted_header()?;
+        let slots = layout::number_slots(number_hash);
+        let contract = self.config.contract;
+        let raw = self
+            .transport
+            .proof(contract, &slots, header.block_hash())?;
+        let account = self.our_account(&header, &raw.account)?;
+        let words = self.words_of(&account, slots, &raw)?;
+        self.answer(number_hash, header, words)
+    }
+
+    /// The same, with what proves it to others.
+    pub(crate) fn gather(
+        &mut self,
+        number: &str,
+    ) -> Result<(Verified<Answer>, Header, RawProof), LookUpError> {
+        let number_hash = number_hash(number)?;
+        let verified = self.trusted_header()?;
+        let block_hash = verified.block_hash();
+        let header = self.transport.header(block_hash)?;
+        verify_header(block_hash, &header)?;
+        let slots = layout::number_slots(number_hash);
+        let contract = self.config.contract;
+        let mut raw = self.transport.proof(contract, &slots, block_hash)?;
+        let account = self.our_account(&verified, &raw.account)?;
+        let words @ [.., successor] = self.words_of(&account, slots, &raw)?;
+        if successor.is_zero() {
+            raw.slots.remove(SUCCESSORS_KEY);
+        }
+        Ok((self.answer(number_hash, verified, words)?, header, raw))
+    }
+
+    /// What is proven of a number by what [`gather`](Self::gather) gave somebody.
+    ///
+    /// Where the successor's packed word is proven to be empty there is no successor, since the registry's code never
+    /// writes its key alone: the key's proof may be left out then.
+    pub(crate) fn look_up_gathered(
+        &mut self,
+        number: &str,
+    ) -> Result<Verified<Answer>, LookUpError> {
+        let number_hash = number_hash(number)?;
+        let header = self.trusted_header()?;
+        let slots @ [key, packed, _, successor] = layout::number_slots(number_hash);
+        let contract = self.config.contract;
+        let raw = self
+            .transport
+            .proof(contract, &slots, header.block_hash())?;
+        let account = self.our_account(&header, &raw.account)?;
+        let without_key = [key, packed, successor];
+        if raw.slots.len() != without_key.len() {
+            let words = self.words_of(&account, slots, &raw)?;
+            return self.answer(number_hash, header, words);
+        }
+        match self.words_of(&account, without_key, &raw)? {
+            [key, packed, B256::ZERO] => {
+                self.answer(number_hash, header, [key, packed, B256::ZERO, B256::ZERO])
+            }
+            _ => Err(LookUpError::Slots(SlotsError::Count {
+                asked: slots.len(),
+                got: raw.slots.len(),
+            })),
+        }
+    }
+
+    fn answer(
+        &self,
+        number_hash: B256,
+        header: VerifiedHeader,
+        words: [B256; layout::NUMBER_SLOTS],
+    ) -> Result<Verified<Answer>, LookUpError> {
         let record = record_at(header.timestamp(), words)?;
         let answer = record.map_or(Answer::Absent, Answer::Record);
         Ok(Verified::about(number_hash, answer, header, self.slot))
@@ -156,12 +226,20 @@ impl<T: Transport> Registry<T> {
             .transport
             .proof(contract, &slots, header.block_hash())?;
         let account = self.our_account(&header, &raw.account)?;
-        let words = verify_slots(&account, &slots, &raw.slots)?;
-        let words = <[B256; N]>::try_from(words).map_err(|words| SlotsError::Count {
+        Ok((self.words_of(&account, slots, &raw)?, header))
+    }
+
+    fn words_of<const N: usize>(
+        &self,
+        account: &VerifiedAccount,
+        slots: [B256; N],
+        raw: &RawProof,
+    ) -> Result<[B256; N], SlotsError> {
+        let words = verify_slots(account, &slots, &raw.slots)?;
+        <[B256; N]>::try_from(words).map_err(|words| SlotsError::Count {
             asked: N,
             got: words.len(),
-        })?;
-        Ok((words, header))
+        })
     }
 
     fn trusted_header(&mut self) -> Result<VerifiedHeader, LookUpError> {
@@ -213,6 +291,9 @@ impl<T: Transport> Registry<T> {
         Ok(account)
     }
 }
+
+/// Which of a number's slots has the key of a successor.
+const SUCCESSORS_KEY: usize = 2;
 
 /// Why nothing is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -45,7 +45,9 @@ use crate::share::{EphemeralSecret, SharedSecret};
 use crate::signature::SignatureOctets;
 use crate::suite::Group;
 use crate::transcript::{Th1, Th2};
-use crate::{Established, Identity, LocalIdentity, Random, Suite, Suites, VerifiedPeerKey};
+use crate::{
+    Established, Identity, LocalIdentity, Random, Staples, Suite, Suites, VerifiedPeerKey,
+};
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -75,6 +77,7 @@ fn alice_calls(callee: u8, random: &mut Seeded) -> (AwaitM2, Vec<u8>) {
         suites: Suites::default(),
         running: None,
         renews: false,
+        staples: Staples::default(),
     };
     AwaitM2::begin(own(ALICE), offer, random)
 }
@@ -84,6 +87,7 @@ fn answer(of: u8, m1: &[u8], random: &mut Seeded) -> Result<(AwaitM3, Vec<u8>), 
     let answering = Answering {
         suites: Suites::default(),
         running: None,
+        staples: Staples::default(),
     };
     AwaitM3::answer(own(of), m1, &answering, random)
 }

@@ -27,7 +27,7 @@ use queue::Queue;
 
 use crate::established::{Established, Running};
 use crate::messages::{MessageKind, SessionId, sessions};
-use crate::{Identity, Number, Random, Refusal, VerifiedPeerKey};
+use crate::{Identity, Number, Random, Refusal, Staple, Staples, VerifiedPeerKey};
 
 /// Runs the handshakes of one call leg, sans-IO.
 ///
@@ -109,6 +109,7 @@ pub struct Handshaker {
     began_at: Option<Duration>,
     advised: bool,
     gate: Gate,
+    staple: Option<Staple>,
     queue: Queue,
 }
 
@@ -143,6 +144,7 @@ impl Handshaker {
             began_at: None,
             advised: false,
             gate: Gate::default(),
+            staple: None,
             queue: Queue::default(),
         }
     }
@@ -187,6 +189,12 @@ impl Handshaker {
     /// made for a call in progress.
     pub fn set_running(&mut self, running: Option<Running>) {
         self.running = running;
+    }
+
+    /// What is handed over from now on, to those who ask for it, to show that
+    /// our key is our number's; `None` for nothing.
+    pub fn set_staple(&mut self, staple: Option<Staple>) {
+        self.staple = staple;
     }
 
     /// The call in progress.
@@ -365,6 +373,13 @@ impl Handshaker {
     /// The next thing to tell.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.queue.next_event()
+    }
+
+    fn staples(&self) -> Staples {
+        Staples {
+            own: self.staple.clone(),
+            wanted: self.config.takes_staples,
+        }
     }
 
     fn new_handle(&mut self) -> SessionHandle {

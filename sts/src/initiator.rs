@@ -20,6 +20,7 @@ use crate::messages::{
 use crate::random::draw;
 use crate::share::EphemeralSecret;
 use crate::signature::Signed;
+use crate::staples::{self, Staple, Staples};
 use crate::suite::{Suite, Suites};
 use crate::transcript::Th1;
 use crate::{Identity, LocalIdentity, Number, Random, Refusal, VerifiedPeerKey};
@@ -36,6 +37,9 @@ pub struct Offer {
     /// Whether the handshake renews the running call, so that its signatures
     /// cover that call's handshake too.
     pub renews: bool,
+    /// What is given and taken besides keys. Our own goes into M3, and only
+    /// where the callee asks for it.
+    pub staples: Staples,
 }
 
 /// M1 is sent.
@@ -58,6 +62,10 @@ pub struct PresentedCallee {
     sessions: (SessionId, SessionId),
     keys: WithM2,
     agreed: Agreed,
+    /// The callee's.
+    staple: Option<Staple>,
+    /// Ours, if the callee takes one.
+    own_staple: Option<Staple>,
 }
 
 /// M3 is sent.
@@ -169,7 +177,7 @@ impl AwaitM2 {
     ///
     /// ```
     /// use callseal_sts::initiator::{AwaitM2, Offer};
-    /// use callseal_sts::{IdentityKey, LocalIdentity, Number, Random, Suites};
+    /// use callseal_sts::{IdentityKey, LocalIdentity, Number, Random, Staples, Suites};
     ///
     /// # struct System;
     /// # impl Random for System { fn fill(&mut self, out: &mut [u8]) { out.fill(3) } }
@@ -180,6 +188,7 @@ impl AwaitM2 {
     ///     suites: Suites::default(),
     ///     running: None,
     ///     renews: false,
+    ///     staples: Staples::default(),
     /// };
     /// let (await_m2, m1) = AwaitM2::begin(alice.into(), offer, &mut System);
     /// assert_eq!(m1.len(), 64);
@@ -201,13 +210,14 @@ impl AwaitM2 {
             value: &share,
         }];
         let epoch_in_use = offer.running.map_or(0, |running| running.epoch);
+        let extensions = offer.staples.to_extensions(true, false);
         let m1 = build_m1(
             caller,
             &suites,
             &shares,
             epoch_in_use,
             offer.previous(),
-            &Extensions::NONE,
+            &Extensions::new(&extensions),
         );
         let th_1 = Th1::new(&m1);
         let state = Self {
@@ -266,8 +276,13 @@ impl AwaitM2 {
         if !signed.is_signed(&sealed.callee, &sealed.signature) {
             return Err(M2Error::Signature);
         }
+        let own_staple = self.offer.staples.own.as_ref();
         Ok(PresentedCallee {
             own: Arc::clone(&self.own),
+            staple: staples::given(&sealed.extensions).filter(|_| self.offer.staples.wanted),
+            own_staple: own_staple
+                .filter(|_| staples::is_wanted(&sealed.extensions))
+                .cloned(),
             callee: sealed.callee,
             sessions: (m2.caller, m2.callee),
             keys: keys.with_m2_sealed(m2.sealed),
@@ -313,6 +328,12 @@ impl PresentedCallee {
         &self.callee
     }
 
+    /// What the callee hands over to show that its key is its number's, if we
+    /// take such. Nobody has judged it.
+    pub fn staple(&self) -> Option<&Staple> {
+        self.staple.as_ref()
+    }
+
     /// Steps 6 to 8: goes on, because the key is vouched for; also gives M3,
     /// to be sent and repeated octet for octet. Draws the nonce (32 octets).
     ///
@@ -331,12 +352,17 @@ impl PresentedCallee {
         let (caller_session, callee_session) = self.sessions;
         let caller = self.own.identity();
         let signed = Signed::by_caller(&caller, &self.callee, self.keys.th_3());
+        let staples = Staples {
+            own: self.own_staple.clone(),
+            wanted: false,
+        };
+        let extensions = staples.to_extensions(false, true);
         let plaintext = M3Sealed {
             caller,
             callee: self.callee,
             nonce: draw(random),
             signature: signed.sign(self.own.key()),
-            extensions: Extensions::NONE,
+            extensions: Extensions::new(&extensions),
         }
         .to_bytes();
         let header = header(MessageKind::M3, caller_session, Some(callee_session));

@@ -20,7 +20,7 @@
 //! ```
 //! use callseal_sts::initiator::{Answer, AwaitM2, Offer};
 //! use callseal_sts::responder::{Answering, AwaitM3};
-//! use callseal_sts::{IdentityKey, LocalIdentity, Random, Suites, VerifiedPeerKey};
+//! use callseal_sts::{IdentityKey, LocalIdentity, Random, Staples, Suites, VerifiedPeerKey};
 //!
 //! # struct System(u8);
 //! # impl Random for System {
@@ -40,8 +40,13 @@
 //!     suites: Suites::default(),
 //!     running: None,
 //!     renews: false,
+//!     staples: Staples::default(),
 //! };
-//! let answering = Answering { suites: Suites::default(), running: None };
+//! let answering = Answering {
+//!     suites: Suites::default(),
+//!     running: None,
+//!     staples: Staples::default(),
+//! };
 //!
 //! let (await_m2, m1) = AwaitM2::begin(a.into(), offer, &mut random);
 //! let (await_m3, m2) = AwaitM3::answer(b.into(), &m1, &answering, &mut random)?;
@@ -75,6 +80,7 @@ mod sealing;
 mod secret;
 mod share;
 mod signature;
+mod staples;
 mod suite;
 mod transcript;
 
@@ -95,4 +101,5 @@ pub use number::{Number, NumberError};
 pub use random::Random;
 pub use refusal::Refusal;
 pub use secret::SecretBytes;
+pub use staples::{MAX_STAPLE_LEN, Staple, StapleError, Staples};
 pub use suite::{Group, Suite, Suites, SuitesError};

@@ -9,7 +9,8 @@ use callseal_testkit::{Conditions, Link, Pair, Peer, SplitMix64};
 use crate::messages::MessageKind;
 use crate::{
     Admission, Config, Established, Event, Failure, FragmentHead, Handshaker, Identity,
-    IdentityKey, Ignored, Number, Random, Refusal, Role, SessionHandle, Transmit, VerifiedPeerKey,
+    IdentityKey, Ignored, Number, Random, Refusal, Role, SessionHandle, Staple, Transmit,
+    VerifiedPeerKey,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -52,6 +53,8 @@ pub(crate) struct Phone {
     pub(crate) failed: Vec<(SessionHandle, Failure)>,
     pub(crate) superseded: Vec<(SessionHandle, SessionHandle)>,
     pub(crate) presented: Vec<(SessionHandle, Role, Identity)>,
+    /// What came with each of them.
+    pub(crate) staples: Vec<Option<Staple>>,
     pub(crate) turned_away: Vec<Identity>,
     pub(crate) abandoned: Vec<Option<Ignored>>,
     pub(crate) ignored: Vec<Ignored>,
@@ -128,6 +131,7 @@ impl Phone {
             failed: Vec::new(),
             superseded: Vec::new(),
             presented: Vec::new(),
+            staples: Vec::new(),
             turned_away: Vec::new(),
             abandoned: Vec::new(),
             ignored: Vec::new(),
@@ -169,7 +173,9 @@ impl Phone {
                     session,
                     role,
                     identity,
+                    staple,
                 } => {
+                    self.staples.push(staple);
                     self.presented.push((session, role, identity));
                     self.pending
                         .push((now + self.verdict_takes, session, identity));

@@ -20,6 +20,7 @@ use crate::messages::{
 };
 use crate::share::EphemeralSecret;
 use crate::signature::Signed;
+use crate::staples::{self, Staple, Staples};
 use crate::suite::{Suite, Suites};
 use crate::transcript::Th1;
 use crate::{Identity, LocalIdentity, Random, Refusal, VerifiedPeerKey};
@@ -31,6 +32,10 @@ pub struct Answering {
     pub suites: Suites,
     /// The call that this handshake runs beside.
     pub running: Option<Running>,
+    /// What is given and taken besides keys. Our own goes into M2, and only
+    /// where the caller asks for it: sixteen times as long as what it answers,
+    /// so only to an address that has shown a cookie.
+    pub staples: Staples,
 }
 
 /// M2 is sent.
@@ -41,6 +46,7 @@ pub struct AwaitM3 {
     sessions: (SessionId, SessionId),
     keys: WithM2,
     agreed: Agreed,
+    takes_staples: bool,
 }
 
 /// M3 is good: somebody with this key has signed that he means to reach us.
@@ -51,6 +57,7 @@ pub struct PresentedCaller {
     sessions: (SessionId, SessionId),
     keys: WithM3,
     agreed: Agreed,
+    staple: Option<Staple>,
 }
 
 /// Why an M1 was ignored.
@@ -112,13 +119,17 @@ impl AwaitM3 {
     ///
     /// ```
     /// use callseal_sts::responder::{Answering, AwaitM3};
-    /// use callseal_sts::{IdentityKey, LocalIdentity, Number, Random, Suites};
+    /// use callseal_sts::{IdentityKey, LocalIdentity, Number, Random, Staples, Suites};
     ///
     /// # struct System;
     /// # impl Random for System { fn fill(&mut self, out: &mut [u8]) { out.fill(3) } }
     /// let key = IdentityKey::from_bytes([2; 32]).expect("in range");
     /// let bob = LocalIdentity::new(Number::parse("+8613800000002").expect("E.164"), key);
-    /// let answering = Answering { suites: Suites::default(), running: None };
+    /// let answering = Answering {
+    ///     suites: Suites::default(),
+    ///     running: None,
+    ///     staples: Staples::default(),
+    /// };
     /// assert!(AwaitM3::answer(bob.into(), b"noise", &answering, &mut System).is_err());
     /// ```
     ///
@@ -176,10 +187,14 @@ impl AwaitM3 {
         .to_bytes();
         let keys = WithM2Clear::new(&z, th_1.with_m2_clear(&octets));
         let callee = own.identity();
+        let takes_staples = answering.staples.wanted;
+        let extensions = answering
+            .staples
+            .to_extensions(true, staples::is_wanted(&m1.extensions));
         let plaintext = M2Sealed {
             callee,
             signature: Signed::by_callee(&callee, keys.th_2()).sign(own.key()),
-            extensions: Extensions::NONE,
+            extensions: Extensions::new(&extensions),
         }
         .to_bytes();
         let clear_len = octets.len();
@@ -195,6 +210,7 @@ impl AwaitM3 {
                 reveal,
                 previous: m1.previous,
             },
+            takes_staples,
         };
         Ok((state, octets))
     }
@@ -238,6 +254,7 @@ impl AwaitM3 {
             sessions: self.sessions,
             keys: self.keys.with_m3(&m3),
             agreed: self.agreed.clone(),
+            staple: staples::given(&sealed.extensions).filter(|_| self.takes_staples),
         })
     }
 }
@@ -257,6 +274,12 @@ impl PresentedCaller {
     /// Who calls, as far as the caller itself says and its key has signed.
     pub fn identity(&self) -> &Identity {
         &self.caller
+    }
+
+    /// What the caller hands over to show that its key is its number's, if we
+    /// take such. Nobody has judged it.
+    pub fn staple(&self) -> Option<&Staple> {
+        self.staple.as_ref()
     }
 
     /// Step 12: goes on, because the key is vouched for; also gives M4, to be

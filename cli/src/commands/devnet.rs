@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use callseal_devchain::{DevBeacon, DevChain, Genesis};
 use callseal_sts::Number;
 use serde_json::json;
 
+use crate::clock::unix_time;
 use crate::demo::NUMBERS;
 use crate::demo::subscribers::{CHAIN_ID, enrol_on};
 use crate::identity_file::IdentityFile;
@@ -143,10 +144,3 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 const BLOCK_TIME: u64 = 12;
 /// How soon an interrupt is noticed.
 const TICK: Duration = Duration::from_millis(200);
-
-fn unix_time() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}

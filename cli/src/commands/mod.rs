@@ -4,6 +4,7 @@ pub mod bench;
 pub mod demo;
 pub mod devnet;
 pub mod keygen;
+pub mod light;
 pub mod phone;
 pub mod registry;
 pub mod replay;

@@ -10,6 +10,7 @@ use alloy_primitives::{Address, B256};
 use anyhow::Result;
 use callseal_sts::Number;
 
+use crate::commands::light::NetworkArguments;
 use crate::phone::{Call, Destination};
 use crate::speech::{Codec, Speaker};
 
@@ -132,13 +133,38 @@ pub struct RegistryArguments {
     #[arg(long, value_name = "ADDRESS", help_heading = "Registry")]
     pub contract: Address,
 
-    /// The block that everything is proven from; nodes keep about 128 blocks of proofs
-    #[arg(long, value_name = "HASH", help_heading = "Registry")]
-    pub trusted_block: B256,
+    /// The block that everything is proven from, where no --beacon is asked; nodes keep about 128 blocks of proofs
+    #[arg(
+        long,
+        value_name = "HASH",
+        required_unless_present = "beacon",
+        conflicts_with = "beacon",
+        help_heading = "Registry"
+    )]
+    pub trusted_block: Option<B256>,
 
     /// Refuses a node of another chain [default: the trusted block says which chain it is]
     #[arg(long, value_name = "N", help_heading = "Registry")]
     pub chain_id: Option<u64>,
+
+    /// A beacon node to ask; may be repeated. A light client then finds the newest final block and trusts nobody;
+    /// what proves each phone's record travels inside the handshake, so that no node learns who calls whom
+    #[arg(long, value_name = "URL", help_heading = "Light client")]
+    pub beacon: Vec<String>,
+
+    /// Starts the light client anew from this block root, no older than a week; not needed again while its state
+    /// is kept
+    #[arg(
+        long,
+        value_name = "ROOT",
+        requires = "beacon",
+        help_heading = "Light client"
+    )]
+    pub checkpoint: Option<B256>,
+
+    /// Which network the light client follows.
+    #[command(flatten)]
+    pub network: NetworkArguments,
 }
 
 /// What a phone says.
@@ -246,6 +272,8 @@ Examples:
       --rpc http://127.0.0.1:8545 --contract 0x5FbD… --trusted-block 0x1bd0…
   callseal call +8613800000002@[2001:db8::2]:40000 --mux --key alice.key \\
       --rpc … --contract … --trusted-block … --record call --export-keys call/keys.json
+  callseal call +8613800000002@192.0.2.2:40000 --key alice.key --contract 0x5FbD… \
+      --rpc https://rpc.example --beacon https://beacon.example --checkpoint 0x1bd0…
   callseal replay call/call.pcapng --keys call/keys.json
 
 Exit codes:

@@ -1,9 +1,8 @@
 //! `callseal registry`: what the registry holds, and the light client that finds it.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result, bail};
@@ -15,8 +14,10 @@ use callseal_sts::Number;
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::clock::unix_time;
 use crate::commands::EXIT_FAILED;
-use crate::light_state::{LightState, network_named};
+use crate::commands::light::{NetworkArguments, light_client};
+use crate::light_state::LightState;
 use crate::look_up_evidence::{evidence_json, evidence_lines};
 
 /// Reads the registry through a light client that trusts nobody
@@ -93,19 +94,8 @@ struct StatusArguments {
 
 #[derive(Debug, clap::Args)]
 struct LightArguments {
-    /// mainnet, hoodi, or a file with a network's constants in JSON
-    #[arg(
-        long,
-        value_name = "NAME|FILE",
-        default_value = "mainnet",
-        help_heading = "Light client"
-    )]
-    network: String,
-
-    /// Where the light client keeps what it knows [default: callseal/light-NETWORK.state in the user's
-    /// state folder]
-    #[arg(long, value_name = "FILE", help_heading = "Light client")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArguments,
 
     /// Prints one line of JSON
     #[arg(long)]
@@ -129,6 +119,17 @@ struct BeaconArguments {
     checkpoint: Option<B256>,
 }
 
+impl BeaconArguments {
+    fn light_client(
+        &self,
+        network: &Network,
+        state: &LightState,
+        now: u64,
+    ) -> Result<(LightClient<HttpBeacon>, Synced)> {
+        light_client(network, state, &self.beacon, self.checkpoint, now)
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -143,9 +144,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn get(arguments: &GetArguments) -> Result<ExitCode> {
     let now = unix_time();
-    let network = network_named(&arguments.light.network)?;
-    let state = LightState::of(&network, arguments.light.state.as_deref())?;
-    let (light, started) = light_client(&network, &state, &arguments.beacons, now)?;
+    let (network, state) = arguments.light.network.open()?;
+    let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     let begun_at = light.store().finalized_slot();
     let config = RegistryConfig {
         contract: arguments.contract,
@@ -203,9 +203,8 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
 
 fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
     let now = unix_time();
-    let network = network_named(&arguments.light.network)?;
-    let state = LightState::of(&network, arguments.light.state.as_deref())?;
-    let (mut light, started) = light_client(&network, &state, &arguments.beacons, now)?;
+    let (network, state) = arguments.light.network.open()?;
+    let (mut light, started) = arguments.beacons.light_client(&network, &state, now)?;
     let synced = light.sync(now);
     state.keep(light.store())?;
     let synced = synced.context("the light client is not up to date")?;
@@ -234,8 +233,7 @@ fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
 
 fn status(arguments: &StatusArguments) -> Result<ExitCode> {
     let now = unix_time();
-    let network = network_named(&arguments.light.network)?;
-    let state = LightState::of(&network, arguments.light.state.as_deref())?;
+    let (network, state) = arguments.light.network.open()?;
     let Some(store) = state.read(&network, now)? else {
         bail!(
             "nothing is known yet of {}: {} does not exist; `callseal registry sync --checkpoint ROOT` begins",
@@ -249,28 +247,6 @@ fn status(arguments: &StatusArguments) -> Result<ExitCode> {
         false => tell(&mut stdout, &store, &state, now)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The light client that the arguments and the kept state give.
-fn light_client(
-    network: &Network,
-    state: &LightState,
-    arguments: &BeaconArguments,
-    now: u64,
-) -> Result<(LightClient<HttpBeacon>, Synced)> {
-    let beacons = arguments.beacon.iter().map(|url| HttpBeacon::new(url));
-    let beacons: Vec<_> = beacons.collect::<Result<_, _>>()?;
-    if let Some(checkpoint) = arguments.checkpoint {
-        return LightClient::start(network, checkpoint, beacons, now)
-            .with_context(|| format!("cannot start from the checkpoint {checkpoint}"));
-    }
-    match state.read(network, now)? {
-        Some(store) => Ok((LightClient::resume(store, beacons), Synced::default())),
-        None => bail!(
-            "{} does not exist, so there is nothing to start from: give a recent block root with --checkpoint",
-            state.path().display()
-        ),
-    }
 }
 
 fn known(
@@ -322,13 +298,6 @@ fn tell(
     )?;
     writeln!(out, "kept in       {}", state.path().display())?;
     Ok(())
-}
-
-fn unix_time() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 const GET_HELP: &str = "\

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use callseal_endpoint::{Answering, Config, Port, Remote, Step};
-use callseal_registry_client::Registry;
 
 use super::dialogue::Listener;
 use super::folder::Folder;
@@ -39,6 +39,8 @@ pub(crate) struct Terms {
 /// The call, over.
 pub(crate) struct Call {
     pub(super) begun: Duration,
+    /// What nodes were asked by both phones together, before the call and during it.
+    pub(super) asked: [u64; 2],
     pub(super) addresses: [Remote; 2],
     pub(super) records: [CallRecord; 2],
     pub(super) listeners: [Listener; 2],
@@ -72,6 +74,7 @@ impl Call {
         let wires = Arc::new(Wires::open(clock, folder, &addresses)?);
         let common = Arc::new(Common::default());
         common.hold(true);
+        let asked = Arc::new(AtomicU64::new(0));
         let mut drivers = Vec::new();
         for (side, sockets) in sockets.into_iter().enumerate() {
             let subscriber = &enrolled.subscribers[side];
@@ -82,12 +85,8 @@ impl Call {
                     ALICE => Answering::Nobody,
                     _ => Answering::Only(enrolled.subscribers[ALICE].number),
                 });
-            let registry = Registry::new(
-                enrolled.registry.config(),
-                enrolled.walk.anchor.block_hash(),
-                enrolled.chain.clone(),
-            );
-            let mut driver = LegDriver::start(clock, config, sockets, registry)?;
+            let source = enrolled.source(side, &asked)?;
+            let mut driver = LegDriver::start(clock, config, sockets, source)?;
             driver.tap(Box::new(Tap {
                 side,
                 wires: Arc::clone(&wires),
@@ -121,6 +120,7 @@ impl Call {
             ..Bounds::default()
         };
 
+        let asked_before = asked.load(Ordering::Relaxed);
         let begun = clock.now();
         alice
             .leg()
@@ -150,6 +150,7 @@ impl Call {
         wires.finish()?;
         Ok(Self {
             begun,
+            asked: [asked_before, asked.load(Ordering::Relaxed) - asked_before],
             addresses,
             records,
             listeners,

@@ -18,6 +18,9 @@ pub(crate) struct Outcome {
     sas: Option<String>,
     suite: Option<String>,
     pub(super) directions: Vec<Direction>,
+    /// What nodes were asked by both phones together, before the call and during it.
+    nodes_asked_before: u64,
+    nodes_asked_during: u64,
     lies_told: usize,
     lies_caught: usize,
     pub(super) problems: Vec<String>,
@@ -72,6 +75,10 @@ impl Outcome {
             problems.push("the two sides have different secrets".to_owned());
         }
         let lies_caught = lies.iter().filter(|(_, caught)| caught.is_some()).count();
+        let [nodes_asked_before, nodes_asked_during] = call.asked;
+        if nodes_asked_during > 0 {
+            problems.push("a node was asked about a number while somebody called".to_owned());
+        }
         if lies_caught < lies.len() {
             problems.push("a lie about the registry was believed".to_owned());
         }
@@ -105,6 +112,8 @@ impl Outcome {
             sas: secured[ALICE].map(|secured| secured.sas.to_string()),
             suite: secured[ALICE].map(|secured| secured.suite.media_profile().to_owned()),
             directions,
+            nodes_asked_before,
+            nodes_asked_during,
             lies_told: lies.len(),
             lies_caught,
             problems,

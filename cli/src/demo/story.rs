@@ -109,6 +109,10 @@ impl Story {
         for line in timeline.to_string().lines() {
             self.tell(&format!("   {line}"));
         }
+        let [before, during] = call.asked;
+        self.tell(&format!(
+            "   nodes were asked {before} times before the call and {during} times during it, by both phones together"
+        ));
         if let Some(time) = call.set_up_time() {
             self.tell(&format!("   both sides secure after {} ms", millis(time)));
         }

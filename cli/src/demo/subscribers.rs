@@ -1,15 +1,20 @@
 //! The demonstration's registry: a chain, the contract on it, two subscribers.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
 use callseal_devchain::{
     Claim, DevBeacon, DevChain, DevRegistry, NotASecret, Operator, RegistryError, prove_possession,
     uncompressed_key,
 };
-use callseal_registry_client::light::NetworkError;
-use callseal_registry_client::{NumberError, number_hash};
+use callseal_registry_client::light::{LightClient, NetworkError};
+use callseal_registry_client::{LiveRegistry, NumberError, Policy, number_hash};
 use callseal_sts::{IdentityKey, Number, NumberError as NumberSyntaxError, Random};
 
+use crate::demo::counted::Counted;
 use crate::demo::walk::{Walk, WalkError};
 use crate::random::SystemRandom;
+use crate::record_source::LiveSource;
 
 /// The chain id that development chains use.
 pub(crate) const CHAIN_ID: u64 = 31_337;
@@ -41,6 +46,29 @@ pub struct Enrolled {
     pub walk: Walk,
     /// Those who were approved, in the order of their numbers given.
     pub subscribers: Vec<Subscriber>,
+}
+
+impl Enrolled {
+    /// What the phone of a subscriber asks: nodes that count in `asked`, through a light client of its own.
+    pub(super) fn source(
+        &self,
+        subscriber: usize,
+        asked: &Arc<AtomicU64>,
+    ) -> Result<LiveSource<Counted<DevBeacon>, Counted<DevChain>>, EnrolError> {
+        let Subscriber { number, key } = &self.subscribers[subscriber];
+        let beacon = self.walk.beacon.clone();
+        let now = beacon.now();
+        let beacons = vec![Counted::new(beacon.clone(), asked)];
+        let (mut light, _) =
+            LightClient::start(beacon.network(), self.walk.checkpoint, beacons, now)
+                .map_err(WalkError::from)?;
+        light.sync(now).map_err(WalkError::from)?;
+        let node = Counted::new(self.chain.clone(), asked);
+        let nodes = [("the embedded chain".to_owned(), node)];
+        let live = LiveRegistry::new(self.registry.config(), light, nodes, Policy::default());
+        let clock = Box::new(move || beacon.now());
+        Ok(LiveSource::new(live, (*number, key.public()), clock, None))
+    }
 }
 
 /// Why the registry could not be set up.

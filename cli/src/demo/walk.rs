@@ -21,6 +21,8 @@ pub struct Walk {
     pub anchor: Anchor,
     /// How long it took.
     pub took: Duration,
+    /// The committees' blocks.
+    pub beacon: DevBeacon,
 }
 
 /// Why there is no such way.
@@ -57,6 +59,7 @@ impl Walk {
             period: client.store().period(),
             anchor: client.store().anchor(now, MAX_AGE)?,
             took: begun.elapsed(),
+            beacon: beacon.clone(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! One phone on a network: a call, from its arguments to its report.
 
 mod files;
+mod registry;
 mod report;
 
 use std::io::{IsTerminal, Write};
@@ -10,15 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use callseal_endpoint::{Answering, Config, Event, Port, Remote};
-use callseal_registry_client::{
-    HttpTransport, RawProof, Registry, RegistryConfig, Transport, TransportError, layout,
-};
 use callseal_sts::{Number, Role};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::clock::Clock;
 use crate::commands::EXIT_FAILED;
-use crate::commands::phone::{PhoneArguments, RegistryArguments, Words};
+use crate::commands::phone::{PhoneArguments, Words};
 use crate::identity_file::IdentityFile;
 use crate::interrupt::Interrupt;
 use crate::leg_driver::{Happening, LegDriver};
@@ -79,7 +77,7 @@ impl Call<'_> {
                 phone.key.display()
             );
         };
-        let registry = registry(&phone.registry)?;
+        let source = registry::source(&phone.registry, number, identity.key.public())?;
         let speech = self.speech()?;
         let clock = Clock::start();
         let mut files = CallFiles::open(phone, clock)?;
@@ -96,7 +94,7 @@ impl Call<'_> {
             .clock_rate(AMR_WB_PAYLOAD_TYPE, 16_000)
             .session_bandwidth(16_000)
             .answering(self.answering());
-        let mut driver = LegDriver::start(clock, config, sockets, registry)?;
+        let mut driver = LegDriver::start(clock, config, sockets, source)?;
         if let Some(recorder) = files.recorder() {
             driver.tap(Box::new(recorder));
         }
@@ -189,52 +187,6 @@ impl Call<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// A reader of the registry over HTTP.
-fn registry(arguments: &RegistryArguments) -> Result<Registry<Node>> {
-    let config = RegistryConfig {
-        contract: arguments.contract,
-        code_hash: layout::CODE_HASH,
-        chain_id: arguments.chain_id.unwrap_or_default(),
-    };
-    let node = Node {
-        transport: HttpTransport::new(&arguments.rpc)?,
-        is_chain_checked: arguments.chain_id.is_some(),
-    };
-    Ok(Registry::new(config, arguments.trusted_block, node))
-}
-
-/// A node that is asked for its chain only where somebody has said which it
-/// should be: a block's hash names its chain well enough.
-struct Node {
-    transport: HttpTransport,
-    is_chain_checked: bool,
-}
-
-impl Transport for Node {
-    fn header(
-        &mut self,
-        block_hash: alloy_primitives::B256,
-    ) -> Result<alloy_consensus::Header, TransportError> {
-        self.transport.header(block_hash)
-    }
-
-    fn proof(
-        &mut self,
-        contract: alloy_primitives::Address,
-        slots: &[alloy_primitives::B256],
-        block_hash: alloy_primitives::B256,
-    ) -> Result<RawProof, TransportError> {
-        self.transport.proof(contract, slots, block_hash)
-    }
-
-    fn chain_id(&mut self) -> Result<Option<u64>, TransportError> {
-        match self.is_chain_checked {
-            true => self.transport.chain_id(),
-            false => Ok(None),
-        }
     }
 }
 

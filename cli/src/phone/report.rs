@@ -23,6 +23,10 @@ pub(super) struct Report {
     peer_key: Option<String>,
     /// Whether the peer's key was known from an earlier call.
     known: Option<&'static str>,
+    /// What proved the peer's record: what it handed over, or a node that was asked.
+    record_from: Option<&'static str>,
+    /// Why what it handed over did not count.
+    staple_refused: Option<String>,
     sas: Option<String>,
     suite: Option<u16>,
     profile: Option<&'static str>,
@@ -76,6 +80,14 @@ impl Report {
             number: number.to_string(),
             peer_number: secured.map(|secured| secured.peer.number.to_string()),
             peer_key: secured.map(|secured| secured.peer.key.to_string()),
+            record_from: (!record.look_ups.is_empty()).then_some(match record.staple {
+                Some(Ok(())) => "peer",
+                Some(Err(_)) | None => "node",
+            }),
+            staple_refused: match &record.staple {
+                Some(Err(why)) => Some(why.to_string()),
+                _ => None,
+            },
             known: secured.map(|secured| match secured.known {
                 Known::FirstContact => "first contact",
                 Known::SameKey => "same key",

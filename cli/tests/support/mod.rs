@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod anvil;
+pub(crate) mod devnet;
 pub(crate) mod node;
 pub(crate) mod phones;
 

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use callseal_rtcp_ext::{Fragment, MAX_DATAGRAM_LEN, handshake_datagrams};
-use callseal_sts::{Admission, Established, FragmentHead, Number, SessionHandle};
+use callseal_sts::{Admission, Established, FragmentHead, Identity, Number, SessionHandle, Staple};
 
 use super::{Leg, Transmit};
 use crate::media::Continuity;
@@ -61,6 +61,7 @@ impl Leg {
     fn handshake_event(&mut self, now: Duration, event: callseal_sts::Event) {
         use callseal_sts::Event as Handshake;
         match event {
+            Handshake::LookUpAdvised { .. } if self.config.takes_staples => {}
             Handshake::LookUpAdvised { number, .. } => self.look_up(now, number),
             Handshake::MessageSent {
                 kind,
@@ -72,9 +73,13 @@ impl Leg {
                 session,
                 role,
                 identity,
+                staple,
             } => {
                 self.vouching.present(session, role, identity);
-                self.look_up(now, identity.number);
+                match staple {
+                    Some(staple) => self.look_up_stapled(now, identity, staple),
+                    None => self.look_up(now, identity.number),
+                }
                 self.judge_presented(now);
             }
             Handshake::Established {
@@ -166,6 +171,18 @@ impl Leg {
             known,
             renewal,
         })));
+    }
+
+    fn look_up_stapled(&mut self, now: Duration, identity: Identity, staple: Staple) {
+        self.step(now, Step::StapleReceived);
+        let Identity { number, key } = identity;
+        if self.vouching.ask(number) {
+            self.events.push_back(Event::LookUpStapled {
+                number,
+                key,
+                staple,
+            });
+        }
     }
 
     fn look_up(&mut self, now: Duration, number: Number) {

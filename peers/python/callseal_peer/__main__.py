@@ -2,6 +2,7 @@
 
 import argparse
 import binascii
+import dataclasses
 import ipaddress
 import json
 import signal
@@ -73,6 +74,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def staple(text: str) -> bytes:
+    try:
+        with open(text, "rb") as file:
+            octets = file.read(messages.MAX_STAPLE + 1)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot read {text}: {error}") from None
+    if not 1 <= len(octets) <= messages.MAX_STAPLE:
+        raise argparse.ArgumentTypeError(f"{text}: 1 to {messages.MAX_STAPLE} octets wanted")
+    return octets
+
+
 def seconds(text: str) -> float:
     try:
         value = float(text)
@@ -104,6 +116,8 @@ def parse(arguments=None) -> argparse.Namespace:
     shared.add_argument("--expect", type=count, metavar="N", help="end well once so many have come and ours are sent")
     shared.add_argument("--timeout", type=seconds, default=30.0, metavar="S", help="end after so long (30)")
     shared.add_argument("--always-challenge", action="store_true", help="ask every caller for a cookie")
+    shared.add_argument("--take-staples", action="store_true", help="ask the peer for what proves its record")
+    shared.add_argument("--staple", type=staple, default=b"", metavar="FILE", help="what proves our own record")
     shared.add_argument("--json", action="store_true", help="nothing but the JSON line, no log on standard error")
 
     listen = modes.add_parser("listen", parents=[shared], help="wait for a call")
@@ -155,7 +169,11 @@ def main(arguments=None) -> int:
         return 0
     suites = (args.suite,) if args.suite else tuple(messages.SUITES)
     options = Options(
-        local=make_local(args.number, args.identity_key, suites),
+        local=dataclasses.replace(
+            make_local(args.number, args.identity_key, suites),
+            staple=args.staple,
+            takes_staples=args.take_staples,
+        ),
         peers=dict(args.peer),
         bind=args.bind,
         remote=getattr(args, "remote", None),

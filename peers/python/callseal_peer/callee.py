@@ -233,6 +233,10 @@ class Callee:
         if not has_cookie and self._loaded(now):  # step 3
             self._challenge(m1.caller_session, address, now)
             return
+        wants_staple = messages.WANTS_STAPLE in dict(m1.extensions)
+        if wants_staple and self.local.staple and not has_cookie:
+            self._challenge(m1.caller_session, address, now)
+            return
         if not self._make_room(m1.caller_session, address, has_cookie, now):
             return
         ephemeral = keys.Ephemeral(self.local.random(32))  # step 5
@@ -245,7 +249,10 @@ class Callee:
         clear = messages.encode_m2_clear(header, suite.number, epoch, keys.commitment(reveal), ephemeral.share)
         schedule = keys.Schedule(message, clear, secret)
         signature = self.local.key.sign(keys.signed_by_callee(self.local.identity, schedule.th_2))
-        sealed = schedule.seal2(messages.Inside2(self.local.identity, signature).encode())
+        inside = messages.Inside2(
+            self.local.identity, signature, self.local.extensions(asks=True, gives=wants_staple)
+        )
+        sealed = schedule.seal2(inside.encode())
         schedule.add_m2_sealed(sealed)
         session = Session(
             m1.caller_session, header.callee_session, address, message, clear + sealed, suite, epoch, schedule,
@@ -322,6 +329,7 @@ class Callee:
             established = Established(
                 "callee", caller, session.suite.number, session.epoch, schedule.media(session.suite),
                 schedule.authentication_string(session.reveal), schedule.session_hash(), session.goes_on,
+                messages.staple_in(dict(inside.extensions)) if self.local.takes_staples else b"",
             )  # fmt: skip
         session.schedule, session.reveal = None, b""
         self._send(session.m4, address, now)

@@ -51,6 +51,7 @@ class Caller:
             ((messages.X25519, self._ephemeral.share),),
             self._call_epoch,
             self._previous,
+            local.extensions(asks=True, gives=False),
         ).encode()
         self.m2 = self.m3 = b""
         self._message = self.m1
@@ -134,6 +135,8 @@ class Caller:
         self._schedule_keys = schedule
         self._peer, self._suite, self._epoch, self._commitment = callee, suite, m2.epoch, m2.commitment
         self._callee_session = m2.header.callee_session
+        extensions = dict(inside.extensions)
+        self._staple = messages.staple_in(extensions) if self.local.takes_staples else b""
         self._ephemeral = None
 
         header = messages.Header(messages.M3, self.session, self._callee_session).encode()  # step 8
@@ -142,6 +145,7 @@ class Caller:
             callee,
             self.local.random(32),
             self.local.key.sign(keys.signed_by_caller(self.local.identity, callee, schedule.th_3)),
+            self.local.extensions(asks=False, gives=messages.WANTS_STAPLE in extensions),
         ).encode()
         self.m3 = header + schedule.seal3(header, plain)
         schedule.add_m3(self.m3)
@@ -173,5 +177,6 @@ class Caller:
             schedule.authentication_string(inside.reveal),
             schedule.session_hash(),
             bool(self._previous) and self._suite.number == self._call_suite,
+            self._staple,
         )
         del self._schedule_keys

@@ -140,6 +140,16 @@ def read_identity(reader: Reader) -> Identity:
     return Identity(number, key)
 
 
+WANTS_STAPLE, STAPLE = 1, 2
+MAX_STAPLE = 16384
+
+
+def staple_in(extensions: Dict[int, bytes]) -> bytes:
+    """None where it is empty or too long: such a one is passed over."""
+    staple = extensions.get(STAPLE, b"")
+    return staple if len(staple) <= MAX_STAPLE else b""
+
+
 def encode_extensions(extensions: List[Tuple[int, bytes]] = ()) -> bytes:
     body = b"".join(struct.pack("!HH", kind, len(value)) + value for kind, value in extensions)
     return struct.pack("!H", len(body)) + body
@@ -255,15 +265,16 @@ def decode_m2(message: bytes) -> Message2:
 class Inside2:
     callee: Identity
     signature: bytes
+    extensions: Tuple[Tuple[int, bytes], ...] = ()
 
     def encode(self) -> bytes:
-        return self.callee.encode() + self.signature + encode_extensions()
+        return self.callee.encode() + self.signature + encode_extensions(self.extensions)
 
 
 def decode_inside2(octets: bytes) -> Inside2:
     reader = Reader(octets)
-    inside = Inside2(read_identity(reader), reader.take(64))
-    read_extensions(reader)
+    callee, signature = read_identity(reader), reader.take(64)
+    inside = Inside2(callee, signature, tuple(read_extensions(reader).items()))
     reader.end()
     return inside
 
@@ -291,15 +302,18 @@ class Inside3:
     callee: Identity
     nonce: bytes
     signature: bytes
+    extensions: Tuple[Tuple[int, bytes], ...] = ()
 
     def encode(self) -> bytes:
-        return self.caller.encode() + self.callee.encode() + self.nonce + self.signature + encode_extensions()
+        fixed = self.caller.encode() + self.callee.encode() + self.nonce + self.signature
+        return fixed + encode_extensions(self.extensions)
 
 
 def decode_inside3(octets: bytes) -> Inside3:
     reader = Reader(octets)
-    inside = Inside3(read_identity(reader), read_identity(reader), reader.take(32), reader.take(64))
-    read_extensions(reader)
+    caller, callee = read_identity(reader), read_identity(reader)
+    nonce, signature = reader.take(32), reader.take(64)
+    inside = Inside3(caller, callee, nonce, signature, tuple(read_extensions(reader).items()))
     reader.end()
     return inside
 

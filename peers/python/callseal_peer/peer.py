@@ -1,5 +1,6 @@
 """A whole peer on UDP sockets: handshake, media, and a report at the end."""
 
+import hashlib
 import selectors
 import socket
 import sys
@@ -263,6 +264,8 @@ class Peer:
             "peer_number": last.peer.number if last else None,
             "peer_key": last.peer.key.hex() if last else None,
             "sas": last.sas if last else None,
+            "staple_octets": len(last.staple) if last else 0,
+            "staple_sha256": hashlib.sha256(last.staple).hexdigest() if last and last.staple else None,
             "epoch": last.epoch if last else None,
             "suite": last.suite if last else None,
             "handshakes": self.handshakes,

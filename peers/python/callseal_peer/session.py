@@ -6,7 +6,7 @@ from typing import Callable, List, Optional, Tuple
 
 from . import rtcp
 from .keys import H, IdentityKey, Media
-from .messages import NO_SESSION, SUITES, Identity
+from .messages import NO_SESSION, STAPLE, SUITES, WANTS_STAPLE, Identity
 
 Address = Tuple[str, int]
 Random = Callable[[int], bytes]
@@ -28,6 +28,12 @@ class Local:
     key: IdentityKey
     suites: Tuple[int, ...] = tuple(SUITES)
     random: Random = field(default=os.urandom)
+    staple: bytes = b""  # what proves that our key is our number's, for whoever asks; none where empty
+    takes_staples: bool = False
+
+    def extensions(self, asks: bool, gives: bool) -> Tuple[Tuple[int, bytes], ...]:
+        asked = ((WANTS_STAPLE, b""),) if asks and self.takes_staples else ()
+        return asked + (((STAPLE, self.staple),) if gives and self.staple else ())
 
     def session_id(self) -> bytes:
         while True:
@@ -51,6 +57,7 @@ class Established:
     sas: str
     session_hash: bytes
     goes_on: bool  # `previous` was sent and the suite stayed: ROC and SRTCP index go on
+    staple: bytes = b""  # the peer's; nobody has judged it
 
     def outgoing(self) -> Tuple[bytes, bytes]:
         """Master key, master salt."""

@@ -1,3 +1,4 @@
+import dataclasses
 import random
 import unittest
 
@@ -611,6 +612,52 @@ class Callees(Case):
         give(caller.outbox)
         give(caller.outbox)
         self.assertEqual(accepted[0][0].media, caller.established.media)
+
+
+
+def stapled(one, staple, takes=True):
+    """The phone, handing over this and asking for the other's."""
+    new = dataclasses.replace(one.local, staple=staple, takes_staples=takes)
+    one.local = one.callee.local = new
+    return one
+
+
+class Staples(Case):
+    LONGEST = bytes(range(256)) * 64
+
+    def call(self, net, anna, bert):
+        anna.dial(BERT, BERT_AT, 0.0)
+        net.run(30.0, both_done(anna, bert))
+        self.agree(anna, bert)
+        return anna.established[-1][0].staple, bert.established[-1][0].staple
+
+    def test_each_side_gets_the_others(self):
+        net = Net()
+        anna, bert = pair(net)
+        got = self.call(net, stapled(anna, b"Anna's"), stapled(bert, self.LONGEST))
+        self.assertEqual(got, (self.LONGEST, b"Anna's"))
+        # A challenge before the long M2, and nobody on the way reads any of it.
+        self.assertEqual(kinds(net)[:3], [1, 5, 1])
+        self.assertTrue(all(len(datagram) <= 1096 for *_, datagram in net.log))
+        self.assertFalse(any(self.LONGEST[:32] in datagram for *_, datagram in net.log))
+
+    def test_nobody_gets_one_who_did_not_ask(self):
+        net = Net()
+        anna, bert = pair(net)
+        got = self.call(net, stapled(anna, b"Anna's", takes=False), stapled(bert, b"Bert's"))
+        self.assertEqual(got, (b"", b"Anna's"))
+        self.assertEqual(kinds(net), [1, 2, 3, 4])
+
+    def test_on_a_bad_network(self):
+        for seed in range(10):
+            net = Net(seed, loss=0.2, double=0.1, jitter=0.05)
+            anna, bert = pair(net)
+            got = self.call(net, stapled(anna, self.LONGEST), stapled(bert, self.LONGEST))
+            self.assertEqual(got, (self.LONGEST, self.LONGEST))
+
+    def test_one_that_is_too_long_is_passed_over(self):
+        self.assertEqual(messages.staple_in({messages.STAPLE: bytes(16385)}), b"")
+        self.assertEqual(messages.staple_in({}), b"")
 
 
 if __name__ == "__main__":

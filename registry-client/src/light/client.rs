@@ -7,7 +7,7 @@ use crate::light::bootstrap::{BootstrapError, VerifiedBootstrap, verify_bootstra
 use crate::light::network::Network;
 use crate::light::objects::Update;
 use crate::light::store::Store;
-use crate::light::update::{UpdateError, VerifiedUpdate, verify_update};
+use crate::light::update::{UpdateError, VerifiedUpdate, prove_update, verify_update};
 use crate::transport::TransportError;
 
 /// Follows a network by what several nodes say. One that fails or lies is passed over and reported; two that
@@ -16,6 +16,8 @@ use crate::transport::TransportError;
 pub struct LightClient<B> {
     store: Store,
     beacons: Vec<B>,
+    /// What has shown the store's final header to be final.
+    shown_by: Option<Update>,
 }
 
 /// How a client was brought up to date.
@@ -85,18 +87,31 @@ impl<B: Beacon> LightClient<B> {
         let client = Self {
             store: Store::new(verified),
             beacons,
+            shown_by: None,
         };
         Ok((client, synced))
     }
 
     /// Goes on from a store, as [`Store::from_state`] reads it.
     pub fn resume(store: Store, beacons: Vec<B>) -> Self {
-        Self { store, beacons }
+        Self {
+            store,
+            beacons,
+            shown_by: None,
+        }
     }
 
     /// What is believed.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The update that shows the store's final header to be final, as it was verified: what convinces others of it.
+    /// There is none before the first [`sync`](Self::sync).
+    pub fn finality_update(&self) -> Option<&Update> {
+        self.shown_by
+            .as_ref()
+            .filter(|update| shows(update, &self.store))
     }
 
     /// Brings the store up to date: committee by committee to the period of `now` (Unix time in seconds), then
@@ -165,18 +180,26 @@ impl<B: Beacon> LightClient<B> {
 
     /// Asks every node for its newest final header and takes in the newest of those that are proven.
     fn finalize(&mut self, now: u64, synced: &mut Synced) -> Result<(), SyncError> {
-        let mut proven: Vec<(String, VerifiedUpdate)> = Vec::new();
+        let mut proven: Vec<(String, VerifiedUpdate, Update)> = Vec::new();
         let mut faults = Vec::new();
         let mut is_any_right = false;
         for beacon in &mut self.beacons {
             let verified = beacon
                 .finality_update()
                 .map_err(FaultCause::Transport)
-                .and_then(|update| verified(&self.store, &update, now));
+                .and_then(|update| Ok((verified(&self.store, &update, now)?, update)));
             match verified {
-                Ok(update) => {
+                Ok((Some(verified), update)) => {
                     is_any_right = true;
-                    proven.extend(update.map(|update| (beacon.name(), update)));
+                    proven.push((beacon.name(), verified, update));
+                }
+                Ok((None, update)) => {
+                    is_any_right = true;
+                    // It brings nothing new, so that nobody has looked at its signature yet.
+                    let is_wanted = self.shown_by.is_none() && shows(&update, &self.store);
+                    if is_wanted && prove_update(&self.store, &update, now).is_ok() {
+                        self.shown_by = Some(without_committee(update));
+                    }
                 }
                 Err(cause) => {
                     agrees(beacon, &cause)?;
@@ -191,8 +214,8 @@ impl<B: Beacon> LightClient<B> {
             return Err(SyncError::NoAnswer { faults });
         }
         synced.faults.append(&mut faults);
-        for (index, (node, one)) in proven.iter().enumerate() {
-            for (other_node, other) in proven.iter().skip(index + 1) {
+        for (index, (node, one, _)) in proven.iter().enumerate() {
+            for (other_node, other, _) in proven.iter().skip(index + 1) {
                 if let Some(slot) = contradicts(one, other) {
                     return Err(SyncError::Disagreement {
                         slot,
@@ -203,9 +226,12 @@ impl<B: Beacon> LightClient<B> {
         }
         let newest = proven
             .into_iter()
-            .max_by_key(|(_, update)| (update.finalized_slot(), update.attested_slot()));
-        if let Some((_, newest)) = newest {
+            .max_by_key(|(_, update, _)| (update.finalized_slot(), update.attested_slot()));
+        if let Some((_, newest, update)) = newest {
             self.store.apply_update(newest);
+            if shows(&update, &self.store) {
+                self.shown_by = Some(without_committee(update));
+            }
             synced.updates += 1;
         }
         Ok(())
@@ -308,6 +334,19 @@ fn compare<B: Beacon>(
         }
     }
     Ok(())
+}
+
+/// Whether what an update shows to be final is the store's final header.
+fn shows(update: &Update, store: &Store) -> bool {
+    let finalized = update.finalized_header.as_ref();
+    finalized.is_some_and(|finalized| finalized.value == *store.finalized())
+}
+
+fn without_committee(update: Update) -> Update {
+    Update {
+        next_sync_committee: None,
+        ..update
+    }
 }
 
 /// The update, checked; `None` when it is right and brings nothing new.

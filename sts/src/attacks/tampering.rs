@@ -159,6 +159,7 @@ fn the_epoch_of_the_running_call_is_not_taken_again() {
             peer: identity(BOB),
         }),
         renews: false,
+        staples: Staples::default(),
     };
     let (await_m2, m1) = AwaitM2::begin(own(ALICE), offer, &mut random);
     let sign = |th_2: &Th2| Signed::by_callee(&identity(BOB), th_2).sign(&key(BOB));

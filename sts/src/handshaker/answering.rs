@@ -13,6 +13,7 @@ use crate::carriage::datagrams_len;
 use crate::established::{Role, Running};
 use crate::messages::{Challenge, M1, MessageKind, SessionId};
 use crate::responder::{Answering, AwaitM3, M1Error};
+use crate::staples;
 
 impl Handshaker {
     /// A fragment without the header: let in where somebody is known, and
@@ -41,15 +42,20 @@ impl Handshaker {
     /// Step 3: whether a new first message may pass; if not, it is answered
     /// with a challenge.
     pub(super) fn pass_or_challenge(&mut self, arrival: Arrival, caller: SessionId) -> bool {
+        if !self.wants_proof(arrival.now, arrival.from) {
+            return true;
+        }
+        self.gate.note_m1(arrival.now);
+        self.challenge(arrival, caller);
+        false
+    }
+
+    fn challenge(&mut self, arrival: Arrival, caller: SessionId) {
         let Arrival {
             now,
             from,
             received_len,
         } = arrival;
-        if !self.wants_proof(now, from) {
-            return true;
-        }
-        self.gate.note_m1(now);
         let len = datagrams_len(Challenge::LEN, false);
         if len <= AMPLIFICATION.saturating_mul(received_len) {
             let cookie = self.gate.bake(now, from, &mut *self.random);
@@ -57,7 +63,6 @@ impl Handshaker {
             let flight = Flight::new(MessageKind::Challenge, challenge);
             self.queue.send_alone(from, &flight, None);
         }
-        false
     }
 
     /// The callee's steps 1 to 5.
@@ -71,7 +76,7 @@ impl Handshaker {
         if !self.config.answers {
             return Err(Ignored::NotAnswering);
         }
-        M1::parse(m1).map_err(M1Error::from)?;
+        let parsed = M1::parse(m1).map_err(M1Error::from)?;
         if self.is_calling_as(caller) {
             return Err(Ignored::OwnM1);
         }
@@ -90,6 +95,12 @@ impl Handshaker {
         {
             return Err(Ignored::OurCallGoesFirst);
         }
+        let gives_staple = self.staple.is_some() && staples::is_wanted(&parsed.extensions);
+        if gives_staple && !self.gate.is_proven(now, from) {
+            // What would go back is many times as long as what has come.
+            self.challenge(arrival, caller);
+            return Err(Ignored::Challenged);
+        }
         let room = self
             .incomings
             .room_for(from, &self.config.limits)
@@ -97,6 +108,7 @@ impl Handshaker {
         let answering = Answering {
             suites: self.config.suites.clone(),
             running: self.running,
+            staples: self.staples(),
         };
         let own = self.config.own.clone();
         let answer = AwaitM3::answer(own, m1, &answering, &mut *self.random)?;
@@ -134,6 +146,7 @@ impl Handshaker {
             return Ok(());
         };
         let identity = *presented.identity();
+        let staple = presented.staple().cloned();
         if let Some(outgoing) = &self.outgoing
             && outgoing.callee == identity.number
             && outgoing.session < caller
@@ -166,6 +179,7 @@ impl Handshaker {
             session: handle,
             role: Role::Callee,
             identity,
+            staple,
         });
         Ok(())
     }

@@ -24,6 +24,7 @@ impl Handshaker {
             suites: self.config.suites.clone(),
             running: self.running,
             renews,
+            staples: self.staples(),
         };
         let begun = AwaitM2::begin(self.config.own.clone(), offer, &mut *self.random);
         let session = self.new_handle();

@@ -24,6 +24,7 @@ pub struct Config {
     pub(super) suites: Suites,
     pub(super) expected: Option<Number>,
     pub(super) answers: bool,
+    pub(super) takes_staples: bool,
     pub(super) limits: Limits,
 }
 
@@ -52,6 +53,7 @@ impl Config {
             suites: Suites::default(),
             expected: None,
             answers: true,
+            takes_staples: false,
             limits: Limits::default(),
         }
     }
@@ -72,6 +74,14 @@ impl Config {
     /// shows its identity to nobody but whom it calls.
     pub fn answering(mut self, answers: bool) -> Self {
         self.answers = answers;
+        self
+    }
+
+    /// Whether the other side is asked to hand over what shows that its key is
+    /// its number's; it may then come with
+    /// [`Event::PeerPresented`](super::Event::PeerPresented).
+    pub fn taking_staples(mut self, takes: bool) -> Self {
+        self.takes_staples = takes;
         self
     }
 

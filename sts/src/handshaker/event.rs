@@ -10,7 +10,7 @@ use crate::established::{Established, Role};
 use crate::initiator::{M2Error, M4Error, RefusedStatus};
 use crate::messages::{MessageError, MessageKind};
 use crate::responder::{M1Error, M3Error};
-use crate::{Identity, Number, Refusal};
+use crate::{Identity, Number, Refusal, Staple};
 
 /// Names a handshake within its [`Handshaker`](super::Handshaker); never used
 /// twice.
@@ -53,6 +53,10 @@ pub enum Event {
         role: Role,
         /// What the peer presents.
         identity: Identity,
+        /// What it hands over to show that the key is the number's, if
+        /// [it was asked to](super::Config::taking_staples). Nobody has judged
+        /// it.
+        staple: Option<Staple>,
     },
     /// The call has its keys.
     Established {

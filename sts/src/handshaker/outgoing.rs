@@ -147,6 +147,7 @@ impl Outgoing {
             session: self.handle,
             role: Role::Caller,
             identity: *callee.identity(),
+            staple: callee.staple().cloned(),
         });
         *presented = Some(Presented {
             callee: Box::new(callee),

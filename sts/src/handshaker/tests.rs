@@ -5,4 +5,5 @@ mod glare;
 mod load;
 mod network;
 mod renewals;
+mod staples;
 mod timers;

@@ -1,10 +1,10 @@
-//! What a later version may add.
+//! What messages may bring besides.
 
 use super::MessageError;
 use super::reader::Reader;
 
 /// Extensions: well formed, each type once; types that are not known are
-/// skipped. Version 1 defines none.
+/// skipped. Version 1 defines two; see [`Staples`](crate::Staples).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Extensions<'a> {
     entries: &'a [u8],
@@ -20,8 +20,26 @@ pub struct Extension<'a> {
 }
 
 impl<'a> Extensions<'a> {
-    /// No extensions: what version 1 sends.
+    /// No extensions.
     pub const NONE: Self = Self { entries: &[] };
+
+    /// Those of these entries, as [`entries`](Self::entries) has built them.
+    pub(crate) fn new(entries: &'a [u8]) -> Self {
+        Self { entries }
+    }
+
+    /// Builds entries; no type may occur twice, and all of them together have
+    /// to fit into a message.
+    pub(crate) fn entries<'e>(extensions: impl IntoIterator<Item = Extension<'e>>) -> Vec<u8> {
+        let mut entries = Vec::new();
+        for Extension { kind, value } in extensions {
+            entries.extend_from_slice(&kind.to_be_bytes());
+            // A message's length has 16 bits.
+            entries.extend_from_slice(&(value.len() as u16).to_be_bytes());
+            entries.extend_from_slice(value);
+        }
+        entries
+    }
 
     /// The extensions in their order.
     pub fn iter(&self) -> impl Iterator<Item = Extension<'a>> + use<'a> {

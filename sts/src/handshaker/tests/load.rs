@@ -12,7 +12,7 @@ use crate::messages::{Challenge, MessageKind};
 use crate::phone::{
     MS, Phone, S, Seeded, Verdict, address, config, identity, number, pair, share_keys, unwrap,
 };
-use crate::{Config, LocalIdentity, Random as _, Suites, work};
+use crate::{Config, LocalIdentity, Random as _, Staples, Suites, work};
 
 /// A first message that is as good as any, from nobody.
 fn m1(random: &mut Seeded) -> Vec<u8> {
@@ -21,6 +21,7 @@ fn m1(random: &mut Seeded) -> Vec<u8> {
         suites: Suites::default(),
         running: None,
         renews: false,
+        staples: Staples::default(),
     };
     let nobody = LocalIdentity::new(number(66), crate::phone::key(66));
     AwaitM2::begin(nobody.into(), offer, random).1

@@ -1,0 +1,166 @@
+//! Where a phone learns what the registry holds.
+
+use std::fmt;
+
+use callseal_registry_client::light::Beacon;
+use callseal_registry_client::{Answer, LiveRegistry, Registry, Transport, Verified};
+use callseal_sts::{Number, PublicKey, Staple};
+
+use crate::light_state::LightState;
+
+/// Somebody who can say what a number's record is, with proof.
+pub trait RecordSource: Send {
+    /// The record of a number.
+    ///
+    /// # Errors
+    /// [`NotKnown`] where nothing is proven.
+    fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown>;
+
+    /// Whether peers are asked for what proves their record.
+    fn takes_staples(&self) -> bool {
+        false
+    }
+
+    /// The record of a number by what its owner has handed over; where that proves nothing, as
+    /// [`look_up`](Self::look_up) does. Also, why what was handed over does not count, if it does not.
+    fn look_up_stapled(
+        &mut self,
+        number: &Number,
+        _key: &PublicKey,
+        _staple: &Staple,
+    ) -> (Result<Verified<Answer>, NotKnown>, Result<(), NotKnown>) {
+        let unread = NotKnown("it is not read here".to_owned());
+        (self.look_up(number), Err(unread))
+    }
+
+    /// What proves our own record to others; `None` where this source has no such thing.
+    fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
+        None
+    }
+}
+
+/// Why nothing is known, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotKnown(pub String);
+
+impl NotKnown {
+    fn because(error: &dyn fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// As of one block that somebody else has found.
+impl<T: Transport + Send> RecordSource for Registry<T> {
+    fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
+        Self::look_up(self, number.as_str()).map_err(|error| NotKnown::because(&error))
+    }
+}
+
+/// As of the newest final block, which a light client finds.
+pub struct LiveSource<B, T> {
+    live: LiveRegistry<B, T>,
+    number: Number,
+    key: PublicKey,
+    now: Box<dyn Fn() -> u64 + Send>,
+    state: Option<LightState>,
+    kept_slot: u64,
+}
+
+impl<B: Beacon, T: Transport> LiveSource<B, T> {
+    /// What the phone with this number and key asks. `now` is Unix time in seconds; what the light client learns is
+    /// kept in `state`.
+    pub(crate) fn new(
+        live: LiveRegistry<B, T>,
+        (number, key): (Number, PublicKey),
+        now: Box<dyn Fn() -> u64 + Send>,
+        state: Option<LightState>,
+    ) -> Self {
+        Self {
+            kept_slot: live.light().store().finalized_slot(),
+            live,
+            number,
+            key,
+            now,
+            state,
+        }
+    }
+
+    fn keep(&mut self) {
+        let store = self.live.light().store();
+        let slot = store.finalized_slot();
+        if let Some(state) = &self.state
+            && slot != self.kept_slot
+        {
+            self.kept_slot = slot;
+            if let Err(error) = state.keep(store) {
+                tracing::warn!("the light client's state is not kept: {error:#}");
+            }
+        }
+    }
+}
+
+impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
+    fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
+        let found = self.live.look_up(number.as_str(), (self.now)());
+        self.keep();
+        match found {
+            Ok(found) => Ok(found.answer),
+            Err(error) => Err(NotKnown::because(&error)),
+        }
+    }
+
+    fn takes_staples(&self) -> bool {
+        true
+    }
+
+    fn look_up_stapled(
+        &mut self,
+        number: &Number,
+        key: &PublicKey,
+        staple: &Staple,
+    ) -> (Result<Verified<Answer>, NotKnown>, Result<(), NotKnown>) {
+        let (key, staple) = (key.as_bytes(), staple.as_bytes());
+        let now = (self.now)();
+        let verified = self.live.verify_staple(number.as_str(), key, staple, now);
+        match verified {
+            Ok(answer) => (Ok(answer), Ok(())),
+            Err(refused) => (self.look_up(number), Err(NotKnown::because(&refused))),
+        }
+    }
+
+    fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
+        let (number, key) = (self.number, self.key);
+        let own = self
+            .live
+            .own_staple(number.as_str(), key.as_bytes(), (self.now)());
+        self.keep();
+        Some(match own {
+            Ok(own) => Staple::new(&own.octets).map_err(|error| NotKnown::because(&error)),
+            Err(error) => Err(NotKnown::because(&error)),
+        })
+    }
+}
+
+impl<S: RecordSource + ?Sized> RecordSource for Box<S> {
+    fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
+        (**self).look_up(number)
+    }
+
+    fn takes_staples(&self) -> bool {
+        (**self).takes_staples()
+    }
+
+    fn look_up_stapled(
+        &mut self,
+        number: &Number,
+        key: &PublicKey,
+        staple: &Staple,
+    ) -> (Result<Verified<Answer>, NotKnown>, Result<(), NotKnown>) {
+        (**self).look_up_stapled(number, key, staple)
+    }
+
+    fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
+        (**self).own_staple()
+    }
+}

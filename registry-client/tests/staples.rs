@@ -1,0 +1,384 @@
+//! Records that travel with what proves them: nobody is asked, and nothing is believed that is not proven.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256};
+use callseal_devchain::{
+    Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
+};
+use callseal_registry_client::light::{Beacon, Bootstrap, LightClient, Update};
+use callseal_registry_client::{
+    EvidenceError, LiveRegistry, LookUpError, MAX_EVIDENCE_LEN, OutdatedError, OwnStapleError,
+    Policy, RawProof, RegistryConfig, StapleError, Transport, TransportError, number_hash,
+};
+
+const ALICE: &str = "+8613800000001";
+const BOB: &str = "+8613800000002";
+
+/// A chain with a registry, its committee, and how often any node was asked.
+struct World {
+    chain: DevChain,
+    beacon: DevBeacon,
+    registry: DevRegistry,
+    checkpoint: B256,
+    asked: Arc<AtomicUsize>,
+}
+
+/// A node that counts what it is asked.
+struct Counted<N> {
+    node: N,
+    asked: Arc<AtomicUsize>,
+}
+
+type Live = LiveRegistry<Counted<DevBeacon>, Counted<DevChain>>;
+
+impl World {
+    /// Alice and Bob are approved; the light clients' checkpoint lies before that.
+    fn new() -> Self {
+        let chain = DevChain::new(31337);
+        let beacon = DevBeacon::new(&chain).unwrap();
+        let checkpoint = beacon.finalize();
+        let registry = deploy(&chain);
+        for (wallet, number) in [(1, ALICE), (2, BOB)] {
+            enrol(&chain, &registry, wallet, number, &secret(number));
+        }
+        beacon.finalize();
+        Self {
+            chain,
+            beacon,
+            registry,
+            checkpoint,
+            asked: Arc::default(),
+        }
+    }
+
+    fn phone(&self) -> Live {
+        self.phone_of(self.registry.config())
+    }
+
+    /// A phone that is up to date.
+    fn phone_of(&self, config: RegistryConfig) -> Live {
+        let beacons = vec![self.counted(self.beacon.clone())];
+        let (network, now) = (self.beacon.network(), self.beacon.now());
+        let (light, _) = LightClient::start(network, self.checkpoint, beacons, now).unwrap();
+        let nodes = [("node".to_owned(), self.counted(self.chain.clone()))];
+        let mut phone = LiveRegistry::new(config, light, nodes, Policy::default());
+        phone.sync(now).unwrap();
+        phone
+    }
+
+    fn counted<N>(&self, node: N) -> Counted<N> {
+        let asked = Arc::clone(&self.asked);
+        Counted { node, asked }
+    }
+
+    /// What the owner of a number hands over.
+    fn staple(&self, number: &str) -> Vec<u8> {
+        let now = self.beacon.now();
+        let own = self.phone().own_staple(number, &key(number), now);
+        own.unwrap().octets
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.swap(0, Ordering::Relaxed)
+    }
+}
+
+fn deploy(chain: &DevChain) -> DevRegistry {
+    let operator = chain.account(0);
+    let keys = Operator {
+        account: operator,
+        signing_key: uncompressed_key(&[1; 32]).unwrap(),
+        sealing_key: [0; 32],
+    };
+    DevRegistry::deploy(chain, operator, &keys).unwrap()
+}
+
+fn enrol(chain: &DevChain, registry: &DevRegistry, wallet: usize, number: &str, secret: &[u8; 32]) {
+    let wallet = chain.account(wallet);
+    let hash = number_hash(number).unwrap();
+    let digest = registry.proof_of_possession_digest(hash, wallet);
+    let claim = Claim {
+        number_hash: hash,
+        key: uncompressed_key(secret).unwrap(),
+        token_hash: B256::ZERO,
+        proof_of_possession: prove_possession(secret, digest).unwrap(),
+    };
+    registry.add_client(wallet, &claim).unwrap();
+    registry
+        .approve_client(chain.account(0), hash, wallet, claim.record_hash(wallet))
+        .unwrap();
+}
+
+fn secret(number: &str) -> [u8; 32] {
+    [number.as_bytes()[number.len() - 1]; 32]
+}
+
+/// The number's public key, compressed.
+fn key(number: &str) -> [u8; 33] {
+    compressed(&secret(number))
+}
+
+fn compressed(secret: &[u8; 32]) -> [u8; 33] {
+    let uncompressed = uncompressed_key(secret).unwrap();
+    let mut key = [2 + uncompressed[63] % 2; 33];
+    key[1..].copy_from_slice(&uncompressed[..32]);
+    key
+}
+
+#[test]
+fn both_sides_of_a_call_are_proven_and_no_node_is_asked() {
+    let world = World::new();
+    let now = world.beacon.now();
+    let [mut alice, mut bob] = [world.phone(), world.phone()];
+    let own = [
+        alice.own_staple(ALICE, &key(ALICE), now).unwrap(),
+        bob.own_staple(BOB, &key(BOB), now).unwrap(),
+    ];
+    assert!(own.iter().all(|own| own.octets.len() <= MAX_EVIDENCE_LEN));
+    assert!(world.asked() > 0);
+
+    let [alices, bobs] = own.map(|own| own.octets);
+    let at_alice = alice.look_up_stapled(BOB, &key(BOB), &bobs, now).unwrap();
+    let at_bob = bob
+        .look_up_stapled(ALICE, &key(ALICE), &alices, now)
+        .unwrap();
+    for (found, number) in [(&at_alice, BOB), (&at_bob, ALICE)] {
+        assert_eq!(found.staple, Some(Ok(())));
+        assert!(found.answer.is_about(number));
+        let record = found.answer.clone().into_record().unwrap();
+        assert!(record.is_in_force());
+        assert_eq!(record.value().key, key(number));
+    }
+    assert_eq!(world.asked(), 0);
+
+    // What was handed over answers later questions too, and our own is kept.
+    assert!(alice.look_up(BOB, now).unwrap().was_kept);
+    assert_eq!(
+        alice.own_staple(ALICE, &key(ALICE), now).unwrap().octets,
+        alices
+    );
+    assert_eq!(world.asked(), 0);
+}
+
+#[test]
+fn a_staple_is_younger_than_what_the_verifier_knows_or_older() {
+    let world = World::new();
+    let mut behind = world.phone();
+    world.beacon.finalize();
+    let older = world.staple(BOB);
+    world.beacon.finalize();
+    let now = world.beacon.now();
+    let mut ahead = world.phone();
+    world.asked();
+    for phone in [&mut behind, &mut ahead] {
+        assert!(phone.verify_staple(BOB, &key(BOB), &older, now).is_ok());
+    }
+    assert_eq!(world.asked(), 0);
+}
+
+#[test]
+fn no_octet_can_be_another_even_where_the_honest_staple_is_known() {
+    let world = World::new();
+    let (now, staple) = (world.beacon.now(), world.staple(BOB));
+    let mut phone = world.phone();
+    phone.verify_staple(BOB, &key(BOB), &staple, now).unwrap();
+    world.asked();
+    for at in 0..staple.len() {
+        let mut lie = staple.clone();
+        lie[at] ^= 1 << (at % 8);
+        let refused = phone.verify_staple(BOB, &key(BOB), &lie, now);
+        assert!(refused.is_err(), "octet {at}");
+    }
+    for len in 0..staple.len() {
+        assert!(
+            phone
+                .verify_staple(BOB, &key(BOB), &staple[..len], now)
+                .is_err()
+        );
+    }
+    let mut longer = staple;
+    longer.push(0);
+    assert!(phone.verify_staple(BOB, &key(BOB), &longer, now).is_err());
+    assert_eq!(world.asked(), 0);
+}
+
+#[test]
+fn what_is_refused_leads_to_a_look_up_and_to_no_trust() {
+    let world = World::new();
+    let now = world.beacon.now();
+    let mut lie = world.staple(BOB);
+    *lie.last_mut().unwrap() ^= 1;
+    world.asked();
+    let found = world
+        .phone()
+        .look_up_stapled(BOB, &key(BOB), &lie, now)
+        .unwrap();
+    assert!(matches!(found.staple, Some(Err(StapleError::Evidence(_)))));
+    assert!(world.asked() > 0);
+    assert_eq!(found.answer.into_record().unwrap().value().key, key(BOB));
+
+    // Whoever is nobody's subscriber proves nothing with somebody else's.
+    let alices = world.staple(ALICE);
+    let stranger = "+8613899999999";
+    let found = world
+        .phone()
+        .look_up_stapled(stranger, &key(ALICE), &alices, now)
+        .unwrap();
+    assert!(matches!(found.staple, Some(Err(_))));
+    assert!(found.answer.into_record().is_none());
+}
+
+#[test]
+fn another_numbers_staple_and_another_key_are_refused() {
+    let world = World::new();
+    let (now, alices) = (world.beacon.now(), world.staple(ALICE));
+    let mut phone = world.phone();
+    let refused = phone.verify_staple(BOB, &key(ALICE), &alices, now);
+    assert!(matches!(
+        refused,
+        Err(StapleError::Evidence(EvidenceError::LookUp(
+            LookUpError::Slots(_)
+        )))
+    ));
+    let refused = phone.verify_staple(ALICE, &key(BOB), &alices, now);
+    assert_eq!(refused, Err(StapleError::AnotherKey));
+}
+
+#[test]
+fn another_operators_registry_vouches_for_nobody_here() {
+    let world = World::new();
+    // One like ours in everything, at another address, and run by whoever wanted to.
+    let theirs = deploy(&world.chain);
+    enrol(&world.chain, &theirs, 3, BOB, &[9; 32]);
+    world.beacon.finalize();
+    let now = world.beacon.now();
+    let mallory = compressed(&[9; 32]);
+    let mut at_theirs = world.phone_of(theirs.config());
+    let staple = at_theirs.own_staple(BOB, &mallory, now).unwrap().octets;
+    let refused = world.phone().verify_staple(BOB, &mallory, &staple, now);
+    assert!(matches!(
+        refused,
+        Err(StapleError::Evidence(EvidenceError::LookUp(
+            LookUpError::Account { .. }
+        )))
+    ));
+}
+
+#[test]
+fn an_old_staple_is_refused() {
+    let world = World::new();
+    let (now, staple) = (world.beacon.now(), world.staple(BOB));
+    let mut phone = world.phone();
+    let limit = Policy::default().max_age.as_secs();
+    assert!(
+        phone
+            .verify_staple(BOB, &key(BOB), &staple, now + limit / 2)
+            .is_ok()
+    );
+    let refused = phone.verify_staple(BOB, &key(BOB), &staple, now + limit);
+    assert!(matches!(
+        refused,
+        Err(StapleError::Evidence(EvidenceError::Anchor(_)))
+    ));
+}
+
+#[test]
+fn a_lower_revision_than_one_that_was_seen_is_refused() {
+    let world = World::new();
+    let before = world.staple(BOB);
+    let hash = number_hash(BOB).unwrap();
+    let operator = world.chain.account(0);
+    world.registry.revoke_by_operator(operator, hash).unwrap();
+    world.beacon.finalize();
+    let now = world.beacon.now();
+
+    // Whoever has not heard of the revocation takes it, for as long as it is young.
+    let mut unaware = world.phone();
+    assert!(unaware.verify_staple(BOB, &key(BOB), &before, now).is_ok());
+    // Whoever has heard of it does not, whichever way.
+    let mut aware = world.phone();
+    aware.look_up(BOB, now).unwrap();
+    assert_eq!(aware.revision_seen(BOB), Some(2));
+    let mut told = world.phone();
+    told.remember_revision(BOB, 2).unwrap();
+    let outdated = OutdatedError { seen: 2, got: 1 };
+    for phone in [&mut aware, &mut told] {
+        let refused = phone.verify_staple(BOB, &key(BOB), &before, now);
+        assert_eq!(refused, Err(StapleError::Outdated(outdated)));
+    }
+    // And the owner has nothing to hand over any more.
+    let own = world.phone().own_staple(BOB, &key(BOB), now);
+    assert_eq!(own, Err(OwnStapleError::NotInForce));
+}
+
+#[test]
+fn nobody_hands_over_a_record_with_another_key_than_their_own() {
+    let world = World::new();
+    let now = world.beacon.now();
+    let own = world.phone().own_staple(BOB, &key(ALICE), now);
+    assert_eq!(own, Err(OwnStapleError::AnotherKey));
+}
+
+#[test]
+fn one_that_committees_signed_which_are_not_known_leads_to_a_look_up() {
+    let world = World::new();
+    let mut behind = world.phone();
+    world.beacon.pass_periods(3);
+    let (now, staple) = (world.beacon.now(), world.staple(BOB));
+    let refused = behind.verify_staple(BOB, &key(BOB), &staple, now);
+    assert!(matches!(
+        refused,
+        Err(StapleError::Evidence(EvidenceError::Update(_)))
+    ));
+    let found = behind
+        .look_up_stapled(BOB, &key(BOB), &staple, now)
+        .unwrap();
+    assert!(found.staple.unwrap().is_err());
+    // Which brought the committees.
+    assert!(behind.verify_staple(BOB, &key(BOB), &staple, now).is_ok());
+}
+
+impl<N: Transport> Transport for Counted<N> {
+    fn header(&mut self, block_hash: B256) -> Result<Header, TransportError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.node.header(block_hash)
+    }
+
+    fn proof(
+        &mut self,
+        contract: Address,
+        slots: &[B256],
+        block_hash: B256,
+    ) -> Result<RawProof, TransportError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.node.proof(contract, slots, block_hash)
+    }
+}
+
+impl<N: Beacon> Beacon for Counted<N> {
+    fn name(&self) -> String {
+        self.node.name()
+    }
+
+    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.node.bootstrap(block_root)
+    }
+
+    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.node.update(period)
+    }
+
+    fn finality_update(&mut self) -> Result<Update, TransportError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.node.finality_update()
+    }
+}
