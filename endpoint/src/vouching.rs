@@ -24,7 +24,7 @@ pub(crate) struct Vouching {
 enum LookUp {
     Pending,
     /// `None` where the registry could not be asked.
-    Answered(Option<Verified<Answer>>),
+    Answered(Option<Box<Verified<Answer>>>),
 }
 
 /// An identity that waits for its verdict.
@@ -55,7 +55,8 @@ impl Vouching {
     }
 
     pub(crate) fn answered(&mut self, number: Number, answer: Option<Verified<Answer>>) {
-        self.look_ups.insert(number, LookUp::Answered(answer));
+        self.look_ups
+            .insert(number, LookUp::Answered(answer.map(Box::new)));
     }
 
     pub(crate) fn present(&mut self, session: SessionHandle, role: Role, identity: Identity) {
@@ -102,7 +103,7 @@ impl Vouching {
                     continue;
                 }
             };
-            let refusal = match judge(&presented.identity, answer.as_ref(), pins) {
+            let refusal = match judge(&presented.identity, answer.as_deref(), pins) {
                 Verdict::Vouched(vouched, known) => {
                     presented.known = known;
                     presented.accepted = handshaker.accept(now, presented.session, vouched).is_ok();

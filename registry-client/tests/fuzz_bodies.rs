@@ -24,6 +24,10 @@ mod light_state;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/proof_walk.rs"]
 mod proof_walk;
+#[cfg(feature = "json")]
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/staple.rs"]
+mod staple;
 
 #[test]
 fn two_walkers_agree_on_mutated_proofs() {
@@ -49,6 +53,12 @@ fn mutated_light_client_objects_are_read_or_refused_and_never_believed() {
 #[test]
 fn mutated_states_are_read_or_refused() {
     run("light_state", 500, light_state::light_state);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn mutated_staples_are_read_or_refused_and_never_believed() {
+    run("staple", 400, staple::staple);
 }
 
 fn run(target: &str, mutations_per_seed: usize, body: fn(&[u8])) {

@@ -64,7 +64,7 @@ pub struct Activation {
 }
 
 impl Network {
-    /// The main network.
+    /// The main network, as `metadata/config.yaml` of github.com/eth-clients/mainnet has it.
     #[must_use]
     pub fn mainnet() -> Self {
         let fork = |fork, epoch, first| Activation {
@@ -95,7 +95,8 @@ impl Network {
         }
     }
 
-    /// The test network Hoodi.
+    /// The test network Hoodi, as `metadata/config.yaml` and `metadata/genesis_validators_root.txt` of
+    /// github.com/eth-clients/hoodi have it (its genesis is `MIN_GENESIS_TIME` + `GENESIS_DELAY`).
     #[must_use]
     pub fn hoodi() -> Self {
         let fork = |fork, epoch, first| Activation {
@@ -277,6 +278,35 @@ mod tests {
         assert_eq!(mainnet.fork_at(364_032), Fork::Electra);
         assert_eq!(mainnet.fork_at(u64::MAX), Fork::Fulu);
         assert_eq!(Network::hoodi().fork_at(0), Fork::Deneb);
+    }
+
+    /// Compared with the configurations that Lodestar (npm's @lodestar/config 1.41.0) and go-ethereum's light client
+    /// ship, which name the same files as their source, on 22 November 2026.
+    #[test]
+    fn hoodi_is_what_other_clients_say_it_is() {
+        let hoodi = Network::hoodi().terms;
+        assert_eq!(hoodi.genesis_time, 1_742_212_800 + 600);
+        assert_eq!(hoodi.chain_id, 560_048);
+        let forks = hoodi.forks.iter();
+        let forks: Vec<_> = forks
+            .map(|active| {
+                (
+                    active.fork,
+                    active.epoch,
+                    u32::from_be_bytes(active.version),
+                )
+            })
+            .collect();
+        let expected = [
+            (Fork::Phase0, 0, 0x1000_0910),
+            (Fork::Altair, 0, 0x2000_0910),
+            (Fork::Bellatrix, 0, 0x3000_0910),
+            (Fork::Capella, 0, 0x4000_0910),
+            (Fork::Deneb, 0, 0x5000_0910),
+            (Fork::Electra, 2_048, 0x6000_0910),
+            (Fork::Fulu, 50_688, 0x7000_0910),
+        ];
+        assert_eq!(forks, expected);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use core::time::Duration;
 use alloy_primitives::B256;
 
 use crate::light::bootstrap::WEAK_SUBJECTIVITY_LIMIT;
-use crate::light::committee::{KeyOctets, SyncCommittee};
+use crate::light::committee::{Committee, KeyOctets, SyncCommittee};
 use crate::light::fork::Fork;
 use crate::light::header::LightHeaderError;
 use crate::light::network::Network;
@@ -85,7 +85,8 @@ impl Store {
         if !reader.0.is_empty() {
             return Err(StateError::NotAState);
         }
-        let store = Self::trusting(network, header, current, next);
+        let next = next.map(Committee::new);
+        let store = Self::from_parts(network, header, Committee::new(current), next);
         let age = store.age(now);
         match age > WEAK_SUBJECTIVITY_LIMIT {
             true => Err(StateError::TooOld { age }),

@@ -36,7 +36,8 @@ impl Store {
         Self::from_parts(network, header, committee, None)
     }
 
-    /// A state that the caller vouches for: nothing in it is checked. For what a program has verified before and kept.
+    /// A state that nobody has checked; for tests, which need states that no history leads to.
+    #[cfg(feature = "unchecked")]
     #[must_use]
     pub fn trusting(
         network: Network,
@@ -143,7 +144,7 @@ impl Store {
         Duration::from_secs(now.saturating_sub(self.network.time_of(self.finalized_slot())))
     }
 
-    fn from_parts(
+    pub(crate) fn from_parts(
         network: Network,
         finalized: LightHeader,
         current: Committee,
