@@ -15,6 +15,7 @@ mod lent;
 mod packets;
 mod roc;
 mod session;
+mod snapshot;
 mod stream_policy;
 mod suite;
 
@@ -23,3 +24,4 @@ pub mod status;
 pub mod types;
 
 pub use session::Session;
+pub use snapshot::Snapshot;

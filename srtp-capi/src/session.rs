@@ -6,7 +6,9 @@ use core::ptr;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 
-use crate::key_set::{KeySet, Protocol};
+use serde::{Deserialize, Serialize};
+
+use crate::key_set::{KeySet, Keys, Protocol};
 use crate::status::Status;
 use crate::stream_policy::{StreamPolicy, Whose};
 
@@ -15,6 +17,8 @@ pub struct Session {
     pub(crate) streams: HashMap<u32, Stream, SsrcHash>,
     pub(crate) template: Option<Template>,
     pub(crate) user_data: *mut c_void,
+    /// Whether snapshots say how far it may send.
+    pub(crate) reserves: bool,
     /// What is to be told once the session is nobody's but the caller's again.
     pub(crate) events: Vec<(u32, c_uint)>,
 }
@@ -37,7 +41,7 @@ pub(crate) struct Template {
 }
 
 /// What a stream's first packet, or its template, has made of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Direction {
     Unknown,
     Sends,
@@ -52,6 +56,7 @@ impl Session {
             streams: HashMap::with_hasher(SsrcHash::new()),
             template: None,
             user_data: ptr::null_mut(),
+            reserves: false,
             events: Vec::new(),
         }
     }
@@ -67,7 +72,7 @@ impl Session {
         if direction != Direction::Unknown && self.template.is_some() {
             return Err(Status::BadParam);
         }
-        let keys = Box::new(KeySet::new(keys)?);
+        let keys = set_of(keys, self.reserves)?;
         match whose {
             Whose::One(ssrc) => {
                 self.forget(ssrc);
@@ -125,12 +130,13 @@ impl Session {
             }
             return Ok(());
         };
+        let reserves = self.reserves;
         let stream = self.streams.get_mut(&ssrc).ok_or(Status::BadParam)?;
         match (&mut stream.own, &mut self.template) {
             (Some(own), _) => own.replace(keys)?,
             (None, Some(template)) => {
                 // From now on it has keys of its own.
-                let mut own = Box::new(KeySet::new(keys)?);
+                let mut own = set_of(keys, reserves)?;
                 let from = &mut template.keys;
                 own.sender.continue_stream(ssrc, &from.sender);
                 own.receiver.continue_stream(ssrc, &from.receiver);
@@ -209,6 +215,15 @@ impl Session {
             None => self.template.as_ref().map(|template| &*template.keys),
         }
     }
+}
+
+/// A new set of keys, in a session that sends by reservation or not.
+fn set_of(keys: Keys, reserves: bool) -> Result<Box<KeySet>, Status> {
+    let mut set = Box::new(KeySet::new(keys)?);
+    if reserves {
+        set.reserve();
+    }
+    Ok(set)
 }
 
 impl Default for Session {

@@ -49,9 +49,10 @@ pub enum Status {
     ReadFail = 19,
     /// Never answered.
     WriteFail = 20,
-    /// The packet's header extension, or what it leaves of the packet, cannot be.
+    /// The packet's header extension, or what it leaves of the packet, cannot
+    /// be; or a snapshot is damaged.
     ParseErr = 21,
-    /// Never answered.
+    /// A snapshot could not be written down.
     EncodeErr = 22,
     /// Never answered.
     SemaphoreErr = 23,
@@ -61,7 +62,7 @@ pub enum Status {
     BadMki = 25,
     /// A ROC was set that lies behind the stream.
     PktIdxOld = 26,
-    /// Never answered.
+    /// The packet's index lies beyond what a snapshot has reserved.
     PktIdxAdv = 27,
     /// The packet has CSRCs and no header extension to encrypt them with.
     CryptexErr = 28,
@@ -93,7 +94,7 @@ impl From<ProtectError> for Status {
             ProtectError::TooManyStreams => Self::AllocFail,
             ProtectError::TooLong => Self::CipherFail,
             ProtectError::NotCryptex => Self::ParseErr,
-            ProtectError::NotReserved => Self::NoSuchOp,
+            ProtectError::NotReserved => Self::PktIdxAdv,
             ProtectError::NoKey => Self::BadMki,
             _ => Self::BadParam,
         }

@@ -85,6 +85,61 @@ void callseal_srtp_end_watch(callseal_srtp_watch_t *watch);
 srtp_err_status_t callseal_srtp_get_ssrcs(srtp_t session, uint32_t *ssrcs, size_t room,
                                           size_t *count);
 
+/*
+ * State over a restart: of a process, of a machine, of a call on hold. Keys are
+ * not part of it. Whoever goes on makes a session with the same policies and
+ * keys, and gives it what was stored.
+ *
+ * No index is used twice, however old or often restored the stored snapshot is,
+ * as long as the newest one that was confirmed is what a restore finds:
+ *
+ *     take_snapshot(session, 4096, 64, &snapshot);
+ *     octets = get_snapshot_octets(snapshot, &len);
+ *     ... store them in the place of those before, and see them on the disk ...
+ *     confirm_snapshot(session, snapshot);
+ *     end_snapshot(snapshot);
+ *
+ * A snapshot reserves so many packets for each stream beyond what was sent. From
+ * the first one on a session sends what is reserved alone, and answers pkt_idx_adv
+ * to more: take the next one well before. The first one's packets are free at
+ * once, a later one's when it is confirmed. Of SRTP at most 16,384 packets are
+ * reserved at a time: receivers lose a stream that jumps further than 32,768.
+ *
+ * A restored session goes on behind all that was reserved: sequence numbers jump,
+ * by as much at most. It sends nothing before a snapshot of its own is taken and
+ * confirmed. What it received since the snapshot it would take again, if somebody
+ * repeated it. srtp_remove_stream still forgets a stream, indexes and all.
+ *
+ * The octets are no secret, but whoever can change them can have keystream used
+ * twice; there is a checksum against accidents. They are for this library of the
+ * same version.
+ */
+typedef struct callseal_srtp_snapshot_t callseal_srtp_snapshot_t;
+
+srtp_err_status_t callseal_srtp_take_snapshot(srtp_t session, uint16_t rtp_packets,
+                                              uint16_t rtcp_packets,
+                                              callseal_srtp_snapshot_t **snapshot);
+/* Octets of the snapshot's, which end with it; null where there is none. */
+const void *callseal_srtp_get_snapshot_octets(const callseal_srtp_snapshot_t *snapshot,
+                                              size_t *len);
+srtp_err_status_t callseal_srtp_confirm_snapshot(srtp_t session,
+                                                 const callseal_srtp_snapshot_t *snapshot);
+void callseal_srtp_end_snapshot(callseal_srtp_snapshot_t *snapshot);
+
+/*
+ * For a session that has had no packet yet. parse_err where the octets are
+ * damaged, bad_param where they are another session's or this one has begun. A
+ * session that turns out to be damaged half-way is left without any stream.
+ */
+srtp_err_status_t callseal_srtp_restore(srtp_t session, const void *octets, size_t len);
+
+/*
+ * Says at which sequence number a stream will begin that has sent nothing, so
+ * that the next snapshot reserves its packets: how streams come into a session
+ * that keeps snapshots.
+ */
+srtp_err_status_t callseal_srtp_start_stream(srtp_t session, uint32_t ssrc, uint16_t seq);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,3 +21,4 @@ pub mod packets;
 pub mod policies;
 pub mod reports;
 pub mod sessions;
+pub mod snapshots;

@@ -1,0 +1,241 @@
+//! A session's state, to be kept outside of it over a restart.
+//!
+//! Keys are not part of it: the session is set up with them as it was, and is
+//! then given its state. What a sender may use before the next state is stored
+//! is reserved beforehand, so that no restore uses an index again.
+
+use callseal_srtp::{PacketIndex, ReceiverSnapshot, Reservation, SenderSnapshot};
+use serde::{Deserialize, Serialize};
+
+use crate::key_set::KeySet;
+use crate::session::{Direction, Session, Stream};
+use crate::status::Status;
+
+/// What `callseal_srtp_snapshot_t` points to.
+pub struct Snapshot {
+    state: State,
+    octets: Vec<u8>,
+}
+
+impl Snapshot {
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+/// What the octets begin with; another format has another one.
+const FORMAT: &[u8; 8] = b"CSSRTP\x00\x01";
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    template: Option<TemplateState>,
+    streams: Vec<StreamState>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TemplateState {
+    positions: Positions,
+    direction: Direction,
+    cryptex: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StreamState {
+    ssrc: u32,
+    /// None where they are the template's.
+    own: Option<Positions>,
+    direction: Direction,
+    pending_roc: Option<u32>,
+    cryptex: bool,
+}
+
+/// Where the streams of a [`KeySet`] are.
+#[derive(Serialize, Deserialize)]
+struct Positions {
+    sent: SenderSnapshot,
+    received: ReceiverSnapshot,
+}
+
+impl Positions {
+    fn of(keys: &mut KeySet, reservation: Reservation) -> Self {
+        Self {
+            sent: keys.sender.snapshot(reservation),
+            received: keys.receiver.snapshot(),
+        }
+    }
+
+    fn restore(&self, keys: &mut KeySet) -> Result<(), Status> {
+        let sent = keys.sender.restore(&self.sent);
+        sent.map_err(|_| Status::ParseErr)?;
+        let received = keys.receiver.restore(&self.received);
+        received.map_err(|_| Status::ParseErr)
+    }
+}
+
+impl Session {
+    /// Takes a snapshot. From the first one on nothing is sent but what a
+    /// snapshot has reserved that was the first or is [confirmed](Self::confirm).
+    pub(crate) fn snapshot(&mut self, reservation: Reservation) -> Result<Snapshot, Status> {
+        self.reserves = true;
+        let template = self.template.as_mut().map(|template| TemplateState {
+            positions: Positions::of(&mut template.keys, reservation),
+            direction: template.direction,
+            cryptex: template.cryptex,
+        });
+        let streams = self.streams.iter_mut().map(|(&ssrc, stream)| {
+            let own = stream.own.as_mut();
+            StreamState {
+                ssrc,
+                own: own.map(|keys| Positions::of(keys, reservation)),
+                direction: stream.direction,
+                pending_roc: stream.pending_roc,
+                cryptex: stream.cryptex,
+            }
+        });
+        let state = State {
+            template,
+            streams: streams.collect(),
+        };
+        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
+        let written = postcard::to_extend(&state, FORMAT.to_vec());
+        let mut octets = written.map_err(|_| Status::EncodeErr)?;
+        octets.extend(crc.checksum(&octets).to_be_bytes());
+        Ok(Snapshot { state, octets })
+    }
+
+    /// Says that a snapshot of this session is stored, in the place of all
+    /// before it.
+    pub(crate) fn confirm(&mut self, snapshot: &Snapshot) {
+        let State { template, streams } = &snapshot.state;
+        if let (Some(template), Some(state)) = (&mut self.template, template) {
+            template.keys.sender.confirm(&state.positions.sent);
+        }
+        for state in streams {
+            let stream = self.streams.get_mut(&state.ssrc);
+            let own = stream.and_then(|stream| stream.own.as_mut());
+            if let (Some(keys), Some(positions)) = (own, &state.own) {
+                keys.sender.confirm(&positions.sent);
+            }
+        }
+    }
+
+    /// Gives a session that has had no packet the state of one with the same
+    /// policies.
+    pub(crate) fn restore(&mut self, octets: &[u8]) -> Result<(), Status> {
+        let state = read(octets).ok_or(Status::ParseErr)?;
+        if !self.is_like(&state) {
+            return Err(Status::BadParam);
+        }
+        self.reserve();
+        let restored = self.put_in_place(state);
+        if restored.is_err() {
+            // Half of a state could have indexes used again.
+            self.template = None;
+            self.streams.clear();
+        }
+        restored
+    }
+
+    /// Begins a stream that has sent nothing yet at a sequence number, so that
+    /// the next snapshot reserves what it sends.
+    pub(crate) fn start_stream(&mut self, ssrc: u32, seq: u16) -> Result<(), Status> {
+        let own = self.streams.get_mut(&ssrc);
+        let (keys, is_new) = match (own, &mut self.template) {
+            (Some(stream), template) => {
+                if stream.direction == Direction::Unknown {
+                    stream.direction = Direction::Sends;
+                }
+                let own = stream.own.as_mut();
+                (own.or(template.as_mut().map(|of| &mut of.keys)), false)
+            }
+            (None, Some(template)) => (Some(&mut template.keys), true),
+            (None, None) => return Err(Status::NoCtx),
+        };
+        let keys = keys.ok_or(Status::NoCtx)?;
+        let first = PacketIndex::from_parts(0, seq);
+        let started = keys.sender.start_stream(ssrc, first);
+        started.map_err(|_| Status::BadParam)?;
+        if let (true, Some(template)) = (is_new, &self.template) {
+            let mut stream = Stream::from_template(template);
+            stream.direction = Direction::Sends;
+            self.streams.insert(ssrc, stream);
+        }
+        Ok(())
+    }
+
+    /// Whether it could be the session that the state is of, before its first
+    /// packet.
+    fn is_like(&self, state: &State) -> bool {
+        let is_new = |keys: &KeySet| keys.sender.stream_count() + keys.receiver.stream_count() == 0;
+        let template = self.template.as_ref();
+        let mut own = self.streams.values();
+        let has = |stream: &StreamState| {
+            let here = self.streams.get(&stream.ssrc);
+            here.is_some_and(|here| here.own.is_some()) == stream.own.is_some()
+        };
+        template.is_none_or(|template| is_new(&template.keys))
+            && own.all(|stream| stream.own.as_deref().is_some_and(is_new))
+            && template.is_some() == state.template.is_some()
+            && state.streams.iter().all(has)
+    }
+
+    fn put_in_place(&mut self, state: State) -> Result<(), Status> {
+        if let (Some(template), Some(state)) = (&mut self.template, state.template) {
+            state.positions.restore(&mut template.keys)?;
+            (template.direction, template.cryptex) = (state.direction, state.cryptex);
+        }
+        for state in state.streams {
+            let stream = match self.streams.get_mut(&state.ssrc) {
+                Some(stream) => stream,
+                None => {
+                    let template = self.template.as_ref().ok_or(Status::ParseErr)?;
+                    let stream = Stream::from_template(template);
+                    self.streams.entry(state.ssrc).or_insert(stream)
+                }
+            };
+            if let (Some(keys), Some(positions)) = (&mut stream.own, state.own) {
+                positions.restore(keys)?;
+            }
+            stream.direction = state.direction;
+            stream.pending_roc = state.pending_roc;
+            stream.cryptex = state.cryptex;
+        }
+        Ok(())
+    }
+
+    /// Has nothing be sent before a snapshot has reserved it.
+    fn reserve(&mut self) {
+        self.reserves = true;
+        let template = self.template.iter_mut().map(|template| &mut template.keys);
+        let own = self.streams.values_mut();
+        let own = own.filter_map(|stream| stream.own.as_mut());
+        for keys in template.chain(own) {
+            keys.reserve();
+        }
+    }
+}
+
+impl KeySet {
+    /// Has a set without a stream send nothing before a snapshot has reserved
+    /// it.
+    pub(crate) fn reserve(&mut self) {
+        // The first snapshot's reservation is open at once, and here is none.
+        let none = Reservation {
+            rtp_packets: 0,
+            rtcp_packets: 0,
+        };
+        let _ = self.sender.snapshot(none);
+    }
+}
+
+/// `None` where the octets are damaged or of another format.
+fn read(octets: &[u8]) -> Option<State> {
+    let (octets, checksum) = octets.split_last_chunk::<4>()?;
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
+    if crc.checksum(octets).to_be_bytes() != *checksum {
+        return None;
+    }
+    let state = octets.strip_prefix(FORMAT)?;
+    let (state, rest) = postcard::take_from_bytes(state).ok()?;
+    rest.is_empty().then_some(state)
+}
