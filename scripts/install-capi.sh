@@ -13,5 +13,6 @@ install -m 755 "$target/release/libsrtp2.so" "$prefix/lib/libsrtp2.so.1"
 ln -sf libsrtp2.so.1 "$prefix/lib/libsrtp2.so"
 install -m 644 "$target/release/libsrtp2.a" "$prefix/lib/libsrtp2.a"
 install -m 644 "$root"/srtp-capi/include/srtp2/*.h "$prefix/include/srtp2/"
-sed "s|@PREFIX@|$prefix|" "$root/srtp-capi/libsrtp2.pc.in" >"$prefix/lib/pkgconfig/libsrtp2.pc"
+description=$(<"$root/srtp-capi/libsrtp2.pc.in")
+printf '%s\n' "${description/@PREFIX@/"$prefix"}" >"$prefix/lib/pkgconfig/libsrtp2.pc"
 echo "installed in $prefix; to try it: LD_LIBRARY_PATH=$prefix/lib PROGRAM"

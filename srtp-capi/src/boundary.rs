@@ -14,6 +14,11 @@ use crate::status::Status;
 pub(crate) fn guarded(body: impl FnOnce() -> Result<(), Status>) -> Status {
     // What a panic leaves half done is behind a session's pointer, where the
     // caller finds it as C's: every field holds a value of its type.
+    let body = || {
+        #[cfg(test)]
+        tests::panic_where_told();
+        body()
+    };
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => Status::of(result),
         Err(_) => Status::Fail,
@@ -83,4 +88,103 @@ pub(crate) unsafe fn on_packet(
         }
         result
     })
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the tests play the part of a C program"
+)]
+mod tests {
+    use core::cell::Cell;
+    use core::ptr;
+
+    use super::*;
+    use crate::exports::{counters::*, packets::*, policies::*, sessions::*, snapshots::*};
+    use crate::types::{CryptoPolicy, Policy, Ssrc, StreamCounters, ssrc_type};
+
+    thread_local! {
+        /// The guarded function of this thread that is to panic: 1 for the next.
+        static TO_PANIC: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn panic_where_told() {
+        let to_panic = TO_PANIC.get();
+        TO_PANIC.set(to_panic.saturating_sub(1));
+        assert!(to_panic != 1, "a test has asked for this panic");
+    }
+
+    fn panicking(entry: impl FnOnce() -> Status) -> Status {
+        TO_PANIC.set(1);
+        let status = entry();
+        assert_eq!(TO_PANIC.get(), 0, "it is not guarded");
+        status
+    }
+
+    #[test]
+    fn a_panic_is_a_status_and_the_session_goes_on() {
+        let mut crypto = CryptoPolicy::default();
+        unsafe { srtp_crypto_policy_set_rtp_default(&mut crypto) };
+        let mut key = [7; 64];
+        let policy = Policy {
+            ssrc: Ssrc {
+                kind: ssrc_type::ANY_OUTBOUND,
+                value: 0,
+            },
+            rtp: crypto,
+            rtcp: crypto,
+            key: key.as_mut_ptr(),
+            keys: ptr::null_mut(),
+            num_master_keys: 0,
+            deprecated_ekt: ptr::null_mut(),
+            window_size: 0,
+            allow_repeat_tx: 0,
+            enc_xtn_hdr: ptr::null_mut(),
+            enc_xtn_hdr_count: 0,
+            next: ptr::null_mut(),
+        };
+        let mut session = ptr::null_mut();
+        let failed = panicking(|| unsafe { srtp_create(&mut session, &policy) });
+        assert_eq!((failed, session.is_null()), (Status::Fail, true));
+        assert_eq!(unsafe { srtp_create(&mut session, &policy) }, Status::Ok);
+
+        let mut packet = [0x80; 64];
+        let start = packet.as_mut_ptr().cast();
+        let mut len = 40;
+        for entry in [
+            srtp_protect,
+            srtp_unprotect,
+            srtp_protect_rtcp,
+            srtp_unprotect_rtcp,
+        ] {
+            let failed = panicking(|| unsafe { entry(session, start, &mut len) });
+            assert_eq!((failed, len), (Status::Fail, 40));
+        }
+        assert_eq!(packet, [0x80; 64]);
+        let (mut roc, mut counted) = (77, StreamCounters::default());
+        let (at_roc, at_counted) = (&raw mut roc, &raw mut counted);
+        let others: [&dyn Fn() -> Status; 7] = [
+            &|| unsafe { srtp_add_stream(session, &policy) },
+            &|| unsafe { srtp_update(session, &policy) },
+            &|| unsafe { srtp_remove_stream(session, 1) },
+            &|| unsafe { srtp_set_stream_roc(session, 1, 1) },
+            &|| unsafe { srtp_get_stream_roc(session, 1, at_roc) },
+            &|| unsafe { callseal_srtp_get_counters(session, 1, at_counted) },
+            &|| unsafe { callseal_srtp_start_stream(session, 1, 1) },
+        ];
+        for entry in others {
+            assert_eq!(panicking(entry), Status::Fail);
+        }
+        assert_eq!(roc, 77);
+
+        let failed = unsafe { on_packet(session, start, &mut len, |_, _| panic!("as asked")) };
+        assert_eq!((failed, len), (Status::Fail, 40));
+        assert_eq!(guarded_or(3, || panic!("as asked")), 3);
+        unsafe {
+            assert_eq!(srtp_protect(session, start, &mut len), Status::Ok);
+            assert_eq!(len, 50);
+            assert_eq!(panicking(|| srtp_dealloc(session)), Status::Fail);
+            assert_eq!(srtp_dealloc(session), Status::Ok);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Sessions that end and go on elsewhere, as a program in C uses them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
     reason = "the whole file plays the part of a C program"
