@@ -15,6 +15,8 @@ pub struct Pace {
     pub rounds: usize,
     /// How long a turn is, on the clock.
     pub turn: Duration,
+    /// The most streams or sessions in turn.
+    pub max_crowd: usize,
 }
 
 impl Pace {
@@ -22,12 +24,14 @@ impl Pace {
     pub const FULL: Self = Self {
         rounds: 61,
         turn: Duration::from_micros(200),
+        max_crowd: usize::MAX,
     };
 
     /// Just enough to see that everything runs.
     pub const SMOKE: Self = Self {
         rounds: 1,
         turn: Duration::ZERO,
+        max_crowd: 100,
     };
 }
 

@@ -105,7 +105,9 @@ impl Planned {
                     duel.add(self.load, contender);
                 }
             }
-            Question::Streams | Question::Sessions => self.add_crowds(&mut duel),
+            Question::Streams | Question::Sessions => {
+                self.add_crowds(&mut duel, pace.max_crowd);
+            }
             Question::Portable => {
                 let soft = Callseal::new(self.load, Backend::Soft, Mode::Single);
                 duel.add(self.load, Box::new(soft));
@@ -125,8 +127,8 @@ impl Planned {
 
     /// The fastest backend, by single calls and in batches, and every peer, each
     /// with every crowd.
-    fn add_crowds(&self, duel: &mut Duel) {
-        for crowd in CROWDS {
+    fn add_crowds(&self, duel: &mut Duel, max_crowd: usize) {
+        for crowd in CROWDS.into_iter().filter(|&crowd| crowd <= max_crowd) {
             let load = match self.question {
                 Question::Sessions if crowd > 10_000 => continue,
                 Question::Sessions => self.load.with_sessions(crowd),
@@ -136,19 +138,8 @@ impl Planned {
                 let ours = Callseal::new(load, Backend::detected(), mode);
                 duel.add(load, Box::new(ours));
             }
-            let mut peers = peers(load);
-            // libsrtp finds a stream in a list from its beginning, and NSS a
-            // context that is closed: beyond these crowds it takes minutes.
-            peers.retain(|peer| {
-                let name = peer.name();
-                let most = match name.starts_with("libsrtp") {
-                    true if name.ends_with("nss") => 1_000,
-                    true => 10_000,
-                    false => usize::MAX,
-                };
-                peer.is_srtp() && crowd <= most
-            });
-            for peer in peers {
+            let peers = peers(load).into_iter();
+            for peer in peers.filter(|peer| peer.is_srtp()) {
                 duel.add(load, peer);
             }
         }
