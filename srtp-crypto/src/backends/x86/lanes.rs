@@ -1,7 +1,7 @@
 //! The schedule of messages on SHA-1 lanes: whenever a lane's message ends, the
 //! next one takes its place.
 
-use super::window::{Tails, longest_first};
+use super::window::Tails;
 use crate::backends::message::{Block, HmacMessage};
 use crate::hmac_sha1::PaddedState;
 
@@ -19,15 +19,16 @@ pub(super) struct Lanes<'a, M, const W: usize, const L: usize> {
     active: u32,
     messages: &'a [M],
     tails: &'a Tails<W>,
-    order: [u8; W],
+    order: &'a [u8],
     next: usize,
 }
 
 impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
-    /// The lanes, each with a message as long as there are any; the longest
-    /// first, so that none is left alone with a long one at the end.
+    /// The lanes, each with a message as long as there are any, by the positions
+    /// in `order`: the longest first, so that none is left alone with a long one
+    /// at the end.
     #[inline(always)]
-    pub(super) fn start(messages: &'a [M], tails: &'a Tails<W>) -> Self {
+    pub(super) fn start(messages: &'a [M], tails: &'a Tails<W>, order: &'a [u8]) -> Self {
         let mut lanes = Self {
             segments: [&[]; L],
             following: [&[]; L],
@@ -35,14 +36,10 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
             active: 0,
             messages,
             tails,
-            order: if messages.len() <= L {
-                core::array::from_fn(|n| n as u8)
-            } else {
-                longest_first(messages)
-            },
+            order,
             next: 0,
         };
-        for lane in 0..L.min(messages.len()) {
+        for lane in 0..L.min(order.len()) {
             lanes.take_next(lane);
         }
         lanes.share_with_idle();
@@ -68,7 +65,7 @@ impl<'a, M: HmacMessage, const W: usize, const L: usize> Lanes<'a, M, W, L> {
     /// Whether every message has been on a lane.
     #[inline(always)]
     pub(super) fn none_waits(&self) -> bool {
-        self.next == self.messages.len()
+        self.next == self.order.len()
     }
 
     #[inline(always)]

@@ -1,7 +1,21 @@
 //! SHA-1 on the lanes of a vector, a message each.
 
-/// Twenty rounds from round `$first` on, which have one f and one K.
+/// The 80 rounds of FIPS 180-4 §6.1.2 over the words of a block: no function,
+/// since the words are to stay in registers. With `$first`, twenty rounds from
+/// that one on, which have one f and one K.
 macro_rules! sha1_rounds {
+    ($states:ident, $w:ident) => {
+        let [mut a, mut b, mut c, mut d, mut e] = $states;
+
+        sha1_rounds!($w, [a, b, c, d, e], choose, 0x5a82_7999, 0);
+        sha1_rounds!($w, [a, b, c, d, e], parity, 0x6ed9_eba1, 20);
+        sha1_rounds!($w, [a, b, c, d, e], majority, 0x8f1b_bcdc, 40);
+        sha1_rounds!($w, [a, b, c, d, e], parity, 0xca62_c1d6, 60);
+
+        for (state, word) in $states.iter_mut().zip([a, b, c, d, e]) {
+            *state = add(*state, word);
+        }
+    };
     ($w:ident, $state:tt, $f:ident, $k:literal, $first:literal) => {
         let k = splat($k);
         sha1_rounds!(@ $w $state $f k, $first + 0, $first + 1, $first + 2, $first + 3);
@@ -40,8 +54,93 @@ macro_rules! sha1_lanes {
                 return;
             }
             let tails = Tails::<W>::of(messages);
+            let order: [u8; W] = match tails.are_of_one_length() {
+                true => core::array::from_fn(|n| n as u8),
+                false => longest_first(messages),
+            };
+            let mut left = &order[..messages.len()];
+            while let Some(group) = of_one_length(messages, &tails, left) {
+                hmac_side_by_side(messages, &tails, group, tags);
+                left = &left[group.len()..];
+            }
+            if !left.is_empty() {
+                hmac_in_turn(messages, &tails, left, tags);
+            }
+        }
+
+        /// The next messages of `order` that fill the lanes, or are all that is
+        /// left, where they have the same number of blocks.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn of_one_length<'o, M: HmacMessage, const W: usize>(
+            messages: &[M],
+            tails: &Tails<W>,
+            order: &'o [u8],
+        ) -> Option<&'o [u8]> {
+            let group = &order[..order.len().min(LANES)];
+            let mut blocks = group.iter().map(|n| messages[usize::from(*n)].blocks());
+            let first = blocks.next()?;
+            let equal = tails.are_of_one_length() || blocks.all(|blocks| blocks == first);
+            (group.len() >= WORTH_IT && equal).then_some(group)
+        }
+
+        /// The tags of messages that have the same number of blocks, a lane each;
+        /// a lane without a message does the first one's again.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn hmac_side_by_side<M: HmacMessage, const W: usize>(
+            messages: &[M],
+            tails: &Tails<W>,
+            group: &[u8],
+            tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+        ) {
+            let first = &messages[usize::from(group[0])];
+            let mut inner = [&first.key().inner; LANES];
+            let mut outer = [&first.key().outer; LANES];
+            let mut bodies = [first.body(); LANES];
+            let mut tail_blocks = [tails.get(usize::from(group[0])); LANES];
+            let mut shortest = first.body().len();
+            for (lane, position) in group.iter().enumerate() {
+                let message = &messages[usize::from(*position)];
+                inner[lane] = &message.key().inner;
+                outer[lane] = &message.key().outer;
+                bodies[lane] = message.body();
+                tail_blocks[lane] = tails.get(usize::from(*position));
+                shortest = shortest.min(message.body().len());
+            }
+            let mut states = load_states(&inner);
+            compress(&mut states, &bodies, shortest);
+            // Of as many blocks, one may be the body's last or the tail's first.
+            if bodies.iter().any(|body| body.len() > shortest) {
+                for (body, tail) in bodies.iter_mut().zip(&mut tail_blocks) {
+                    *body = match body.split_at(shortest).1 {
+                        [] => {
+                            let first;
+                            (first, *tail) = tail.split_at(1);
+                            first
+                        }
+                        rest => rest,
+                    };
+                }
+                compress(&mut states, &bodies, 1);
+            }
+            compress(&mut states, &tail_blocks, tail_blocks[0].len());
+            let hashes = outer_hashes(&outer, &states);
+            put_tags(&hashes, group.iter().copied(), tags);
+        }
+
+        /// The tags of messages of different lengths, in this order: whenever a
+        /// lane's message ends, the next one takes its place.
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        fn hmac_in_turn<M: HmacMessage, const W: usize>(
+            messages: &[M],
+            tails: &Tails<W>,
+            order: &[u8],
+            tags: &mut [[u8; HMAC_SHA1_LEN]; W],
+        ) {
             let mut digests = Digests::<W>::NONE;
-            let mut lanes = Lanes::<M, W, LANES>::start(messages, &tails);
+            let mut lanes = Lanes::<M, W, LANES>::start(messages, tails, order);
             let mut states = inner_states(&lanes);
             while let Some(run) = lanes.run() {
                 if lanes.none_waits() && lanes.active().count_ones() <= few::AT_MOST {
@@ -112,8 +211,8 @@ macro_rules! sha1_lanes {
             for index in 0..run {
                 // SAFETY: `index` is below `run`, and every segment was found
                 // to have that many blocks.
-                let w = unsafe { columns(&starts, index) };
-                rounds(&mut vectors, w);
+                let mut w = unsafe { columns(&starts, index) };
+                sha1_rounds!(vectors, w);
             }
             *states = vectors;
         }
@@ -127,7 +226,7 @@ macro_rules! sha1_lanes {
             w[5] = splat(0x8000_0000);
             w[15] = splat(const { bit_len(HMAC_SHA1_LEN) as u32 });
             let mut states = load_states(keys);
-            rounds(&mut states, w);
+            sha1_rounds!(states, w);
             states
         }
 
@@ -156,22 +255,6 @@ macro_rules! sha1_lanes {
                 store(words, *state);
             }
             words
-        }
-
-        /// The 80 rounds of FIPS 180-4 §6.1.2 over the words of a block.
-        #[inline]
-        #[target_feature(enable = $features)]
-        fn rounds(state: &mut [Vector; 5], mut w: [Vector; 16]) {
-            let [mut a, mut b, mut c, mut d, mut e] = *state;
-
-            sha1_rounds!(w, [a, b, c, d, e], choose, 0x5a82_7999, 0);
-            sha1_rounds!(w, [a, b, c, d, e], parity, 0x6ed9_eba1, 20);
-            sha1_rounds!(w, [a, b, c, d, e], majority, 0x8f1b_bcdc, 40);
-            sha1_rounds!(w, [a, b, c, d, e], parity, 0xca62_c1d6, 60);
-
-            for (state, word) in state.iter_mut().zip([a, b, c, d, e]) {
-                *state = add(*state, word);
-            }
         }
     };
 }

@@ -1,18 +1,17 @@
 //! SHA-1 on sixteen lanes of AVX-512, a message each.
 
 use core::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_castsi128_si512, _mm512_inserti32x4,
-    _mm512_loadu_si512, _mm512_mask_set1_epi32, _mm512_mask_storeu_epi32,
+    __m128i, __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_castsi128_si512,
+    _mm512_inserti32x4, _mm512_loadu_si512, _mm512_mask_set1_epi32, _mm512_mask_storeu_epi32,
     _mm512_maskz_compress_epi32, _mm512_rol_epi32, _mm512_set_epi64, _mm512_set1_epi32,
-    _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
-    _mm512_xor_si512,
+    _mm512_shuffle_epi8, _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 
 use super::lanes::{Lanes, bits};
 use super::packet_vaes::hmac as hmac_of_few;
 use super::sha1_ni as few;
-use super::window::{Digests, Tails};
+use super::window::{Digests, Tails, longest_first};
 use crate::backends::message::{Block, HmacMessage, bit_len};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, PaddedState};
 
@@ -108,53 +107,13 @@ fn put_lanes(places: [&mut [u32]; 5], states: &[Vector; 5], set: u32) {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn load_states(keys: &[&PaddedState; LANES]) -> [Vector; 5] {
-    // By four: quarter q of rows[n] is row 4 q + n.
-    let abcd = [
-        four_rows(keys, 0, 0),
-        four_rows(keys, 1, 0),
-        four_rows(keys, 2, 0),
-        four_rows(keys, 3, 0),
-    ];
-    let e = [
-        four_rows(keys, 0, 4),
-        four_rows(keys, 1, 4),
-        four_rows(keys, 2, 4),
-        four_rows(keys, 3, 4),
-    ];
-    let ab = [
-        _mm512_unpacklo_epi32(abcd[0], abcd[1]),
-        _mm512_unpacklo_epi32(abcd[2], abcd[3]),
-    ];
-    let cd = [
-        _mm512_unpackhi_epi32(abcd[0], abcd[1]),
-        _mm512_unpackhi_epi32(abcd[2], abcd[3]),
-    ];
-    let e = [
-        _mm512_unpacklo_epi32(e[0], e[1]),
-        _mm512_unpacklo_epi32(e[2], e[3]),
-    ];
-    [
-        _mm512_unpacklo_epi64(ab[0], ab[1]),
-        _mm512_unpackhi_epi64(ab[0], ab[1]),
-        _mm512_unpacklo_epi64(cd[0], cd[1]),
-        _mm512_unpackhi_epi64(cd[0], cd[1]),
-        _mm512_unpacklo_epi64(e[0], e[1]),
-    ]
-}
-
-/// Four words from `at` on of the rows `n`, `n` + 4, `n` + 8 and `n` + 12.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn four_rows(keys: &[&PaddedState; LANES], n: usize, at: usize) -> Vector {
-    let row = |n: usize| {
-        let words = &keys[n].as_chunks::<4>().0[at / 4];
-        // SAFETY: `words` is 16 octets.
-        unsafe { _mm_loadu_si128(words.as_ptr().cast()) }
-    };
-    let rows = _mm512_castsi128_si512(row(n));
-    let rows = _mm512_inserti32x4::<1>(rows, row(n + 4));
-    let rows = _mm512_inserti32x4::<2>(rows, row(n + 8));
-    _mm512_inserti32x4::<3>(rows, row(n + 12))
+    let mut rows = [keys[0].as_ptr().cast::<u8>(); LANES];
+    for (row, key) in rows.iter_mut().zip(keys) {
+        *row = key.as_ptr().cast();
+    }
+    // SAFETY: every key is twice 16 octets.
+    let [[a, b, c, d], [e, ..]] = unsafe { [four_columns(&rows, 0), four_columns(&rows, 1)] };
+    [a, b, c, d, e]
 }
 
 /// The words of each lane's block at `index`, by word.
@@ -165,16 +124,52 @@ fn four_rows(keys: &[&PaddedState; LANES], n: usize, at: usize) -> Vector {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn columns(starts: &[*const Block; LANES], index: usize) -> [Vector; 16] {
-    let mut w = [_mm512_set1_epi32(0); 16];
-    for (w, start) in w.iter_mut().zip(starts) {
-        // SAFETY: the block is there, as the caller promises, and is 64 octets.
-        *w = unsafe { _mm512_loadu_si512(start.add(index).cast()) };
-    }
-    transpose(&mut w);
-    for w in &mut w {
-        *w = big_endian(*w);
+    let mut w = [splat(0); 16];
+    for (piece, w) in w.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        // SAFETY: the block is there, as the caller promises, and four times
+        // 16 octets.
+        *w = unsafe { four_columns(starts, 4 * index + piece) };
+        for w in w {
+            *w = big_endian(*w);
+        }
     }
     w
+}
+
+/// The words of the 16 octets at `index` of each row, by word. They are put
+/// together on their way from memory, so that only the words within a quarter
+/// of a vector are left to be moved about.
+///
+/// # Safety
+///
+/// Every row must have more than `index` times 16 octets.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn four_columns<T>(rows: &[*const T; LANES], index: usize) -> [Vector; 4] {
+    // Quarter q of quads[n] is of row 4 q + n.
+    let mut quads = [splat(0); 4];
+    for (n, quad) in quads.iter_mut().enumerate() {
+        // SAFETY: the octets are there, as the caller promises.
+        let of = |row: usize| unsafe { _mm_loadu_si128(rows[row].cast::<__m128i>().add(index)) };
+        *quad = _mm512_castsi128_si512(of(n));
+        *quad = _mm512_inserti32x4::<1>(*quad, of(n + 4));
+        *quad = _mm512_inserti32x4::<2>(*quad, of(n + 8));
+        *quad = _mm512_inserti32x4::<3>(*quad, of(n + 12));
+    }
+    let low = [
+        _mm512_unpacklo_epi32(quads[0], quads[1]),
+        _mm512_unpacklo_epi32(quads[2], quads[3]),
+    ];
+    let high = [
+        _mm512_unpackhi_epi32(quads[0], quads[1]),
+        _mm512_unpackhi_epi32(quads[2], quads[3]),
+    ];
+    [
+        _mm512_unpacklo_epi64(low[0], low[1]),
+        _mm512_unpackhi_epi64(low[0], low[1]),
+        _mm512_unpacklo_epi64(high[0], high[1]),
+        _mm512_unpackhi_epi64(high[0], high[1]),
+    ]
 }
 
 #[inline]
@@ -183,35 +178,4 @@ fn big_endian(words: Vector) -> Vector {
     let (high, low) = (0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let swapped = _mm512_set_epi64(high, low, high, low, high, low, high, low);
     _mm512_shuffle_epi8(words, swapped)
-}
-
-/// Turns sixteen rows of sixteen words into columns.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(rows: &mut [__m512i; 16]) {
-    let mut pairs = *rows;
-    for n in 0..8 {
-        pairs[2 * n] = _mm512_unpacklo_epi32(rows[2 * n], rows[2 * n + 1]);
-        pairs[2 * n + 1] = _mm512_unpackhi_epi32(rows[2 * n], rows[2 * n + 1]);
-    }
-    // quads[4 n + k]: in each quarter q, word 4 q + k of rows 4 n to 4 n + 3.
-    let mut quads = pairs;
-    for n in 0..4 {
-        quads[4 * n] = _mm512_unpacklo_epi64(pairs[4 * n], pairs[4 * n + 2]);
-        quads[4 * n + 1] = _mm512_unpackhi_epi64(pairs[4 * n], pairs[4 * n + 2]);
-        quads[4 * n + 2] = _mm512_unpacklo_epi64(pairs[4 * n + 1], pairs[4 * n + 3]);
-        quads[4 * n + 3] = _mm512_unpackhi_epi64(pairs[4 * n + 1], pairs[4 * n + 3]);
-    }
-    for k in 0..4 {
-        let (first, second) = (quads[k], quads[4 + k]);
-        let (third, fourth) = (quads[8 + k], quads[12 + k]);
-        let low_even = _mm512_shuffle_i32x4::<0x88>(first, second);
-        let low_odd = _mm512_shuffle_i32x4::<0xdd>(first, second);
-        let high_even = _mm512_shuffle_i32x4::<0x88>(third, fourth);
-        let high_odd = _mm512_shuffle_i32x4::<0xdd>(third, fourth);
-        rows[k] = _mm512_shuffle_i32x4::<0x88>(low_even, high_even);
-        rows[8 + k] = _mm512_shuffle_i32x4::<0xdd>(low_even, high_even);
-        rows[4 + k] = _mm512_shuffle_i32x4::<0x88>(low_odd, high_odd);
-        rows[12 + k] = _mm512_shuffle_i32x4::<0xdd>(low_odd, high_odd);
-    }
 }

@@ -1,17 +1,16 @@
 //! SHA-1 on eight lanes of AVX2, a message each.
 
 use core::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8,
+    __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8,
     _mm256_castsi128_si256, _mm256_cmpeq_epi32, _mm256_inserti128_si256, _mm256_loadu_si256,
-    _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set_epi64x, _mm256_set1_epi32,
-    _mm256_setr_epi32, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_srli_epi32,
-    _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-    _mm256_unpacklo_epi64, _mm256_xor_si256,
+    _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_shuffle_epi8,
+    _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_unpackhi_epi32,
+    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
 use super::lanes::{Lanes, bits};
 use super::sha1_soft::{self as few, hmac as hmac_of_few};
-use super::window::{Digests, Tails};
+use super::window::{Digests, Tails, longest_first};
 use crate::backends::message::{Block, HmacMessage, bit_len};
 use crate::hmac_sha1::{HMAC_SHA1_LEN, PaddedState};
 
@@ -47,10 +46,13 @@ fn xor(a: Vector, b: Vector) -> Vector {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rotated<const LEFT: i32, const RIGHT: i32>(words: Vector) -> Vector {
-    _mm256_or_si256(
-        _mm256_slli_epi32::<LEFT>(words),
-        _mm256_srli_epi32::<RIGHT>(words),
-    )
+    // More units add than shift.
+    let left = if LEFT == 1 {
+        add(words, words)
+    } else {
+        _mm256_slli_epi32::<LEFT>(words)
+    };
+    _mm256_or_si256(left, _mm256_srli_epi32::<RIGHT>(words))
 }
 
 #[inline]
@@ -113,49 +115,13 @@ fn put_lanes(places: [&mut [u32]; 5], states: &[Vector; 5], set: u32) {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load_states(keys: &[&PaddedState; LANES]) -> [Vector; 5] {
-    let abcd = [
-        two_rows(keys, 0, 0),
-        two_rows(keys, 1, 0),
-        two_rows(keys, 2, 0),
-        two_rows(keys, 3, 0),
-    ];
-    let e = [
-        two_rows(keys, 0, 4),
-        two_rows(keys, 1, 4),
-        two_rows(keys, 2, 4),
-        two_rows(keys, 3, 4),
-    ];
-    let ab = [
-        _mm256_unpacklo_epi32(abcd[0], abcd[1]),
-        _mm256_unpacklo_epi32(abcd[2], abcd[3]),
-    ];
-    let cd = [
-        _mm256_unpackhi_epi32(abcd[0], abcd[1]),
-        _mm256_unpackhi_epi32(abcd[2], abcd[3]),
-    ];
-    let e = [
-        _mm256_unpacklo_epi32(e[0], e[1]),
-        _mm256_unpacklo_epi32(e[2], e[3]),
-    ];
-    [
-        _mm256_unpacklo_epi64(ab[0], ab[1]),
-        _mm256_unpackhi_epi64(ab[0], ab[1]),
-        _mm256_unpacklo_epi64(cd[0], cd[1]),
-        _mm256_unpackhi_epi64(cd[0], cd[1]),
-        _mm256_unpacklo_epi64(e[0], e[1]),
-    ]
-}
-
-/// Four words from `at` on of the rows `n` and `n` + 4.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn two_rows(keys: &[&PaddedState; LANES], n: usize, at: usize) -> Vector {
-    let row = |n: usize| {
-        let words = &keys[n].as_chunks::<4>().0[at / 4];
-        // SAFETY: `words` is 16 octets.
-        unsafe { _mm_loadu_si128(words.as_ptr().cast()) }
-    };
-    _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(row(n)), row(n + 4))
+    let mut rows = [keys[0].as_ptr().cast::<u8>(); LANES];
+    for (row, key) in rows.iter_mut().zip(keys) {
+        *row = key.as_ptr().cast();
+    }
+    // SAFETY: every key is twice 16 octets.
+    let [[a, b, c, d], [e, ..]] = unsafe { [four_columns(&rows, 0), four_columns(&rows, 1)] };
+    [a, b, c, d, e]
 }
 
 /// The words of each lane's block at `index`, by word.
@@ -166,14 +132,11 @@ fn two_rows(keys: &[&PaddedState; LANES], n: usize, at: usize) -> Vector {
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn columns(starts: &[*const Block; LANES], index: usize) -> [Vector; 16] {
-    let mut w = [_mm256_set1_epi32(0); 16];
-    for (half, w) in w.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        for (row, start) in w.iter_mut().zip(starts) {
-            // SAFETY: the block is there, as the caller promises, and each of
-            // its halves is 32 octets.
-            *row = unsafe { _mm256_loadu_si256(start.add(index).cast::<__m256i>().add(half)) };
-        }
-        transpose(w);
+    let mut w = [splat(0); 16];
+    for (piece, w) in w.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        // SAFETY: the block is there, as the caller promises, and four times
+        // 16 octets.
+        *w = unsafe { four_columns(starts, 4 * index + piece) };
         for w in w {
             *w = big_endian(*w);
         }
@@ -181,32 +144,42 @@ unsafe fn columns(starts: &[*const Block; LANES], index: usize) -> [Vector; 16] 
     w
 }
 
+/// The words of the 16 octets at `index` of each row, by word. They are put
+/// together on their way from memory, so that only the words within a half of
+/// a vector are left to be moved about.
+///
+/// # Safety
+///
+/// Every row must have more than `index` times 16 octets.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn four_columns<T>(rows: &[*const T; LANES], index: usize) -> [Vector; 4] {
+    // Half h of quads[n] is of row 4 h + n.
+    let mut quads = [splat(0); 4];
+    for (n, quad) in quads.iter_mut().enumerate() {
+        // SAFETY: the octets are there, as the caller promises.
+        let of = |row: usize| unsafe { _mm_loadu_si128(rows[row].cast::<__m128i>().add(index)) };
+        *quad = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(of(n)), of(n + 4));
+    }
+    let low = [
+        _mm256_unpacklo_epi32(quads[0], quads[1]),
+        _mm256_unpacklo_epi32(quads[2], quads[3]),
+    ];
+    let high = [
+        _mm256_unpackhi_epi32(quads[0], quads[1]),
+        _mm256_unpackhi_epi32(quads[2], quads[3]),
+    ];
+    [
+        _mm256_unpacklo_epi64(low[0], low[1]),
+        _mm256_unpackhi_epi64(low[0], low[1]),
+        _mm256_unpacklo_epi64(high[0], high[1]),
+        _mm256_unpackhi_epi64(high[0], high[1]),
+    ]
+}
+
 #[inline]
 #[target_feature(enable = "avx2")]
 fn big_endian(words: Vector) -> Vector {
     let (high, low) = (0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     _mm256_shuffle_epi8(words, _mm256_set_epi64x(high, low, high, low))
-}
-
-/// Turns eight rows of eight words into columns.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn transpose(rows: &mut [__m256i; 8]) {
-    let mut pairs = *rows;
-    for n in 0..4 {
-        pairs[2 * n] = _mm256_unpacklo_epi32(rows[2 * n], rows[2 * n + 1]);
-        pairs[2 * n + 1] = _mm256_unpackhi_epi32(rows[2 * n], rows[2 * n + 1]);
-    }
-    // quads[4 n + k]: in each half h, word 4 h + k of rows 4 n to 4 n + 3.
-    let mut quads = pairs;
-    for n in 0..2 {
-        quads[4 * n] = _mm256_unpacklo_epi64(pairs[4 * n], pairs[4 * n + 2]);
-        quads[4 * n + 1] = _mm256_unpackhi_epi64(pairs[4 * n], pairs[4 * n + 2]);
-        quads[4 * n + 2] = _mm256_unpacklo_epi64(pairs[4 * n + 1], pairs[4 * n + 3]);
-        quads[4 * n + 3] = _mm256_unpackhi_epi64(pairs[4 * n + 1], pairs[4 * n + 3]);
-    }
-    for k in 0..4 {
-        rows[k] = _mm256_permute2x128_si256::<0x20>(quads[k], quads[4 + k]);
-        rows[4 + k] = _mm256_permute2x128_si256::<0x31>(quads[k], quads[4 + k]);
-    }
 }

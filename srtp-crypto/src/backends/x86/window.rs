@@ -32,6 +32,8 @@ pub(super) fn next_len(jobs: &[HmacPacketJob<'_>], lanes: usize) -> usize {
 pub(super) struct Tails<const W: usize> {
     tails: [MaybeUninit<Tail>; W],
     count: usize,
+    /// Whether all messages have the same number of blocks.
+    equal: bool,
 }
 
 impl<const W: usize> Tails<W> {
@@ -40,11 +42,24 @@ impl<const W: usize> Tails<W> {
     pub(super) fn of(messages: &[impl HmacMessage]) -> Self {
         // Zeros for a whole window would take as long as hashing a message.
         let mut tails = [const { MaybeUninit::uninit() }; W];
+        let first = messages.first().map_or(0, HmacMessage::blocks);
+        let mut equal = true;
         for (tail, message) in tails.iter_mut().zip(messages) {
             tail.write(Tail::EMPTY).fill(message);
+            equal &= message.blocks() == first;
         }
         let count = messages.len().min(W);
-        Self { tails, count }
+        Self {
+            tails,
+            count,
+            equal,
+        }
+    }
+
+    /// Whether all messages have the same number of blocks.
+    #[inline]
+    pub(super) fn are_of_one_length(&self) -> bool {
+        self.equal
     }
 
     #[inline]
@@ -61,8 +76,7 @@ pub(super) fn longest_first<const W: usize>(messages: &[impl HmacMessage]) -> [u
     let mut class = [0u8; W];
     let mut starts = [0u8; CLASSES + 1];
     for (class, message) in class.iter_mut().zip(messages) {
-        let blocks = message.body().len() + 1;
-        *class = (CLASSES - blocks.min(CLASSES)) as u8;
+        *class = (CLASSES - message.blocks().min(CLASSES)) as u8;
         starts[usize::from(*class) + 1] += 1;
     }
     let mut order = [0u8; W];
