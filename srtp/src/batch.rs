@@ -9,16 +9,19 @@
 //! takes its walk alone, in its turn.
 
 use core::borrow::{Borrow, BorrowMut};
+use core::convert::Infallible;
 use core::ops::{Index, IndexMut};
 
 use arrayvec::ArrayVec;
 use callseal_srtp_crypto::Backend;
 
 use crate::index::RtcpIndex;
+use crate::packet::RtpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::rtcp::{PlannedIncomingRtcp, PlannedOutgoingRtcp};
-use crate::rtp::{PlannedIncomingRtp, PlannedOutgoingRtp};
+use crate::rtp::{OrdinaryIncomingRtp, OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp};
 use crate::sender::{ProtectError, Sender};
+use crate::streams::Place;
 use crate::transform::{AllSealed, Jobs, Verdicts};
 
 /// One packet of a batch, with what is to become of it.
@@ -266,26 +269,36 @@ where
     W: Walk,
     S: IndexMut<usize, Output: BorrowMut<W::Session>> + ?Sized,
 {
-    let mut plans = ArrayVec::<_, GROUP>::new();
+    // 3, ahead of the other steps: so the memory that the streams are in is
+    // waited for by all packets at once.
+    let mut places = ArrayVec::<_, GROUP>::new();
+    for packet in group.iter() {
+        places.push(W::place(sessions[packet.session].borrow(), packet.buf));
+    }
+
+    let mut plans = ArrayVec::<Option<W::Plan>, GROUP>::new();
     let mut owners = ArrayVec::<usize, GROUP>::new();
     let outcomes = {
         // 1 to 6. A job is run by one backend; other sessions' packets walk alone.
         let mut jobs = Jobs::<GROUP>::new();
         let backend = W::backend(sessions[group[0].session].borrow());
-        for packet in group.iter_mut() {
+        for (packet, place) in group.iter_mut().zip(places) {
             let session = sessions[packet.session].borrow();
-            let plan = match W::backend(session) == backend {
-                true => {
-                    let owned = owners.iter().zip(&plans);
-                    let earlier = owned.filter_map(|(&owner, plan): (_, &Option<_>)| {
-                        plan.as_ref().filter(|_| owner == packet.session)
-                    });
-                    W::plan(session, packet.buf, packet.len, &mut jobs, earlier)
-                }
-                false => None,
-            };
-            plans.push(plan);
             owners.push(packet.session);
+            // Three times the same, so that a plan is made where it stays: one
+            // that was just put together in parts is slow to move.
+            if W::backend(session) != backend {
+                plans.push(None);
+            } else if let Some(ordinary) = W::admit(session, packet.buf, packet.len, place) {
+                plans.push(W::plan_ordinary(session, packet.buf, ordinary, &mut jobs));
+            } else {
+                let owned = owners.iter().zip(&plans);
+                let earlier = owned.filter_map(|(&owner, plan): (_, &Option<_>)| {
+                    plan.as_ref().filter(|_| owner == packet.session)
+                });
+                let plan = W::plan(session, packet.buf, packet.len, &mut jobs, earlier);
+                plans.push(plan);
+            }
         }
 
         // 7.
@@ -328,6 +341,8 @@ trait Walk {
     type Session;
     type Done;
     type Error;
+    /// What steps 1 to 6 found of a packet that is header, payload and tag.
+    type Ordinary;
     /// What steps 1 to 6 found.
     type Plan;
     /// What step 7 made of the packets.
@@ -342,9 +357,29 @@ trait Walk {
         len: usize,
     ) -> Result<Self::Done, Self::Error>;
 
-    /// Steps 1 to 6; the packet's share of step 7 goes to `jobs`. `None` where
-    /// it has to walk alone, and is as it was. `earlier` are the plans of the
-    /// same session's packets before it.
+    /// Step 3, where it can be taken by itself: a look at the packet's stream.
+    fn place(session: &Self::Session, buf: &[u8]) -> Option<Place>;
+
+    /// Steps 1 to 6 of a packet that has nothing out of the ordinary; `place` is
+    /// where its stream is.
+    fn admit(
+        session: &Self::Session,
+        buf: &[u8],
+        len: usize,
+        place: Option<Place>,
+    ) -> Option<Self::Ordinary>;
+
+    /// The plan for such a packet; its share of step 7 goes to `jobs`.
+    fn plan_ordinary<'a>(
+        session: &'a Self::Session,
+        buf: &'a mut [u8],
+        ordinary: Self::Ordinary,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<Self::Plan>;
+
+    /// Steps 1 to 6 of any other packet; its share of step 7 goes to `jobs`.
+    /// `None` where it has to walk alone, and is as it was. `earlier` are the
+    /// plans of the same session's packets before it.
     fn plan<'a, 'p>(
         session: &'a Self::Session,
         buf: &'a mut [u8],
@@ -374,6 +409,7 @@ impl Walk for OutgoingRtp {
     type Session = Sender;
     type Done = usize;
     type Error = ProtectError;
+    type Ordinary = OrdinaryRtp;
     type Plan = PlannedOutgoingRtp;
     type Outcomes = AllSealed;
 
@@ -388,6 +424,31 @@ impl Walk for OutgoingRtp {
     }
 
     #[inline(always)]
+    fn place(session: &Sender, buf: &[u8]) -> Option<Place> {
+        session.streams.place(RtpHeader::ssrc_of(buf))
+    }
+
+    #[inline(always)]
+    fn admit(
+        session: &Sender,
+        buf: &[u8],
+        len: usize,
+        place: Option<Place>,
+    ) -> Option<OrdinaryRtp> {
+        session.admit_ordinary_outgoing_rtp(buf, len, place?)
+    }
+
+    #[inline(always)]
+    fn plan_ordinary<'a>(
+        session: &'a Sender,
+        buf: &'a mut [u8],
+        ordinary: OrdinaryRtp,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedOutgoingRtp> {
+        session.plan_ordinary_outgoing_rtp(buf, ordinary, jobs)
+    }
+
+    #[inline(always)]
     fn plan<'a, 'p>(
         session: &'a Sender,
         buf: &'a mut [u8],
@@ -395,7 +456,7 @@ impl Walk for OutgoingRtp {
         jobs: &mut Jobs<'a, GROUP>,
         _: impl Iterator<Item = &'p PlannedOutgoingRtp>,
     ) -> Option<PlannedOutgoingRtp> {
-        session.plan_outgoing_rtp(buf, len, jobs)
+        session.plan_any_outgoing_rtp(buf, len, jobs)
     }
 
     #[inline]
@@ -421,6 +482,7 @@ impl Walk for IncomingRtp {
     type Session = Receiver;
     type Done = Unprotected;
     type Error = UnprotectError;
+    type Ordinary = OrdinaryIncomingRtp;
     type Plan = PlannedIncomingRtp;
     type Outcomes = Verdicts<GROUP>;
 
@@ -439,6 +501,31 @@ impl Walk for IncomingRtp {
     }
 
     #[inline(always)]
+    fn place(session: &Receiver, buf: &[u8]) -> Option<Place> {
+        session.streams.place(RtpHeader::ssrc_of(buf))
+    }
+
+    #[inline(always)]
+    fn admit(
+        session: &Receiver,
+        buf: &[u8],
+        len: usize,
+        place: Option<Place>,
+    ) -> Option<OrdinaryIncomingRtp> {
+        session.admit_ordinary_incoming_rtp(buf, len, place?)
+    }
+
+    #[inline(always)]
+    fn plan_ordinary<'a>(
+        session: &'a Receiver,
+        buf: &'a mut [u8],
+        ordinary: OrdinaryIncomingRtp,
+        jobs: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedIncomingRtp> {
+        session.plan_ordinary_incoming_rtp(buf, ordinary, jobs)
+    }
+
+    #[inline(always)]
     fn plan<'a, 'p>(
         session: &'a Receiver,
         buf: &'a mut [u8],
@@ -446,7 +533,7 @@ impl Walk for IncomingRtp {
         jobs: &mut Jobs<'a, GROUP>,
         _: impl Iterator<Item = &'p PlannedIncomingRtp>,
     ) -> Option<PlannedIncomingRtp> {
-        session.plan_incoming_rtp(buf, len, jobs)
+        session.plan_any_incoming_rtp(buf, len, jobs)
     }
 
     #[inline]
@@ -472,6 +559,7 @@ impl Walk for OutgoingRtcp {
     type Session = Sender;
     type Done = usize;
     type Error = ProtectError;
+    type Ordinary = Infallible;
     type Plan = PlannedOutgoingRtcp;
     type Outcomes = AllSealed;
 
@@ -483,6 +571,26 @@ impl Walk for OutgoingRtcp {
     #[inline]
     fn walk(session: &mut Sender, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
         session.protect_rtcp(buf, len)
+    }
+
+    #[inline(always)]
+    fn place(_: &Sender, _: &[u8]) -> Option<Place> {
+        None
+    }
+
+    #[inline(always)]
+    fn admit(_: &Sender, _: &[u8], _: usize, _: Option<Place>) -> Option<Infallible> {
+        None
+    }
+
+    #[inline(always)]
+    fn plan_ordinary<'a>(
+        _: &'a Sender,
+        _: &'a mut [u8],
+        ordinary: Infallible,
+        _: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedOutgoingRtcp> {
+        match ordinary {}
     }
 
     #[inline(always)]
@@ -519,6 +627,7 @@ impl Walk for IncomingRtcp {
     type Session = Receiver;
     type Done = Unprotected<RtcpIndex>;
     type Error = UnprotectError;
+    type Ordinary = Infallible;
     type Plan = PlannedIncomingRtcp;
     type Outcomes = Verdicts<GROUP>;
 
@@ -534,6 +643,26 @@ impl Walk for IncomingRtcp {
         len: usize,
     ) -> Result<Unprotected<RtcpIndex>, UnprotectError> {
         session.unprotect_rtcp(buf, len)
+    }
+
+    #[inline(always)]
+    fn place(_: &Receiver, _: &[u8]) -> Option<Place> {
+        None
+    }
+
+    #[inline(always)]
+    fn admit(_: &Receiver, _: &[u8], _: usize, _: Option<Place>) -> Option<Infallible> {
+        None
+    }
+
+    #[inline(always)]
+    fn plan_ordinary<'a>(
+        _: &'a Receiver,
+        _: &'a mut [u8],
+        ordinary: Infallible,
+        _: &mut Jobs<'a, GROUP>,
+    ) -> Option<PlannedIncomingRtcp> {
+        match ordinary {}
     }
 
     #[inline(always)]

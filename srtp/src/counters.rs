@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 #[cfg(not(target_has_atomic = "64"))]
 use portable_atomic::AtomicU64;
@@ -71,27 +71,62 @@ impl LiveCounters {
 }
 
 /// Where a session writes a stream's counters.
+///
+/// What every packet of SRTP counts stands in the stream itself, so that one
+/// that has not been used for long costs no memory but its own. Once somebody
+/// else reads along, it is written to where he reads as well.
 #[derive(Debug, Default)]
-pub(crate) struct CounterBook(Arc<Tallies>);
+pub(crate) struct CounterBook {
+    rtp: Passed,
+    is_read_along: AtomicBool,
+    tallies: Arc<Tallies>,
+}
 
 impl CounterBook {
+    /// Counts a packet of SRTP with `len` octets; `newest` is the newest index
+    /// there is with it.
     #[inline]
-    pub(crate) fn rtp(&mut self) -> &Tally {
-        &self.0.rtp
+    pub(crate) fn count_rtp(&mut self, len: usize, newest: Option<u64>) {
+        self.rtp.packets = self.rtp.packets.wrapping_add(1);
+        self.rtp.octets = self.rtp.octets.wrapping_add(len as u64);
+        self.rtp.newest_end = newest.map_or(0, |newest| newest + 1);
+        if *self.is_read_along.get_mut() {
+            self.tallies.rtp.set(self.rtp);
+        }
+    }
+
+    /// Counts a packet of SRTP that was refused.
+    pub(crate) fn refuse_rtp(&mut self, error: UnprotectError) {
+        self.tallies.rtp.count_refused(error);
     }
 
     #[inline]
     pub(crate) fn rtcp(&mut self) -> &Tally {
-        &self.0.rtcp
+        &self.tallies.rtcp
     }
 
     pub(crate) fn read(&self) -> StreamCounters {
-        self.0.read()
+        StreamCounters {
+            rtp: self.tallies.rtp.read_with(self.rtp),
+            ..self.tallies.read()
+        }
     }
 
     pub(crate) fn live(&self) -> LiveCounters {
-        LiveCounters(Arc::clone(&self.0))
+        self.tallies.rtp.set(self.rtp);
+        // The session sees it: it writes behind `&mut self`.
+        self.is_read_along.store(true, Relaxed);
+        LiveCounters(Arc::clone(&self.tallies))
     }
+}
+
+/// What the packets that were not refused count.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passed {
+    packets: u64,
+    octets: u64,
+    /// One more than the newest index; 0 before the first.
+    newest_end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +167,12 @@ impl Tally {
         self.newest_end.set(newest.map_or(0, |newest| newest + 1));
     }
 
+    fn set(&self, passed: Passed) {
+        self.packets.set(passed.packets);
+        self.octets.set(passed.octets);
+        self.newest_end.set(passed.newest_end);
+    }
+
     pub(crate) fn count_refused(&self, error: UnprotectError) {
         match error {
             UnprotectError::AuthenticationFailed => self.auth_failures.add(1),
@@ -142,10 +183,18 @@ impl Tally {
     }
 
     fn read(&self) -> Counters {
-        Counters {
+        self.read_with(Passed {
             packets: self.packets.get(),
             octets: self.octets.get(),
-            newest_index: self.newest_end.get().checked_sub(1),
+            newest_end: self.newest_end.get(),
+        })
+    }
+
+    fn read_with(&self, passed: Passed) -> Counters {
+        Counters {
+            packets: passed.packets,
+            octets: passed.octets,
+            newest_index: passed.newest_end.checked_sub(1),
             auth_failures: self.auth_failures.get(),
             replayed: self.replayed.get(),
             too_old: self.too_old.get(),

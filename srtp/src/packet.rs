@@ -73,6 +73,15 @@ impl RtpHeader {
         }
     }
 
+    /// The SSRC of `packet`, which may not be one.
+    #[inline]
+    pub(crate) fn ssrc_of(packet: &[u8]) -> u32 {
+        match packet {
+            [_, _, _, _, _, _, _, _, a, b, c, d, ..] => u32::from_be_bytes([*a, *b, *c, *d]),
+            _ => 0,
+        }
+    }
+
     /// Where the extension's first word stands, or would stand.
     pub(crate) fn extension_start(&self) -> usize {
         Self::FIXED_LEN + self.csrc_len

@@ -10,18 +10,24 @@ use crate::index::Estimate;
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     bits: Bits,
-    size: u64,
     /// [`NEVER`](Self::NEVER) before the first.
     newest: u64,
 }
 
 /// A ring: index `i` is bit `i mod 64` of word `i / 64 mod words`. The number
-/// of words is a power of two.
+/// of words is a power of two. The size stands here, where it takes no octets
+/// of its own: a stream is small enough that thousands share a cache.
 #[derive(Clone, Debug)]
 enum Bits {
     /// Windows of up to 128, which stand beside their stream.
-    Near([u64; NEAR_WORDS]),
-    Far(Box<[u64]>),
+    Near {
+        size: u32,
+        words: [u64; NEAR_WORDS],
+    },
+    Far {
+        size: u32,
+        words: Box<[u64]>,
+    },
 }
 
 const NEAR_WORDS: usize = 2;
@@ -33,14 +39,28 @@ impl Window {
     /// An empty window over `size` indexes. The only allocation, if any.
     pub(crate) fn new(size: usize) -> Self {
         let words = size.div_ceil(WORD_BITS as usize).next_power_of_two();
+        // The policy has at most 2^15.
+        let size = size as u32;
         let bits = match words {
-            ..=NEAR_WORDS => Bits::Near([0; NEAR_WORDS]),
-            _ => Bits::Far(vec![0; words].into_boxed_slice()),
+            ..=NEAR_WORDS => Bits::Near {
+                size,
+                words: [0; NEAR_WORDS],
+            },
+            _ => Bits::Far {
+                size,
+                words: vec![0; words].into_boxed_slice(),
+            },
         };
         Self {
             bits,
-            size: size as u64,
             newest: Self::NEVER,
+        }
+    }
+
+    #[inline(always)]
+    fn size(&self) -> u64 {
+        match self.bits {
+            Bits::Near { size, .. } | Bits::Far { size, .. } => size.into(),
         }
     }
 
@@ -63,7 +83,7 @@ impl Window {
 
     /// The same over `size` indexes.
     pub(crate) fn resize(&mut self, size: usize) {
-        if self.size == size as u64 {
+        if self.size() == size as u64 {
             return;
         }
         let mut resized = Self::new(size);
@@ -80,8 +100,8 @@ impl Window {
         let Some(newest) = self.newest() else {
             return Vec::new();
         };
-        let mut used = vec![u64::MAX; self.size.div_ceil(WORD_BITS) as usize];
-        for back in 0..self.size.min(newest + 1) {
+        let mut used = vec![u64::MAX; self.size().div_ceil(WORD_BITS) as usize];
+        for back in 0..self.size().min(newest + 1) {
             if !self.contains(newest - back) {
                 used[(back / WORD_BITS) as usize] &= !(1 << (back % WORD_BITS));
             }
@@ -93,7 +113,7 @@ impl Window {
     /// reach is taken for used.
     pub(crate) fn restore(&mut self, newest: u64, used: &[u64]) {
         self.use_up_to(newest);
-        for back in 0..self.size.min(newest + 1) {
+        for back in 0..self.size().min(newest + 1) {
             let word = used.get((back / WORD_BITS) as usize);
             if word.is_some_and(|word| word >> (back % WORD_BITS) & 1 == 0) {
                 let (word, bit) = self.place(newest - back);
@@ -113,7 +133,7 @@ impl Window {
         match self.newest() {
             _ if estimate.restarts() => Ok(candidate),
             Some(newest) if index > newest => Ok(candidate),
-            Some(newest) if newest - index >= self.size => Err(Stale::TooOld),
+            Some(newest) if newest - index >= self.size() => Err(Stale::TooOld),
             Some(_) if self.contains(index) => Err(Stale::Replayed),
             Some(_) | None => Ok(candidate),
         }
@@ -175,16 +195,16 @@ impl Window {
     #[inline(always)]
     fn words(&self) -> &[u64] {
         match &self.bits {
-            Bits::Near(words) => words,
-            Bits::Far(words) => words,
+            Bits::Near { words, .. } => words,
+            Bits::Far { words, .. } => words,
         }
     }
 
     #[inline(always)]
     fn words_mut(&mut self) -> &mut [u64] {
         match &mut self.bits {
-            Bits::Near(words) => words,
-            Bits::Far(words) => words,
+            Bits::Near { words, .. } => words,
+            Bits::Far { words, .. } => words,
         }
     }
 }
@@ -250,7 +270,7 @@ mod tests {
         let checked = window.check(carried(index));
         assert_eq!(
             checked.as_ref().map(|_| ()).map_err(|stale| *stale),
-            model.check(index, window.size),
+            model.check(index, window.size()),
             "index {index}, window {window:?}"
         );
         if let Ok(candidate) = checked {

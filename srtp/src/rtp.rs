@@ -21,7 +21,9 @@ use crate::streams::Place;
 use crate::trailer::Layout;
 use crate::transform::{Authenticated, Nonce, Portions, Sealed, TooLong};
 
-pub(crate) use self::planned::{PlannedIncomingRtp, PlannedOutgoingRtp};
+pub(crate) use self::planned::{
+    OrdinaryIncomingRtp, OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp,
+};
 
 impl Sender {
     /// Protects the RTP packet in the first `len` octets of `buf`, in place,
@@ -425,7 +427,7 @@ impl Receiver {
     #[cold]
     fn refuse_rtp(&mut self, place: Place, error: UnprotectError) -> UnprotectError {
         if let Some(stream) = self.streams.at_mut(place) {
-            stream.counters.rtp().count_refused(error);
+            stream.counters.refuse_rtp(error);
         }
         error
     }

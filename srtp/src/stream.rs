@@ -6,8 +6,9 @@ use crate::policy::Policy;
 use crate::replay::{Candidate, Stale, Window};
 use crate::transform::{Authenticated, Sealed};
 
-/// One SSRC at a receiver.
+/// One SSRC at a receiver. What every packet of SRTP reads stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct ReceiverStream {
     pub(crate) rtp: RtpTrack,
     pub(crate) counters: CounterBook,
@@ -29,7 +30,7 @@ impl ReceiverStream {
     pub(crate) fn commit_rtp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
         self.rtp.record(candidate);
         let newest = self.rtp.window.newest();
-        self.counters.rtp().count(len, newest);
+        self.counters.count_rtp(len, newest);
     }
 
     /// Step 8 for SRTCP.
@@ -41,8 +42,9 @@ impl ReceiverStream {
     }
 }
 
-/// One SSRC at a sender.
+/// One SSRC at a sender. What every packet of SRTP reads stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct SenderStream {
     pub(crate) rtp: RtpTrack,
     pub(crate) counters: CounterBook,
@@ -69,7 +71,7 @@ impl SenderStream {
             self.rtp.record(candidate);
         }
         let newest = self.rtp.window.newest();
-        self.counters.rtp().count(len, newest);
+        self.counters.count_rtp(len, newest);
     }
 
     #[inline]

@@ -3,31 +3,55 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
-
-use hashbrown::HashMap;
+use core::mem;
 
 /// A bounded table of streams. A look-up costs the same however many there are.
+///
+/// The streams stand in the hash table itself, each in the slot that its SSRC
+/// hashes to or in one behind it, so that the memory a packet's stream is in is
+/// waited for once.
 pub(crate) struct StreamTable<S> {
-    slots: HashMap<u32, u32, SsrcHash>,
-    streams: Vec<S>,
-    /// Whose stream is in each slot.
-    ssrcs: Vec<u32>,
+    /// None, or a power of two of them, a quarter of which is free.
+    slots: Vec<Slot<S>>,
+    len: usize,
     /// The stream that was settled last, which the next packet is often of.
     last: Option<(u32, u32)>,
+    hash: SsrcHash,
     max_streams: usize,
+}
+
+/// In the order in which they are looked at, from the beginning of a line of
+/// the cache.
+#[repr(C, align(64))]
+struct Slot<S> {
+    /// Of any value where there is no stream.
+    ssrc: u32,
+    stream: Option<S>,
+}
+
+impl<S> Slot<S> {
+    #[inline(always)]
+    fn is_of(&self, ssrc: u32) -> bool {
+        self.stream.is_some() & (self.ssrc == ssrc)
+    }
 }
 
 impl<S> StreamTable<S> {
     /// An empty table for up to `max_streams`, which allocates nothing yet.
     pub(crate) fn new(max_streams: usize, hash: SsrcHash) -> Self {
         Self {
-            slots: HashMap::with_hasher(hash),
-            streams: Vec::new(),
-            ssrcs: Vec::new(),
+            slots: Vec::new(),
+            len: 0,
             last: None,
-            // There are no more SSRCs than slots.
-            max_streams: max_streams.min(u32::MAX as usize),
+            hash,
+            max_streams: Self::bound(max_streams),
         }
+    }
+
+    /// Slots are counted in 32 bits, and there are at most three times as many
+    /// as streams.
+    fn bound(max_streams: usize) -> usize {
+        max_streams.min(1 << 30)
     }
 
     /// Step 3: where the stream of `ssrc` is, or would be. `None` where it is
@@ -39,9 +63,12 @@ impl<S> StreamTable<S> {
         {
             return Some(Place::Known { ssrc, slot });
         }
-        match self.slots.get(&ssrc) {
-            Some(&slot) => Some(Place::Known { ssrc, slot }),
-            None if self.streams.len() < self.max_streams => Some(Place::Provisional(ssrc)),
+        match self.find(ssrc) {
+            Some(slot) => Some(Place::Known {
+                ssrc,
+                slot: slot as u32,
+            }),
+            None if self.len < self.max_streams => Some(Place::Provisional(ssrc)),
             None => None,
         }
     }
@@ -59,87 +86,174 @@ impl<S> StreamTable<S> {
     /// The stream at `place`; `None` where it is provisional.
     #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&S> {
-        match place {
-            Place::Known { slot, .. } => self.streams.get(slot as usize),
-            Place::Provisional(_) => None,
-        }
+        self.slots[self.slot_at(place)?].stream.as_ref()
     }
 
     #[inline]
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<&mut S> {
-        match place {
-            Place::Known { slot, .. } => self.streams.get_mut(slot as usize),
-            Place::Provisional(_) => None,
-        }
+        let slot = self.slot_at(place)?;
+        self.slots[slot].stream.as_mut()
+    }
+
+    /// The same for a packet that is likely to change it.
+    #[inline]
+    pub(crate) fn settle_known(&mut self, place: Place) -> Option<&mut S> {
+        let slot = self.slot_at(place)?;
+        self.last = Some((place.ssrc(), slot as u32));
+        self.slots[slot].stream.as_mut()
     }
 
     /// The stream at `place`, taken into the table now where it was
     /// provisional: for a packet that authenticated, or this end's own will.
     #[inline]
     pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce() -> S) -> &mut S {
-        let (ssrc, slot) = match place {
-            Place::Known { ssrc, slot } => (ssrc, slot),
-            Place::Provisional(ssrc) => (ssrc, self.take_in(ssrc, new)),
-        };
-        self.last = Some((ssrc, slot));
-        &mut self.streams[slot as usize]
+        let ssrc = place.ssrc();
+        let known = self.slot_at(place).or_else(|| self.find(ssrc));
+        let slot = known.unwrap_or_else(|| self.slot_for(ssrc));
+        self.last = Some((ssrc, slot as u32));
+        self.slots[slot].stream.get_or_insert_with(new)
     }
 
+    /// Makes room for `ssrc`, which is unknown, and tells its slot.
     #[cold]
-    fn take_in(&mut self, ssrc: u32, new: impl FnOnce() -> S) -> u32 {
-        let next = self.streams.len() as u32;
-        let slot = *self.slots.entry(ssrc).or_insert(next);
-        if slot == next {
-            self.streams.push(new());
-            self.ssrcs.push(ssrc);
+    fn slot_for(&mut self, ssrc: u32) -> usize {
+        if (self.len + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+        self.len += 1;
+        let slot = self.free_slot(ssrc);
+        self.slots[slot].ssrc = ssrc;
+        slot
+    }
+
+    fn grow(&mut self) {
+        let count = (2 * self.slots.len()).max(2);
+        let mut slots = Vec::with_capacity(count);
+        slots.resize_with(count, || Slot {
+            ssrc: 0,
+            stream: None,
+        });
+        let smaller = mem::replace(&mut self.slots, slots);
+        for taken in smaller.into_iter().filter(|slot| slot.stream.is_some()) {
+            let slot = self.free_slot(taken.ssrc);
+            self.slots[slot] = taken;
+        }
+    }
+
+    /// The first free slot for `ssrc`; there is one.
+    fn free_slot(&self, ssrc: u32) -> usize {
+        let mut slot = self.home(ssrc);
+        while self.slots[slot].stream.is_some() {
+            slot = self.behind(slot);
         }
         slot
     }
 
-    /// Takes a stream out. The last one comes into its slot.
+    /// Takes a stream out. Those that others had pushed on come closer to where
+    /// they are looked for first.
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<S> {
-        let slot = self.slots.remove(&ssrc)?;
+        let mut free = self.find(ssrc)?;
+        let removed = self.slots[free].stream.take();
         self.last = None;
-        let at = slot as usize;
-        self.ssrcs.swap_remove(at);
-        if let Some(moved) = self.ssrcs.get(at) {
-            self.slots.insert(*moved, slot);
+        self.len -= 1;
+        let mask = self.slots.len() - 1;
+        let mut slot = self.behind(free);
+        while self.slots[slot].stream.is_some() {
+            let pushed = slot.wrapping_sub(self.home(self.slots[slot].ssrc)) & mask;
+            if pushed >= slot.wrapping_sub(free) & mask {
+                self.slots.swap(free, slot);
+                free = slot;
+            }
+            slot = self.behind(slot);
         }
-        Some(self.streams.swap_remove(at))
+        removed
     }
 
     pub(crate) fn get(&self, ssrc: u32) -> Option<&S> {
-        let slot = self.slots.get(&ssrc)?;
-        self.streams.get(*slot as usize)
+        self.slots[self.find(ssrc)?].stream.as_ref()
     }
 
     /// Every stream, and another bound for their number. One that is passed
     /// already stays.
     pub(crate) fn rebound(&mut self, max_streams: usize) -> impl Iterator<Item = &mut S> {
-        self.max_streams = max_streams.min(u32::MAX as usize);
-        self.streams.iter_mut()
+        self.max_streams = Self::bound(max_streams);
+        let slots = self.slots.iter_mut();
+        slots.filter_map(|slot| slot.stream.as_mut())
     }
 
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
-        let slot = self.slots.get(&ssrc)?;
-        self.streams.get_mut(*slot as usize)
+        let slot = self.find(ssrc)?;
+        self.slots[slot].stream.as_mut()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> + '_ {
-        self.ssrcs.iter().copied().zip(&self.streams)
+        let slots = self.slots.iter();
+        slots.filter_map(|slot| Some((slot.ssrc, slot.stream.as_ref()?)))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.streams.len()
+        self.len
     }
 
     /// How many more streams there is room for.
     pub(crate) fn room(&self) -> usize {
-        self.max_streams.saturating_sub(self.streams.len())
+        self.max_streams.saturating_sub(self.len)
     }
 
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
-        self.ssrcs.iter().copied()
+        self.iter().map(|(ssrc, _)| ssrc)
+    }
+
+    /// The slot of a stream that is known; it may have moved since.
+    #[inline]
+    fn slot_at(&self, place: Place) -> Option<usize> {
+        let Place::Known { ssrc, slot } = place else {
+            return None;
+        };
+        match self.slots.get(slot as usize) {
+            Some(found) if found.is_of(ssrc) => Some(slot as usize),
+            _ => self.find(ssrc),
+        }
+    }
+
+    #[inline]
+    fn find(&self, ssrc: u32) -> Option<usize> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let home = self.home(ssrc);
+        let next = self.behind(home);
+        // Both are asked at once: to find out from the first one that it is the
+        // second would be to wait for memory twice.
+        let at_home = self.slots.get(home)?.is_of(ssrc);
+        if at_home | self.slots.get(next)?.is_of(ssrc) {
+            return Some(if at_home { home } else { next });
+        }
+        self.find_behind(home, ssrc)
+    }
+
+    #[inline(never)]
+    fn find_behind(&self, home: usize, ssrc: u32) -> Option<usize> {
+        let mut slot = home;
+        // A quarter of the slots is free, which ends every search.
+        while self.slots[slot].stream.is_some() {
+            if self.slots[slot].is_of(ssrc) {
+                return Some(slot);
+            }
+            slot = self.behind(slot);
+        }
+        None
+    }
+
+    /// The slot that `ssrc` is looked for in first.
+    #[inline]
+    fn home(&self, ssrc: u32) -> usize {
+        self.hash.of(ssrc) as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
+    fn behind(&self, slot: usize) -> usize {
+        (slot + 1) & (self.slots.len() - 1)
     }
 }
 
@@ -154,8 +268,21 @@ impl<S: fmt::Debug> fmt::Debug for StreamTable<S> {
 /// packets has authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Known { ssrc: u32, slot: u32 },
+    /// With the slot that it was found in.
+    Known {
+        ssrc: u32,
+        slot: u32,
+    },
     Provisional(u32),
+}
+
+impl Place {
+    #[inline]
+    fn ssrc(self) -> u32 {
+        match self {
+            Self::Known { ssrc, .. } | Self::Provisional(ssrc) => ssrc,
+        }
+    }
 }
 
 /// Hashes an SSRC to the upper half of `a * ssrc + b` mod 2^64.
@@ -179,6 +306,12 @@ impl SsrcHash {
         });
         Self { a, b }
     }
+
+    #[inline]
+    fn of(&self, ssrc: u32) -> u32 {
+        let sum = self.a.wrapping_mul(u64::from(ssrc)).wrapping_add(self.b);
+        (sum >> 32) as u32
+    }
 }
 
 impl BuildHasher for SsrcHash {
@@ -201,9 +334,7 @@ pub(crate) struct SsrcHasher {
 impl Hasher for SsrcHasher {
     #[inline]
     fn write_u32(&mut self, ssrc: u32) {
-        let SsrcHash { a, b } = self.hash;
-        let sum = a.wrapping_mul(u64::from(ssrc ^ self.state)).wrapping_add(b);
-        self.state = (sum >> 32) as u32;
+        self.state = self.hash.of(ssrc ^ self.state);
     }
 
     fn write(&mut self, octets: &[u8]) {
@@ -222,7 +353,12 @@ impl Hasher for SsrcHasher {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::stream::{ReceiverStream, SenderStream};
 
     fn table(max_streams: usize) -> StreamTable<u32> {
         StreamTable::new(max_streams, SsrcHash::new(&[0x9d; 16]))
@@ -236,7 +372,7 @@ mod tests {
             assert_eq!(place, Place::Provisional(ssrc));
             assert_eq!(table.at(place), None);
         }
-        assert_eq!((table.slots.capacity(), table.streams.capacity()), (0, 0));
+        assert_eq!(table.slots.capacity(), 0);
     }
 
     #[test]
@@ -260,7 +396,8 @@ mod tests {
             table.settle(place, || ssrc);
         }
         assert_eq!(table.place(9), None);
-        assert_eq!(table.place(8), Some(Place::Known { ssrc: 8, slot: 1 }));
+        let known = table.place(8).unwrap();
+        assert_eq!(table.at(known), Some(&8));
     }
 
     #[test]
@@ -290,5 +427,58 @@ mod tests {
         *table.settle(place, || 0) += 1;
         assert_eq!(table.get(5), Some(&2));
         assert_eq!(table.ssrcs().count(), 1);
+    }
+
+    #[test]
+    fn a_place_is_good_when_its_stream_has_moved() {
+        let mut table = table(1_000);
+        let place = table.place(0).unwrap();
+        *table.settle(place, || 0) = 70;
+        let place = table.place(0).unwrap();
+        for ssrc in 1..1_000 {
+            let other = table.place(ssrc).unwrap();
+            table.settle(other, || ssrc);
+        }
+        assert_eq!(table.at(place), Some(&70));
+        assert_eq!(table.at_mut(place), Some(&mut 70));
+        assert_eq!(table.settle(place, || 0), &70);
+    }
+
+    #[test]
+    fn a_stream_is_two_lines_of_the_cache() {
+        assert_eq!(size_of::<Slot<SenderStream>>(), 128);
+        assert_eq!(size_of::<Slot<ReceiverStream>>(), 128);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Few enough SSRCs that slots are crowded, and freed in the midst of
+        /// others'.
+        #[test]
+        fn streams_that_come_and_go_are_those_of_a_map(
+            seed in any::<[u8; 16]>(),
+            steps in prop::collection::vec((any::<bool>(), 0u32..40), 1..300),
+        ) {
+            let mut table = StreamTable::new(30, SsrcHash::new(&seed));
+            let mut map = BTreeMap::new();
+            for (n, (comes, ssrc)) in steps.into_iter().enumerate() {
+                if comes {
+                    let place = table.place(ssrc);
+                    prop_assert_eq!(place.is_some(), map.contains_key(&ssrc) || map.len() < 30);
+                    if let Some(place) = place {
+                        let stream = table.settle(place, || n);
+                        prop_assert_eq!(stream, map.entry(ssrc).or_insert(n));
+                    }
+                } else {
+                    prop_assert_eq!(table.remove(ssrc), map.remove(&ssrc));
+                }
+                let found: BTreeMap<_, _> = table.iter().map(|(ssrc, n)| (ssrc, *n)).collect();
+                prop_assert_eq!(&found, &map);
+                for ssrc in 0..40 {
+                    prop_assert_eq!(table.get(ssrc), map.get(&ssrc));
+                }
+            }
+        }
     }
 }

@@ -51,6 +51,11 @@ pub(crate) struct Key {
     master: Option<Box<MasterKey>>,
     lifetime: KeyLifetime,
     used: Packets,
+    /// Whether it has protected as many packets as it may.
+    spent: bool,
+    /// The packets of SRTP after which to look again whether a limit has been
+    /// reached, so that a packet compares one number.
+    rtp_check_at: u64,
     /// Whether the soft limit was reached, and whether that was told.
     warning: Warning,
 }
@@ -263,7 +268,7 @@ impl Keyring {
         let key = &mut self.keys[place];
         key.used.rtp = key.used.rtp.max(used.rtp);
         key.used.rtcp = key.used.rtcp.max(used.rtcp);
-        self.events += usize::from(key.comes_to_warning());
+        self.events += usize::from(key.check_limits());
     }
 
     /// The place of the nth key, where it has this MKI.
@@ -283,7 +288,9 @@ impl Keyring {
             key.session.rtp.keep(epoch);
         }
         key.used.rtp += 1;
-        self.events += usize::from(key.comes_to_warning());
+        if key.used.rtp >= key.rtp_check_at {
+            self.events += usize::from(key.check_limits());
+        }
     }
 
     /// Step 8 for SRTCP.
@@ -294,7 +301,7 @@ impl Keyring {
             key.session.rtcp.keep(epoch);
         }
         key.used.rtcp += 1;
-        self.events += usize::from(key.comes_to_warning());
+        self.events += usize::from(key.check_limits());
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
@@ -326,6 +333,8 @@ impl Key {
             lifetime: key.lifetime.map_or(lifetime, |own| own.and(lifetime)),
             master: derives_again.then(|| Box::new(key)),
             used: Packets::default(),
+            spent: false,
+            rtp_check_at: 0,
             warning: Warning::NotDue,
         }
     }
@@ -349,7 +358,7 @@ impl Key {
     /// Whether the key has protected as many packets as it may.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.used.has_reached(self.lifetime.hard)
+        self.spent
     }
 
     /// The session keys for a packet of SRTP with this index.
@@ -380,13 +389,20 @@ impl Key {
         }
     }
 
-    #[inline]
-    fn comes_to_warning(&mut self) -> bool {
-        let comes = self.warning == Warning::NotDue && self.used.has_reached(self.lifetime.soft);
-        if comes {
+    /// To be asked when packets were counted: whether the soft limit has now
+    /// been reached. There is one of SRTP and one of SRTCP, and either will do.
+    #[cold]
+    fn check_limits(&mut self) -> bool {
+        let KeyLifetime { hard, soft } = self.lifetime;
+        self.spent = self.used.has_reached(hard);
+        let warns = self.warning == Warning::NotDue && self.used.has_reached(soft);
+        if warns {
             self.warning = Warning::Due;
         }
-        comes
+        let limits = [soft.rtp, hard.rtp].into_iter();
+        let ahead = limits.filter(|&limit| limit > self.used.rtp);
+        self.rtp_check_at = ahead.min().unwrap_or(0);
+        warns
     }
 }
 

@@ -32,23 +32,21 @@ impl PlannedOutgoingRtp {
 }
 
 impl Sender {
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None`, and the packet as it
-    /// was, where it is refused or out of the ordinary: it then walks alone.
+    /// The plan for a packet of a batch that is header, payload and tag; its
+    /// share of step 7 goes to `jobs`. `None`, and the packet as it was, where it
+    /// is refused: it then walks alone.
     #[inline(always)]
-    pub(crate) fn plan_outgoing_rtp<'a, const N: usize>(
+    pub(crate) fn plan_ordinary_outgoing_rtp<'a, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
-        len: usize,
+        ordinary: OrdinaryRtp,
         jobs: &mut Jobs<'a, N>,
     ) -> Option<PlannedOutgoingRtp> {
-        let Some(ordinary) = self.admit_ordinary_outgoing_rtp(buf, len) else {
-            return self.plan_any_outgoing_rtp(buf, len, jobs);
-        };
         let OrdinaryRtp {
             place,
             index,
             key_place,
+            protected_len,
             ..
         } = ordinary;
         let keys = self.keys.at(key_place).held_rtp(&self.policy, index)?;
@@ -59,21 +57,27 @@ impl Sender {
             index,
             key_place,
             undressed: None,
-            protected_len: ordinary.protected_len,
+            protected_len,
         })
     }
 
     /// Steps 1 to 6 of a packet that is header, payload and tag, in a stream
-    /// that goes on; `None` where it is not, or is refused.
+    /// that goes on, which is at `place`; `None` where it is not, or is refused.
+    /// This and all of a plan is as if the batch's packets before it were not
+    /// there.
     #[inline(always)]
-    fn admit_ordinary_outgoing_rtp(&self, buf: &[u8], len: usize) -> Option<OrdinaryRtp> {
+    pub(crate) fn admit_ordinary_outgoing_rtp(
+        &self,
+        buf: &[u8],
+        len: usize,
+        place: Place,
+    ) -> Option<OrdinaryRtp> {
         // 1 and 2.
         let tag_len = self.rtp_trailer.ordinary_tag_len()?;
         let protected_len = len.checked_add(tag_len)?;
         let header = RtpHeader::parse(buf.get(..protected_len)?.get(..len)?).ok()?;
 
-        // 3 to 5.
-        let place = self.streams.place(header.ssrc)?;
+        // 4 and 5.
         let track = &self.streams.at(place)?.rtp;
         let index = track.near(header.seq)?;
         track.check_near(index)?;
@@ -92,9 +96,10 @@ impl Sender {
         })
     }
 
-    /// As [`plan_outgoing_rtp`](Self::plan_outgoing_rtp), for any packet.
+    /// Steps 1 to 6 of any packet of a batch; its share of step 7 goes to `jobs`.
+    /// `None`, and the packet as it was, where it is refused or walks alone.
     #[inline(never)]
-    fn plan_any_outgoing_rtp<'a, const N: usize>(
+    pub(crate) fn plan_any_outgoing_rtp<'a, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
         len: usize,
@@ -135,17 +140,21 @@ impl Sender {
         planned: &PlannedOutgoingRtp,
         sealed: Sealed,
     ) -> Result<usize, Unsettled<ProtectError>> {
-        if let Some(admitted) = self.admit_near_outgoing_again(planned) {
-            self.commit_outgoing_rtp(admitted, None, sealed, len);
-            return Ok(planned.protected_len);
+        match self.settle_near_outgoing_rtp(planned, sealed, len) {
+            Ok(()) => Ok(planned.protected_len),
+            Err(sealed) => self.settle_any_outgoing_rtp(buf, len, planned, sealed),
         }
-        self.settle_any_outgoing_rtp(buf, len, planned, sealed)
     }
 
-    /// Steps 4 to 6 again where the stream goes on; `None` where they may come
-    /// out otherwise.
+    /// Steps 4 to 6 again where the stream goes on, and step 8. Where they may
+    /// come out otherwise, the proof is given back.
     #[inline(always)]
-    fn admit_near_outgoing_again(&self, planned: &PlannedOutgoingRtp) -> Option<AdmittedRtp> {
+    fn settle_near_outgoing_rtp(
+        &mut self,
+        planned: &PlannedOutgoingRtp,
+        sealed: Sealed,
+        len: usize,
+    ) -> Result<(), Sealed> {
         let &PlannedOutgoingRtp {
             place,
             index,
@@ -154,14 +163,18 @@ impl Sender {
         } = planned;
         // The same index of a stream that was known leads to the same key, and
         // is as far below the end of what is reserved.
-        let candidate = self.streams.at(place)?.rtp.check_near(index)?;
-        let spent = self.keys.at(key_place).is_spent();
-        (!spent).then_some(AdmittedRtp {
-            place,
-            index,
-            candidate: Some(candidate),
-            key_place,
-        })
+        if self.keys.at(key_place).is_spent() {
+            return Err(sealed);
+        }
+        let Some(stream) = self.streams.settle_known(place) else {
+            return Err(sealed);
+        };
+        let Some(candidate) = stream.rtp.check_near(index) else {
+            return Err(sealed);
+        };
+        self.keys.commit_rtp(key_place, None);
+        stream.commit_rtp(Some(candidate), sealed, len);
+        Ok(())
     }
 
     /// As [`settle_outgoing_rtp`](Self::settle_outgoing_rtp), with steps 3 to 6
@@ -249,19 +262,15 @@ impl PlannedIncomingRtp {
 }
 
 impl Receiver {
-    /// Steps 1 to 6 of a packet in a batch, as if those before it were not
-    /// there; its share of step 7 goes to `jobs`. `None` where it is refused or
-    /// out of the ordinary: it then walks alone.
+    /// The plan for a packet of a batch that is header, payload and tag; its
+    /// share of step 7 goes to `jobs`. `None` where it walks alone.
     #[inline(always)]
-    pub(crate) fn plan_incoming_rtp<'a, const N: usize>(
+    pub(crate) fn plan_ordinary_incoming_rtp<'a, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
-        len: usize,
+        OrdinaryIncomingRtp { ordinary, incoming }: OrdinaryIncomingRtp,
         jobs: &mut Jobs<'a, N>,
     ) -> Option<PlannedIncomingRtp> {
-        let Some((ordinary, incoming)) = self.admit_ordinary_incoming_rtp(buf, len) else {
-            return self.plan_any_incoming_rtp(buf, len, jobs);
-        };
         let OrdinaryRtp {
             place,
             index,
@@ -280,20 +289,20 @@ impl Receiver {
     }
 
     /// Steps 1 to 6 of a packet that is header, payload and tag, in a stream
-    /// that goes on; `None` where it is not, or is refused.
+    /// that goes on, which is at `place`; `None` where it is not, or is refused.
     #[inline(always)]
-    fn admit_ordinary_incoming_rtp(
+    pub(crate) fn admit_ordinary_incoming_rtp(
         &self,
         buf: &[u8],
         len: usize,
-    ) -> Option<(OrdinaryRtp, IncomingRtp)> {
+        place: Place,
+    ) -> Option<OrdinaryIncomingRtp> {
         // 1 and 2.
         let tag_len = self.rtp_trailer.ordinary_tag_len()?;
         let incoming = self.read_incoming_rtp(buf, len).ok()?;
         let header = &incoming.header;
 
-        // 3 to 5.
-        let place = self.streams.place(header.ssrc)?;
+        // 4 and 5.
         let track = &self.streams.at(place)?.rtp;
         let index = track.near(header.seq)?;
         track.check_near(index)?;
@@ -310,12 +319,13 @@ impl Receiver {
             tag_len,
             protected_len: len,
         };
-        (!refused).then_some((ordinary, incoming))
+        (!refused).then_some(OrdinaryIncomingRtp { ordinary, incoming })
     }
 
-    /// As [`plan_incoming_rtp`](Self::plan_incoming_rtp), for any packet.
+    /// Steps 1 to 6 of any packet of a batch; its share of step 7 goes to `jobs`.
+    /// `None` where it is refused or walks alone.
     #[inline(never)]
-    fn plan_any_incoming_rtp<'a, const N: usize>(
+    pub(crate) fn plan_any_incoming_rtp<'a, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
         len: usize,
@@ -355,11 +365,15 @@ impl Receiver {
         planned: &PlannedIncomingRtp,
         authenticated: Option<Authenticated>,
     ) -> Result<Unprotected, Unsettled<UnprotectError>> {
-        match (self.admit_near_incoming_again(planned), authenticated) {
-            (Some(admitted), Some(authenticated)) => {
-                Ok(self.settle_genuine_rtp(buf, planned, admitted, authenticated))
-            }
-            (_, authenticated) => self.settle_any_incoming_rtp(buf, len, planned, authenticated),
+        match authenticated {
+            Some(authenticated) => match self.settle_near_incoming_rtp(planned, authenticated) {
+                Ok(unprotected) => {
+                    planned.incoming.undress(buf);
+                    Ok(unprotected)
+                }
+                Err(back) => self.settle_any_incoming_rtp(buf, len, planned, Some(back)),
+            },
+            None => self.settle_any_incoming_rtp(buf, len, planned, None),
         }
     }
 
@@ -381,28 +395,35 @@ impl Receiver {
         self.commit_incoming_rtp(&planned.incoming, genuine)
     }
 
-    /// Steps 4 to 6 again where the stream goes on; `None` where they may come
-    /// out otherwise.
+    /// Steps 4 to 6 again where the stream goes on, and step 8. Where they may
+    /// come out otherwise, the proof is given back.
     #[inline(always)]
-    fn admit_near_incoming_again(
-        &self,
+    fn settle_near_incoming_rtp(
+        &mut self,
         planned: &PlannedIncomingRtp,
-    ) -> Option<AdmittedIncomingRtp> {
-        let &PlannedIncomingRtp {
+        authenticated: Authenticated,
+    ) -> Result<Unprotected, Authenticated> {
+        let PlannedIncomingRtp {
             place,
             index,
             key_place,
+            incoming,
             ..
         } = planned;
         // The same index and MKI lead to the same key.
-        let candidate = self.streams.at(place)?.rtp.check_near(index)?;
-        let spent = self.keys.at(key_place).is_spent();
-        (!spent).then_some(AdmittedIncomingRtp {
-            place,
-            index,
-            candidate,
-            key_place,
-        })
+        if self.keys.at(*key_place).is_spent() {
+            return Err(authenticated);
+        }
+        let Some(stream) = self.streams.settle_known(*place) else {
+            return Err(authenticated);
+        };
+        let Some(candidate) = stream.rtp.check_near(*index) else {
+            return Err(authenticated);
+        };
+        self.keys.commit_rtp(*key_place, None);
+        let layout = &incoming.layout;
+        stream.commit_rtp(candidate, authenticated, layout.payload_end);
+        Ok(Unprotected::new(incoming.header.ssrc, *index, layout))
     }
 
     /// As [`settle_incoming_rtp`](Self::settle_incoming_rtp), with steps 3 to 6
@@ -466,8 +487,14 @@ impl Receiver {
     }
 }
 
+/// A received packet that is header, encrypted payload and tag, after step 6.
+pub(crate) struct OrdinaryIncomingRtp {
+    ordinary: OrdinaryRtp,
+    incoming: IncomingRtp,
+}
+
 /// A packet that is header, encrypted payload and tag, after step 6.
-struct OrdinaryRtp {
+pub(crate) struct OrdinaryRtp {
     place: Place,
     ssrc: u32,
     index: PacketIndex,
