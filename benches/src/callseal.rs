@@ -111,20 +111,20 @@ impl Callseal {
                         }
                         _ => protect_rtcp_batch(&mut self.senders[..], black_box(&mut jobs)),
                     }
-                    let lens = jobs.map(|job| job.result.and_then(Result::ok));
+                    let lens = done(&jobs, |len| len);
                     set(batch, lens);
                 }
                 Operation::Unprotect => {
                     let mut jobs = batch.each_mut().map(job);
                     unprotect_rtp_batch(&mut self.receivers[..], black_box(&mut jobs));
-                    let opened = jobs.map(|job| job.result.and_then(Result::ok));
-                    set(batch, opened.map(|opened| opened.map(|opened| opened.len)));
+                    let lens = done(&jobs, |opened| opened.len);
+                    set(batch, lens);
                 }
                 Operation::UnprotectRtcp => {
                     let mut jobs = batch.each_mut().map(job);
                     unprotect_rtcp_batch(&mut self.receivers[..], black_box(&mut jobs));
-                    let opened = jobs.map(|job| job.result.and_then(Result::ok));
-                    set(batch, opened.map(|opened| opened.map(|opened| opened.len)));
+                    let lens = done(&jobs, |opened| opened.len);
+                    set(batch, lens);
                 }
             }
         }
@@ -134,6 +134,18 @@ impl Callseal {
 fn job<R>(packet: &mut Packet) -> BatchPacket<'_, R> {
     let (session, len) = (packet.session, packet.len);
     BatchPacket::new(session, packet.room(), len)
+}
+
+/// The new lengths, read where they stand: an array that is mapped is moved.
+fn done<const N: usize, T: Copy, E: Copy>(
+    jobs: &[BatchPacket<'_, Result<T, E>>; N],
+    len: impl Fn(T) -> usize,
+) -> [Option<usize>; N] {
+    let mut lens = [None; N];
+    for (done, job) in lens.iter_mut().zip(jobs) {
+        *done = job.result.and_then(Result::ok).map(&len);
+    }
+    lens
 }
 
 fn set<const N: usize>(batch: &mut [Packet; N], lens: [Option<usize>; N]) {
