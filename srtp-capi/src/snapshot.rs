@@ -152,7 +152,8 @@ impl Session {
             (None, None) => return Err(Status::NoCtx),
         };
         let keys = keys.ok_or(Status::NoCtx)?;
-        let first = PacketIndex::from_parts(0, seq);
+        let roc = keys.sender.roc(ssrc).unwrap_or(0);
+        let first = PacketIndex::from_parts(roc, seq);
         let started = keys.sender.start_stream(ssrc, first);
         started.map_err(|_| Status::BadParam)?;
         if let (true, Some(template)) = (is_new, &self.template) {

@@ -5,6 +5,7 @@ use crate::cryptex::Cryptex;
 use crate::keys::{Keyring, MasterKey, UnknownKey};
 use crate::policy::{Policy, SetUpError};
 use crate::receiver::Receiver;
+use crate::retired::Retired;
 use crate::sender::Sender;
 use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::SsrcHash;
@@ -60,6 +61,9 @@ impl Sender {
     /// its streams go on: with their ROC and their SRTCP index. Where none of
     /// the keys was there before, every sequence number is free again.
     ///
+    /// A key that was there before goes on with its life as well, and no index
+    /// is freed then.
+    ///
     /// "Before" means just before: a key that was replaced is forgotten, so one
     /// that is brought back two changes later has its indexes used again, and
     /// with them its keystream. Give every change keys that were never used.
@@ -75,8 +79,8 @@ impl Sender {
         first: MasterKey,
         others: impl IntoIterator<Item = MasterKey>,
     ) -> Result<(), SetUpError> {
-        let keys = replacing_keys(&self.keys, &policy, first, others)?;
-        let used = keys.shares_key_with(&self.keys);
+        let mut keys = replacing_keys(&self.keys, &policy, first, others)?;
+        let used = keys.go_on_from(&self.keys);
         for stream in self.streams.rebound(policy.max_streams()) {
             stream.rtp.rekey(&policy, used);
         }
@@ -92,21 +96,37 @@ impl Sender {
 
     /// Goes on with a stream of another sender's: with its ROC and its SRTCP
     /// index. Where the two have no key in common, every sequence number is
-    /// free again. Nothing changes where either has no room for it or does not
-    /// know it, or this one has begun it.
+    /// free again that this one has not used itself. Nothing changes where
+    /// either has no room for it or does not know it, or this one has begun it.
+    ///
+    /// A stream that was [removed](Self::remove_stream) from the other is one
+    /// that was removed from this one. A key that both have counts as used as
+    /// often as in the sender that used it more.
     pub fn continue_stream(&mut self, ssrc: u32, other: &Self) {
-        let (Some(place), Some(from)) = (self.streams.place(ssrc), other.streams.get(ssrc)) else {
+        let Some(place) = self.streams.place(ssrc) else {
             return;
         };
         if self.streams.at(place).is_some() {
             return;
         }
         let used = self.keys.shares_key_with(&other.keys);
+        let Some(from) = other.streams.get(ssrc) else {
+            if let Some(&removed) = other.retired.get(ssrc) {
+                let is_free = removed.is_free || !used;
+                self.retired
+                    .keep_later(ssrc, Retired { is_free, ..removed });
+            }
+            return;
+        };
+        self.keys.go_on_from(&other.keys);
         let policy = &self.policy;
         let stream = self.streams.settle(place, || SenderStream::new(policy));
         stream.rtp = from.rtp.clone();
         stream.rtp.rekey(policy, used);
         stream.next_rtcp = from.next_rtcp;
+        if let Some(own) = self.retired.remove(ssrc) {
+            own.keep_behind(stream);
+        }
     }
 
     /// Sets what becomes of CSRCs and header extensions from now on.
@@ -165,8 +185,8 @@ impl Receiver {
         first: MasterKey,
         others: impl IntoIterator<Item = MasterKey>,
     ) -> Result<(), SetUpError> {
-        let keys = replacing_keys(&self.keys, &policy, first, others)?;
-        let used = keys.shares_key_with(&self.keys);
+        let mut keys = replacing_keys(&self.keys, &policy, first, others)?;
+        let used = keys.go_on_from(&self.keys);
         for stream in self.streams.rebound(policy.max_streams()) {
             stream.rtp.rekey(&policy, used);
             stream.rtcp.resize(policy.rtcp_window());
@@ -189,7 +209,7 @@ impl Receiver {
         if self.streams.at(place).is_some() {
             return;
         }
-        let used = self.keys.shares_key_with(&other.keys);
+        let used = self.keys.go_on_from(&other.keys);
         let policy = &self.policy;
         let stream = self.streams.settle(place, || ReceiverStream::new(policy));
         stream.rtp = from.rtp.clone();
@@ -239,9 +259,10 @@ fn replacing_keys(
 mod tests {
     use super::*;
     use crate::Profile;
-    use crate::{ProtectError, UnprotectError};
+    use crate::{KeyLifetime, ProtectError, UnprotectError};
 
     const PROFILE: Profile = Profile::AesCm128HmacSha1_80;
+    const SSRC: u32 = 0x8080_8080;
 
     fn key(octet: u8) -> MasterKey {
         MasterKey::new(PROFILE, &[octet; 16], &[octet; 14]).unwrap()
@@ -284,5 +305,77 @@ mod tests {
         sender.protect_rtp(&mut packet(1), 32).unwrap();
         let again = sender.protect_rtp(&mut packet(1), 32);
         assert_eq!(again, Err(ProtectError::Replayed));
+    }
+
+    #[test]
+    fn a_stream_that_is_continued_uses_no_index_that_was_used_before_it_was_removed() {
+        let policy = || Policy::new(PROFILE);
+        let mut old = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        old.protect_rtp(&mut packet(50), 32).unwrap();
+        let mut new = Sender::with_chosen_keys(policy(), key(2), []).unwrap();
+        new.protect_rtp(&mut packet(55), 32).unwrap();
+        new.remove_stream(SSRC).unwrap();
+        new.continue_stream(SSRC, &old);
+        for seq in [49, 55] {
+            let again = new.protect_rtp(&mut packet(seq), 32);
+            assert_eq!(again, Err(ProtectError::TooOld), "{seq}");
+        }
+        assert!(new.protect_rtp(&mut packet(56), 32).is_ok());
+    }
+
+    #[test]
+    fn a_stream_removed_from_the_other_sender_goes_on_behind_its_indexes() {
+        let policy = || Policy::new(PROFILE);
+        let mut old = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        old.protect_rtp(&mut packet(50), 32).unwrap();
+        old.remove_stream(SSRC).unwrap();
+        let mut same = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        same.continue_stream(SSRC, &old);
+        let again = same.protect_rtp(&mut packet(50), 32);
+        assert_eq!(again, Err(ProtectError::TooOld));
+        let mut other = Sender::with_chosen_keys(policy(), key(2), []).unwrap();
+        other.continue_stream(SSRC, &old);
+        assert!(other.protect_rtp(&mut packet(50), 32).is_ok());
+    }
+
+    #[test]
+    fn a_keys_life_does_not_begin_anew_with_the_same_key() {
+        let lifetime = KeyLifetime::new(2, 2).unwrap();
+        let policy = || Policy::new(PROFILE).with_key_lifetime(lifetime);
+        let mut sender = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        for seq in [1, 2] {
+            sender.protect_rtp(&mut packet(seq), 32).unwrap();
+        }
+        let spent = Err(ProtectError::KeySpent);
+        assert_eq!(sender.protect_rtp(&mut packet(3), 32), spent);
+        let mut next = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        next.continue_stream(SSRC, &sender);
+        assert_eq!(next.protect_rtp(&mut packet(3), 32), spent);
+        sender.replace_keys(policy(), key(2), [key(1)]).unwrap();
+        assert!(sender.protect_rtp(&mut packet(3), 32).is_ok());
+        sender.choose_key(1).unwrap();
+        assert_eq!(sender.protect_rtp(&mut packet(4), 32), spent);
+    }
+
+    #[test]
+    fn a_removed_stream_keeps_its_roc_over_new_keys() {
+        let policy = || Policy::new(PROFILE);
+        let mut sender = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        let mut receiver = Receiver::with_chosen_keys(policy(), key(1), []).unwrap();
+        for roc in [0, 1] {
+            sender.set_roc(SSRC, roc).unwrap();
+            receiver.set_roc(SSRC, roc).unwrap();
+            let mut sealed = packet(9);
+            let len = sender.protect_rtp(&mut sealed, 32).unwrap();
+            receiver.unprotect_rtp(&mut sealed, len).unwrap();
+        }
+        sender.remove_stream(SSRC).unwrap();
+        sender.replace_keys(policy(), key(2), []).unwrap();
+        receiver.replace_keys(policy(), key(2), []).unwrap();
+        // Free again, under keys that have not been used.
+        let mut sealed = packet(8);
+        let len = sender.protect_rtp(&mut sealed, 32).unwrap();
+        assert_eq!(sender.roc(SSRC), Some(1));
+        assert!(receiver.unprotect_rtp(&mut sealed, len).is_ok());
     }
 }

@@ -10,8 +10,11 @@ use crate::streams::SsrcHash;
 /// long as its keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Retired {
-    /// The first index of SRTP that was not used.
+    /// The first index of SRTP behind all that were used, and the measure of
+    /// the next sequence number.
     pub(crate) rtp_end: u64,
+    /// Whether all keys are new since, so that the indexes before it are free.
+    pub(crate) is_free: bool,
     /// The next one of SRTCP; `None` after the last.
     pub(crate) next_rtcp: Option<RtcpIndex>,
 }
@@ -21,6 +24,7 @@ impl Retired {
         let newest = stream.rtp.newest();
         Self {
             rtp_end: newest.map_or(0, |newest| newest.get() + 1),
+            is_free: false,
             next_rtcp: stream.next_rtcp,
         }
     }
@@ -28,7 +32,18 @@ impl Retired {
     /// Has `stream`, a new one, go on from here.
     pub(crate) fn continue_as(self, stream: &mut SenderStream) {
         stream.rtp.begin_at(self.rtp_end);
+        if self.is_free {
+            stream.rtp.free_all();
+        }
         stream.next_rtcp = self.next_rtcp;
+    }
+
+    /// Keeps `stream`, which has come from elsewhere, behind what was used here.
+    pub(crate) fn keep_behind(self, stream: &mut SenderStream) {
+        if !self.is_free {
+            stream.rtp.keep_behind(self.rtp_end);
+        }
+        stream.next_rtcp = later(stream.next_rtcp, self.next_rtcp);
     }
 }
 
@@ -58,9 +73,8 @@ impl RetiredStreams {
     pub(crate) fn keep_later(&mut self, ssrc: u32, retired: Retired) {
         let kept = self.0.entry(ssrc).or_insert(retired);
         kept.rtp_end = kept.rtp_end.max(retired.rtp_end);
-        // None comes after the last.
-        let next = kept.next_rtcp.zip(retired.next_rtcp);
-        kept.next_rtcp = next.map(|(kept, next)| kept.max(next));
+        kept.is_free &= retired.is_free;
+        kept.next_rtcp = later(kept.next_rtcp, retired.next_rtcp);
     }
 
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<Retired> {
@@ -70,11 +84,17 @@ impl RetiredStreams {
     /// For a sender whose keys have all been replaced by new ones.
     pub(crate) fn free_rtp_indexes(&mut self) {
         for retired in self.0.values_mut() {
-            retired.rtp_end = 0;
+            retired.is_free = true;
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Retired)> + '_ {
         self.0.iter().map(|(&ssrc, retired)| (ssrc, retired))
     }
+}
+
+/// The later of two next indexes of SRTCP; `None` comes after the last one.
+fn later(one: Option<RtcpIndex>, other: Option<RtcpIndex>) -> Option<RtcpIndex> {
+    let both = one.zip(other);
+    both.map(|(one, other)| one.max(other))
 }

@@ -273,7 +273,8 @@ impl Sender {
     /// The indexes that it has used are remembered, in some 24 octets, since
     /// keystream would be used twice if a stream of this SSRC began anew under
     /// the same keys. One that comes back goes on behind them: its sequence
-    /// numbers as well, or [`set_roc`](Self::set_roc) to a later ROC.
+    /// numbers as well, or [`set_roc`](Self::set_roc) to a later ROC. It is back
+    /// with the first packet that is given for it, taken or refused.
     ///
     /// ```
     /// use callseal_srtp::{MasterKey, Policy, Profile, ProtectError, Sender};

@@ -59,6 +59,9 @@ struct SenderPosition {
     ssrc: u32,
     rtp_end: u64,
     rtcp_end: u64,
+    /// The ROC that was set, and that no packet has been sent with.
+    #[cfg_attr(feature = "serde", serde(default))]
+    set_roc: Option<u32>,
     /// The stream was removed, and has no state but these.
     #[cfg_attr(feature = "serde", serde(default))]
     removed: bool,
@@ -68,6 +71,7 @@ impl SenderPosition {
     fn retired(&self) -> Retired {
         Retired {
             rtp_end: self.rtp_end,
+            is_free: false,
             next_rtcp: rtcp_index(self.rtcp_end),
         }
     }
@@ -172,6 +176,7 @@ impl Sender {
             // Never less than the sender may use already.
             rtp_end: rtp_end(stream, reservation).max(stream.reserved.rtp_end),
             rtcp_end: rtcp_end(stream, reservation).max(stream.reserved.rtcp_end),
+            set_roc: stream.rtp.pending_roc(),
             removed: false,
         });
         let count = self.streams.len() as u64;
@@ -180,6 +185,7 @@ impl Sender {
             ssrc,
             rtp_end: retired.rtp_end,
             rtcp_end: end_of(retired.next_rtcp),
+            set_roc: None,
             removed: true,
         });
         let mut streams: Vec<_> = streams.chain(retired).collect();
@@ -245,6 +251,9 @@ impl Sender {
             let stream = self.streams.settle(place, || SenderStream::new(policy));
             let newest = stream.rtp.newest().map_or(0, |newest| newest.get() + 1);
             stream.rtp.begin_at(position.rtp_end.max(newest));
+            if let Some(roc) = position.set_roc {
+                stream.rtp.set_roc(roc.max(stream.rtp.roc()));
+            }
             let next = end_of(stream.next_rtcp);
             stream.next_rtcp = rtcp_index(position.rtcp_end.max(next));
             stream.reserved = Reserved::default();
@@ -255,22 +264,23 @@ impl Sender {
     }
 
     /// Begins a stream at an index: no packet of `ssrc` before it will be
-    /// protected. In a sender that keeps snapshots this is how a new stream
-    /// comes into the next one.
+    /// protected. In a sender that keeps snapshots this is how a stream that
+    /// has sent no SRTP, or none with the ROC that was [set](Self::set_roc),
+    /// comes into the next one, since nothing is reserved for a stream whose
+    /// next sequence number may be any.
     ///
     /// # Errors
     ///
-    /// [`StartError`] where the stream has begun, or there is no room for
-    /// another.
+    /// [`StartError`] where the stream has begun, or its ROC was set to a later
+    /// one, or there is no room for another.
     pub fn start_stream(&mut self, ssrc: u32, first: PacketIndex) -> Result<(), StartError> {
         let place = self.place(ssrc).ok_or(StartError::TooManyStreams)?;
-        if self.streams.at(place).is_some() {
-            return Err(StartError::Begun);
-        }
         let policy = &self.policy;
         let stream = self.streams.settle(place, || SenderStream::new(policy));
-        stream.rtp.begin_at(first.get());
-        Ok(())
+        match stream.rtp.start_at(first) {
+            true => Ok(()),
+            false => Err(StartError::Begun),
+        }
     }
 }
 
@@ -387,15 +397,13 @@ const RTP_END: u64 = PacketIndex::MAX.get() + 1;
 const RTCP_END: u64 = RtcpIndex::MAX.get() as u64 + 1;
 
 fn rtp_end(stream: &SenderStream, reservation: Reservation) -> u64 {
-    // A ROC that was set has not come to a sequence number yet: all of them.
-    if let Some(roc) = stream.rtp.pending_roc() {
-        return (u64::from(roc) + 1) << 16;
-    }
     let packets = reservation.rtp_packets.min(Reservation::MAX_RTP_PACKETS);
-    match stream.rtp.newest() {
-        Some(newest) => (newest.get() + 1 + u64::from(packets)).min(RTP_END),
-        // SRTCP alone so far, so that any sequence number may come first.
-        None => 1 << 16,
+    let used_end = |newest: PacketIndex| newest.get() + 1;
+    match stream.rtp.goes_on_at() {
+        Some(next) => (next + u64::from(packets)).min(RTP_END),
+        // To reserve all that may come would be to skip it all at a restore,
+        // where no receiver follows.
+        None => stream.rtp.newest().map_or(0, used_end),
     }
 }
 

@@ -96,7 +96,17 @@ pub(crate) struct RtpTrack {
     pub(crate) window: Window,
     /// What came before was left to another session, used or not.
     floor: u64,
-    set_roc: Option<u32>,
+    next: Next,
+}
+
+/// What is known of the next packet, but for the newest index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    /// The ROC that it is measured against.
+    Roc(u32),
+    /// That it comes at the floor or behind it, and is the first one.
+    First,
 }
 
 impl RtpTrack {
@@ -104,16 +114,50 @@ impl RtpTrack {
         Self {
             window: Window::new(policy.rtp_window()),
             floor: 0,
-            set_roc: None,
+            next: Next::Nothing,
         }
     }
 
     /// Leaves all indexes before `floor` alone for ever; at most 2^48.
     pub(crate) fn begin_at(&mut self, floor: u64) {
         self.floor = floor;
-        self.set_roc = None;
+        self.next = Next::Nothing;
         if let Some(newest) = floor.checked_sub(1) {
             self.window.use_up_to(newest);
+        }
+    }
+
+    /// The same, for a stream that sends there soon. Whether it may: it must
+    /// not have sent any, but for what is behind a ROC that was set.
+    pub(crate) fn start_at(&mut self, first: PacketIndex) -> bool {
+        let may_start = match self.next {
+            Next::Roc(roc) => roc <= first.roc(),
+            Next::Nothing => self.newest().is_none(),
+            Next::First => false,
+        };
+        if may_start {
+            self.begin_at(first.get());
+            self.next = Next::First;
+        }
+        may_start
+    }
+
+    /// Leaves all indexes before `floor` alone for ever, and goes on from where
+    /// it is if that is later.
+    pub(crate) fn keep_behind(&mut self, floor: u64) {
+        match self.newest() {
+            Some(newest) if newest.get() >= floor => self.floor = self.floor.max(floor),
+            _ => self.begin_at(floor),
+        }
+    }
+
+    /// The index that the next packets follow on or come soon after; `None`
+    /// where any sequence number may be the next.
+    pub(crate) fn goes_on_at(&self) -> Option<u64> {
+        match (self.next, self.newest()) {
+            (Next::Roc(_), _) | (Next::Nothing, None) => None,
+            (Next::First, _) => Some(self.floor),
+            (Next::Nothing, Some(newest)) => Some(newest.get() + 1),
         }
     }
 
@@ -122,13 +166,22 @@ impl RtpTrack {
     pub(crate) fn rekey(&mut self, policy: &Policy, used: bool) {
         self.window.resize(policy.rtp_window());
         if !used {
-            self.floor = 0;
-            self.window.use_none();
+            self.free_all();
         }
     }
 
+    /// Takes no index for used, and goes on with the ROC.
+    pub(crate) fn free_all(&mut self) {
+        self.floor = 0;
+        self.window.use_none();
+    }
+
+    #[inline(always)]
     pub(crate) fn pending_roc(&self) -> Option<u32> {
-        self.set_roc
+        match self.next {
+            Next::Roc(roc) => Some(roc),
+            Next::Nothing | Next::First => None,
+        }
     }
 
     /// Step 4, for a stream that is known or one that is not.
@@ -145,7 +198,7 @@ impl RtpTrack {
         track: Option<&Self>,
         estimated: PacketIndex,
     ) -> [Option<(Estimate, PacketIndex)>; 2] {
-        if track.is_some_and(|track| track.newest().is_some() && track.set_roc.is_none()) {
+        if track.is_some_and(|track| track.newest().is_some() && track.pending_roc().is_none()) {
             return [None, None];
         }
         let newest = track.and_then(Self::newest);
@@ -186,7 +239,7 @@ impl RtpTrack {
     pub(crate) fn check_near(&self, index: PacketIndex) -> Option<Candidate> {
         let newest = self.window.newest()?;
         let near = newest.abs_diff(index.get()) < 1 << 15;
-        if !near || self.set_roc.is_some() || index.get() < self.floor {
+        if !near || self.pending_roc().is_some() || index.get() < self.floor {
             return None;
         }
         self.window.check(Estimate::of_index(index, false)).ok()
@@ -199,7 +252,7 @@ impl RtpTrack {
 
     /// The ROC the next packet is measured against.
     pub(crate) fn roc(&self) -> u32 {
-        match self.set_roc {
+        match self.pending_roc() {
             Some(roc) => roc,
             None => self.newest().map_or(0, PacketIndex::roc),
         }
@@ -209,12 +262,15 @@ impl RtpTrack {
     /// and leaves the replay list as it is.
     pub(crate) fn set_roc(&mut self, roc: u32) {
         let unchanged = self.newest().is_some_and(|newest| newest.roc() == roc);
-        self.set_roc = (!unchanged).then_some(roc);
+        self.next = match unchanged {
+            true => Next::Nothing,
+            false => Next::Roc(roc),
+        };
     }
 
     #[inline]
     fn record(&mut self, candidate: Candidate) {
-        self.set_roc = None;
+        self.next = Next::Nothing;
         self.window.record(candidate);
     }
 
@@ -222,7 +278,7 @@ impl RtpTrack {
     fn progress(&self) -> Progress {
         Progress {
             newest: self.newest(),
-            set_roc: self.set_roc,
+            set_roc: self.pending_roc(),
         }
     }
 }
@@ -246,7 +302,7 @@ mod tests {
                 assert_eq!(admitted_near, admitted, "{seq} in {track:?}");
             } else if let (Some(index), Some(newest)) = (admitted, track.newest()) {
                 let far = index.get().abs_diff(newest.get()) >= 1 << 15;
-                assert!(far || track.set_roc.is_some(), "{seq} in {track:?}");
+                assert!(far || track.pending_roc().is_some(), "{seq} in {track:?}");
             }
         }
     }

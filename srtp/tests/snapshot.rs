@@ -102,6 +102,52 @@ fn a_new_stream_begins_with_a_snapshot_that_knows_it() {
 }
 
 #[test]
+fn a_stream_of_rtcp_alone_goes_on_with_rtp_where_its_receiver_can_follow() {
+    for first in [0, 100, 30_000, 40_000, 65_535] {
+        let (mut live, mut receiver) = (sender(), receiver());
+        let report = protect_rtcp(&mut live, &rtcp(SSRC, 7)).unwrap();
+        unprotect_rtcp(&mut receiver, &report).unwrap();
+        let stored = live.snapshot(SOME);
+        let mut restored = sender();
+        restored.restore(&stored).unwrap();
+
+        // What it begins with is not known, so that nothing was reserved.
+        for sender in [&mut live, &mut restored] {
+            let refused = protect_rtp(sender, &rtp(SSRC, first, 20));
+            assert_eq!(refused, Err(ProtectError::NotReserved));
+        }
+        let index = PacketIndex::from_parts(0, first);
+        restored.start_stream(SSRC, index).unwrap();
+        let stored = restored.snapshot(SOME);
+        restored.confirm(&stored);
+        let packet = protect_rtp(&mut restored, &rtp(SSRC, first, 20)).unwrap();
+        let opened = opened_rtp(&mut receiver, &packet).unwrap().1;
+        assert_eq!(opened.index, index);
+    }
+}
+
+#[test]
+fn a_roc_that_was_set_is_there_after_a_restore() {
+    let (mut live, mut receiver) = (sender(), receiver());
+    protect_rtp(&mut live, &rtp(SSRC, 1, 20)).unwrap();
+    live.set_roc(SSRC, 7).unwrap();
+    receiver.set_roc(SSRC, 7).unwrap();
+    let stored = live.snapshot(SOME);
+    let mut restored = sender();
+    restored.restore(&stored).unwrap();
+    assert_eq!(restored.roc(SSRC), Some(7));
+    let too_early = PacketIndex::from_parts(6, 9);
+    let begun = restored.start_stream(SSRC, too_early);
+    assert_eq!(begun, Err(StartError::Begun));
+    let first = PacketIndex::from_parts(7, 0);
+    restored.start_stream(SSRC, first).unwrap();
+    let stored = restored.snapshot(SOME);
+    restored.confirm(&stored);
+    let packet = protect_rtp(&mut restored, &rtp(SSRC, 0, 20)).unwrap();
+    assert_eq!(opened_rtp(&mut receiver, &packet).unwrap().1.index, first);
+}
+
+#[test]
 fn a_restored_receiver_knows_the_roc_and_takes_nothing_twice() {
     let mut sender = Sender::new(policy(PROFILE), key(PROFILE, 1)).unwrap();
     let mut first = receiver();

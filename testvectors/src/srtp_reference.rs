@@ -174,6 +174,7 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct SlowSnapshot {
     ends: BTreeMap<u32, (u64, u64)>,
+    set_rocs: BTreeMap<u32, u32>,
     used: Vec<(u64, u64)>,
 }
 
@@ -300,11 +301,15 @@ impl SlowSender {
         let mut ends = BTreeMap::new();
         for (&ssrc, stream) in &self.streams {
             let held = self.held(ssrc);
-            let rtp_end = match (stream.set_roc, stream.rtp_newest) {
-                // No sequence number has been seen with this ROC.
-                (Some(roc), _) => (u64::from(roc) + 1) << 16,
-                (None, None) => 1 << 16,
-                (None, Some(newest)) => newest + 1 + u64::from(rtp_packets.min(1 << 14)),
+            let ahead = match stream.set_roc {
+                Some(_) => 0,
+                None => u64::from(rtp_packets.min(1 << 14)),
+            };
+            // Nothing where no sequence number has been seen, which may be any.
+            let rtp_end = match (stream.rtp_newest, stream.started) {
+                (Some(newest), _) => newest + 1 + ahead,
+                (None, true) => stream.floor + ahead,
+                (None, false) => 0,
             };
             let rtcp_end = stream.rtcp_next + u64::from(rtcp_packets);
             let rtp_end = rtp_end.min(1 << 48).max(held.0);
@@ -317,8 +322,11 @@ impl SlowSender {
                 key.rtcp_used + streams * u64::from(rtcp_packets),
             )
         });
+        let set_rocs = self.streams.iter();
+        let set_rocs = set_rocs.filter_map(|(&ssrc, stream)| Some((ssrc, stream.set_roc?)));
         let snapshot = SlowSnapshot {
             ends,
+            set_rocs: set_rocs.collect(),
             used: used.collect(),
         };
         if self.reserved.is_none() {
@@ -336,10 +344,13 @@ impl SlowSender {
     /// Puts a sender that was set up anew behind everything reserved.
     pub fn restore(&mut self, snapshot: &SlowSnapshot) {
         for (&ssrc, &(rtp_end, rtcp_end)) in &snapshot.ends {
+            let newest = rtp_end.checked_sub(1);
+            let set_roc = snapshot.set_rocs.get(&ssrc).copied();
             let stream = Stream {
-                rtp_newest: rtp_end.checked_sub(1),
+                rtp_newest: newest,
                 floor: rtp_end,
                 rtcp_next: rtcp_end.max(self.parameters.first_rtcp_index),
+                set_roc: set_roc.filter(|&roc| newest.is_none_or(|at| u64::from(roc) > at >> 16)),
                 ..Stream::default()
             };
             self.streams.insert(ssrc, stream);
@@ -348,6 +359,31 @@ impl SlowSender {
             (key.rtp_used, key.rtcp_used) = (rtp, rtcp);
         }
         self.reserved = Some(BTreeMap::new());
+    }
+
+    /// Says at which index a stream without packets sends its first one;
+    /// whether it has none.
+    pub fn start(&mut self, ssrc: u32, first: u64) -> bool {
+        let Ok(stream) = stream_of(&self.streams, &self.parameters, ssrc) else {
+            return false;
+        };
+        let may_start = match stream.set_roc {
+            Some(roc) => u64::from(roc) <= first >> 16,
+            None => stream.rtp_newest.is_none() && !stream.started,
+        };
+        if may_start {
+            let started = Stream {
+                rtp_newest: first.checked_sub(1),
+                floor: first,
+                started: true,
+                rtcp_next: stream.rtcp_next,
+                ..Stream::default()
+            };
+            self.streams.insert(ssrc, started);
+        } else {
+            self.streams.insert(ssrc, stream);
+        }
+        may_start
     }
 
     fn held(&self, ssrc: u32) -> (u64, u64) {
@@ -1155,6 +1191,8 @@ struct Stream {
     rtcp_next: u64,
     /// No index before it is used any more.
     floor: u64,
+    /// The first packet comes there.
+    started: bool,
 }
 
 impl Stream {

@@ -125,6 +125,21 @@ impl Keyring {
         })
     }
 
+    /// Takes the keys that are in the other ring too for used as often as
+    /// there, and says whether there are any.
+    pub(crate) fn go_on_from(&mut self, other: &Self) -> bool {
+        let mut any = false;
+        for place in 0..self.keys.len() {
+            let fingerprint = self.keys[place].fingerprint;
+            let same = |key: &&Key| key.fingerprint == fingerprint;
+            for Key { used, .. } in other.keys.iter().filter(same) {
+                any = true;
+                self.use_at_least(place, *used);
+            }
+        }
+        any
+    }
+
     fn of_one(naming: Naming, key: Key) -> Self {
         Self {
             naming,

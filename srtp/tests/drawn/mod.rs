@@ -93,6 +93,8 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
                 Operation::SetRoc { stream, roc, at_sender, at_receiver }
             }
         ),
+        1 => (0..SSRCS.len(), 0..3u32)
+            .prop_map(|(stream, roc)| Operation::Start { stream, roc }),
         1 => Just(Operation::Rekey),
         1 => prop_oneof![
             Just(Operation::RemoveOldestKey),

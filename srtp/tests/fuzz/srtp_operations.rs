@@ -75,6 +75,11 @@ pub(crate) enum Operation {
         stream: usize,
         index: u32,
     },
+    /// Begins a sender's stream where its next sequence number is, with a ROC.
+    Start {
+        stream: usize,
+        roc: u32,
+    },
     Rekey,
     RemoveOldestKey,
     SwitchKey(usize),
@@ -143,7 +148,11 @@ impl Operation {
             },
             _ if b < 232 => Self::RestoreSender,
             _ if b < 244 => Self::SaveReceiver,
-            _ => Self::RestoreReceiver,
+            _ if b < 250 => Self::RestoreReceiver,
+            _ => Self::Start {
+                stream,
+                roc: u32::from(c % 3),
+            },
         }
     }
 }
@@ -264,6 +273,10 @@ impl Session {
             }
             Operation::SetRtcpIndex { stream, index } => {
                 self.judged.set_next_rtcp_index(SSRCS[stream], index);
+            }
+            Operation::Start { stream, roc } => {
+                let seq = self.seqs[stream].wrapping_add(1);
+                self.judged.start_stream(SSRCS[stream], roc, seq);
             }
             Operation::Rekey => self.judged.rekey(),
             Operation::RemoveOldestKey => self.judged.remove_oldest_key(),

@@ -489,6 +489,13 @@ impl Judged {
         assert_eq!(self.sender.roc(ssrc), self.slow_sender.roc(ssrc));
     }
 
+    pub(crate) fn start_stream(&mut self, ssrc: u32, roc: u32, seq: u16) {
+        let first = PacketIndex::from_parts(roc, seq);
+        let fast = self.sender.start_stream(ssrc, first).is_ok();
+        assert_eq!(fast, self.slow_sender.start(ssrc, first.get()));
+        assert_eq!(self.sender.roc(ssrc), self.slow_sender.roc(ssrc));
+    }
+
     pub(crate) fn set_roc_at_receiver(&mut self, ssrc: u32, roc: u32) {
         let fast = self.receiver.set_roc(ssrc, roc).map_err(of_set_roc);
         assert_eq!(fast, self.slow_receiver.set_roc(ssrc, roc));
