@@ -69,22 +69,27 @@ fn look_ups(c: &mut Criterion) {
 /// A registry with this many approved subscribers.
 fn enrolled(subscribers: usize) -> (DevChain, DevRegistry) {
     let chain = DevChain::new(31337);
+    let registry = enrolled_on(&chain, subscribers);
+    (chain, registry)
+}
+
+fn enrolled_on(chain: &DevChain, subscribers: usize) -> DevRegistry {
     let operator = chain.account(0);
     let keys = Operator {
         account: operator,
         signing_key: uncompressed_key(&[1; 32]).expect("a secret key"),
         sealing_key: [2; 32],
     };
-    let registry = DevRegistry::deploy(&chain, operator, &keys).expect("good keys");
+    let registry = DevRegistry::deploy(chain, operator, &keys).expect("good keys");
     let claims: Vec<_> = (0..subscribers)
-        .map(|index| claim(&chain, &registry, index))
+        .map(|index| claim(chain, &registry, index))
         .collect();
     let by_sender = || claims.iter().map(|(sender, claim)| (*sender, claim));
     registry.add_clients(by_sender()).expect("good claims");
     registry
         .approve_clients(operator, by_sender())
         .expect("pending claims");
-    (chain, registry)
+    registry
 }
 
 fn claim(chain: &DevChain, registry: &DevRegistry, index: usize) -> (Address, Claim) {
@@ -155,5 +160,54 @@ fn light_client(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(registry, look_ups, light_client);
+/// What another phone hands over, with the main network's committees.
+fn staples(c: &mut Criterion) {
+    let mut group = c.benchmark_group("registry");
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
+
+    let chain = DevChain::new(1);
+    let beacon =
+        DevBeacon::with_preset(&chain, Fork::Fulu, Preset::Mainnet).expect("a network of Fulu");
+    let checkpoint = beacon.finalize();
+    let registry = enrolled_on(&chain, 100);
+    beacon.finalize();
+    let now = beacon.now();
+    let (number, key) = (number(50), claim(&chain, &registry, 50).1.compressed_key());
+    let phone = || {
+        let beacons = vec![beacon.clone()];
+        let (client, _) = LightClient::start(beacon.network(), checkpoint, beacons, now)
+            .expect("an honest chain");
+        let nodes = [("embedded".to_owned(), chain.clone())];
+        LiveRegistry::new(registry.config(), client, nodes, Policy::default())
+    };
+    let own = phone()
+        .own_staple(&number, &key, now)
+        .expect("an approved record");
+    println!("registry/staple_len/100: {} octets", own.octets.len());
+    let verify = |phone: &mut LiveRegistry<_, _>| {
+        phone
+            .verify_staple(&number, &key, &own.octets, now)
+            .expect("an honest staple")
+    };
+    let mut knowing = phone();
+    verify(&mut knowing);
+    group.bench_function("staple/known", |bencher| {
+        bencher.iter(|| verify(&mut knowing));
+    });
+    let unpacked = || {
+        let mut phone = phone();
+        phone.sync(now).expect("an honest chain");
+        phone
+    };
+    group.bench_function("staple/warm", |bencher| {
+        bencher.iter_batched_ref(unpacked, verify, BatchSize::SmallInput);
+    });
+    group.bench_function("staple/cold", |bencher| {
+        bencher.iter_batched_ref(phone, verify, BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
+criterion_group!(registry, look_ups, light_client, staples);
 criterion_main!(registry);

@@ -11,7 +11,7 @@
 //! | words → record | only what the registry's code can have written | `record.rs` |
 //!
 //! Each step is a pure function. [`Registry`] runs them over a [`Transport`]; the core owns no socket.
-//! With the feature `http` there are transports over HTTP.
+//! With the feature `http` there are transports over HTTP, with `alloy` one for programs that hold a provider of alloy's.
 //!
 //! The block hash itself comes from [`light`], a light client of Ethereum's consensus, which starts from one
 //! checkpoint. [`LiveRegistry`] joins the two: it reads the registry as it stands now and trusts nobody.
@@ -52,6 +52,8 @@ pub mod layout;
 pub mod light;
 
 mod account;
+#[cfg(feature = "alloy")]
+mod alloy;
 mod claim;
 mod evidence;
 mod header;
@@ -68,6 +70,8 @@ mod transport;
 mod verified;
 
 pub use account::{VerifiedAccount, verify_account};
+#[cfg(feature = "alloy")]
+pub use alloy::AlloyTransport;
 pub use claim::{
     operator_keys_digest, proof_of_possession_digest, record_hash, revocation_digest,
     rotation_digest,

@@ -236,14 +236,26 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
 
     /// What proves a number's record, from the first node that can, and the block that it is proven for.
     pub(crate) fn gather(&mut self, number: &str, now: u64) -> Result<Gathered, LiveError> {
-        let (mut anchor, synced) = self.anchor(now)?;
+        let (mut anchor, mut synced) = self.anchor(now)?;
         if synced.is_none() && self.light.finality_update().is_none() {
-            self.sync(now)?;
+            synced = Some(self.sync(now)?);
             anchor = self.light.store().anchor(now, self.policy.max_age)?;
         }
+        match self.gather_at(number, &anchor) {
+            // As above: perhaps the block has become too old for the nodes.
+            Err(LiveError::NoAnswer { .. }) if synced.is_none() => {
+                self.sync(now)?;
+                let anchor = self.light.store().anchor(now, self.policy.max_age)?;
+                self.gather_at(number, &anchor)
+            }
+            gathered => gathered,
+        }
+    }
+
+    fn gather_at(&mut self, number: &str, anchor: &Anchor) -> Result<Gathered, LiveError> {
         let mut faults = Vec::new();
         for Node { name, registry } in &mut self.nodes {
-            registry.trust_anchor(&anchor);
+            registry.trust_anchor(anchor);
             match registry.gather(number) {
                 Ok(gathered) => return Ok(gathered),
                 Err(cause) if cause.is_proven() => return Err(LiveError::Registry(cause)),

@@ -12,9 +12,10 @@ use callseal_devchain::{
 };
 use callseal_registry_client::light::{Beacon, LightClient, Store};
 use callseal_registry_client::{
-    Answer, Evidence, EvidenceError, MAX_EVIDENCE_LEN, RegistryConfig, Transport, layout,
+    Answer, Evidence, EvidenceError, MAX_EVIDENCE_LEN, RawProof, RegistryConfig, Transport, layout,
     number_hash,
 };
+use proptest::prelude::*;
 
 const NUMBER: &str = "+8613800000001";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -195,4 +196,68 @@ fn what_says_that_there_is_no_successor_may_be_left_out() {
     }
     shorter.proof.slots.pop();
     assert!(scene.verify(shorter, &scene.store, now).is_err());
+}
+
+/// Proofs made of a few nodes, so that some begin alike.
+fn proofs() -> impl Strategy<Value = Vec<Vec<Vec<u8>>>> {
+    let nodes = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..4);
+    nodes.prop_flat_map(|nodes| {
+        let proof = prop::collection::vec(prop::sample::select(nodes), 0..6);
+        prop::collection::vec(proof, 1..6)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn whatever_fits_is_read_as_it_was_written(mut proofs in proofs(), at in any::<prop::sample::Index>()) {
+        let scene = shared_scene();
+        let network = scene.beacon.network();
+        let account = proofs.remove(0);
+        let mut evidence = scene.evidence.clone();
+        evidence.proof = RawProof { account, slots: proofs };
+        let octets = evidence.encode(network).unwrap();
+        prop_assert_eq!(&Evidence::decode(&octets, network).unwrap(), &evidence);
+        // No two forms of the same: what is read is written again as it came.
+        let mut other = octets.clone();
+        let at = at.index(other.len());
+        other[at] = other[at].wrapping_add(1);
+        if let Ok(read) = Evidence::decode(&other, network) {
+            prop_assert_ne!(&read, &evidence);
+            prop_assert_eq!(read.encode(network).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..400)) {
+        let scene = shared_scene();
+        let network = scene.beacon.network();
+        prop_assert!(Evidence::decode(&octets, network).is_err());
+    }
+}
+
+fn shared_scene() -> &'static Scene {
+    static SCENE: std::sync::OnceLock<Scene> = std::sync::OnceLock::new();
+    SCENE.get_or_init(scene)
+}
+
+#[test]
+fn what_is_shared_over_and_over_does_not_grow_without_bound() {
+    let scene = scene();
+    let network = scene.beacon.network();
+    let mut evidence = scene.evidence;
+    // A node of two kilobytes that two hundred proofs begin with: three octets each on the way.
+    evidence.proof.account = vec![vec![7; 2_000]];
+    evidence.proof.slots = vec![evidence.proof.account.clone(); 200];
+    let octets = evidence.encode(network).unwrap();
+    assert!(octets.len() < 6_000);
+    let refused = Evidence::decode(&octets, network);
+    assert_eq!(refused, Err(EvidenceError::Malformed));
+    // And what is too long is not written at all.
+    evidence.proof.slots = vec![vec![vec![8; 9_000]], vec![vec![9; 9_000]]];
+    assert!(matches!(
+        evidence.encode(network),
+        Err(EvidenceError::TooLong { .. })
+    ));
 }

@@ -34,6 +34,10 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only"])]
     duels: bool,
 
+    /// Measures the registry and the light client alone, and leaves the other results as they are
+    #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels"])]
+    registry: bool,
+
     /// Prints the duels whose names contain this; writes nothing
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -69,6 +73,10 @@ fn main() -> Result<ExitCode> {
     } else if let Some(path) = &arguments.portable {
         let duels = run(&Planned::portable(), Pace::FULL);
         fs::write(path, serde_json::to_string(&duels)?)?;
+    } else if arguments.registry {
+        let mut results = read_results()?;
+        registry(&mut results)?;
+        write(&results)?;
     } else {
         measure(arguments.duels)?;
     }
@@ -92,7 +100,8 @@ fn measure(duels_only: bool) -> Result<()> {
     write(&results)?;
     results.duels.extend(portable()?);
     if !duels_only {
-        criterion(&mut results)?;
+        criterion(&mut results, &["handshake", "set_up"])?;
+        registry(&mut results)?;
         results.memory = memory()?;
         results.calls = calls()?;
     }
@@ -193,21 +202,25 @@ fn portable() -> Result<Vec<Outcome>> {
     Ok(serde_json::from_str(&fs::read_to_string(path)?)?)
 }
 
-/// Criterion's medians of the groups that are in tables.
-fn criterion(results: &mut Results) -> Result<()> {
+/// The registry's group, and how it grows.
+fn registry(results: &mut Results) -> Result<()> {
+    criterion(results, &["registry"])?;
+    let text = bench("growth")?;
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    results.growth = lines
+        .map(|line| Ok(serde_json::from_str(line)?))
+        .collect::<Result<_>>()?;
+    Ok(())
+}
+
+/// Criterion's medians of groups that are in tables.
+fn criterion(results: &mut Results, groups: &[&str]) -> Result<()> {
     let home = root().join("target/bench-report");
     if home.exists() {
         fs::remove_dir_all(&home)?;
     }
     let output = cargo_bench()
-        .args([
-            "--bench",
-            "registry",
-            "--bench",
-            "handshake",
-            "--bench",
-            "set_up",
-        ])
+        .args(groups.iter().flat_map(|group| ["--bench", *group]))
         .env("CRITERION_HOME", &home)
         .output()?;
     ensure!(output.status.success(), "criterion's groups did not run");

@@ -11,5 +11,5 @@ pub use bar::{Floor, Required, floors};
 pub use page::{PageError, fill_in};
 pub use plots::plots;
 pub use programme::Planned;
-pub use results::{CallSetUp, Memory, Outcome, Question, Ratio, Results, Row, Standing};
+pub use results::{CallSetUp, Growth, Memory, Outcome, Question, Ratio, Results, Row, Standing};
 pub use tables::{BLOCKS, block};

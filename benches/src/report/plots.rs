@@ -2,7 +2,8 @@
 
 use crate::load::{Operation, PAYLOAD_LENS, PROFILES};
 use crate::plot::{Plot, Series, figure};
-use crate::report::results::{Question, Results, Row};
+use crate::report::results::{Growth, Question, Results, Row};
+use crate::report::tables::carried_on;
 
 /// Every plot: its file's name, and what is to be in it.
 #[must_use]
@@ -22,6 +23,7 @@ pub fn plots(results: &Results) -> Vec<(&'static str, String)> {
             "sessions.svg",
             crowds(results, Question::Sessions, cm).lines(),
         ),
+        ("registry-growth.svg", registry_growth(results).bars()),
     ]
 }
 
@@ -52,6 +54,41 @@ fn packets(results: &Results, operation: Operation, profile: &str) -> Plot {
         up: "nanoseconds a packet; less is faster".into(),
         places: PAYLOAD_LENS.map(|len| figure(len as f64)).into(),
         series: series.collect(),
+    }
+}
+
+/// How long proofs become.
+fn registry_growth(results: &Results) -> Plot {
+    let rows = carried_on(results);
+    let of = |is_measured: bool, len: fn(&Growth) -> usize| {
+        let value =
+            |(row, measured): &(Growth, bool)| (*measured == is_measured).then(|| len(row) as f64);
+        rows.iter().map(value).collect()
+    };
+    let series = [
+        (
+            "all proofs of a look-up",
+            true,
+            (|row| row.proof_len) as fn(&Growth) -> usize,
+        ),
+        ("a whole staple", true, |row| row.staple_len),
+        ("proofs, carried on", false, |row| row.proof_len),
+        ("staple, carried on", false, |row| row.staple_len),
+    ];
+    Plot {
+        title: "what proves one record".into(),
+        across: "subscribers in the registry".into(),
+        up: "octets".into(),
+        places: rows
+            .iter()
+            .map(|(row, _)| figure(row.subscribers as f64))
+            .collect(),
+        series: series
+            .map(|(name, is_measured, len)| Series {
+                name: name.into(),
+                values: of(is_measured, len),
+            })
+            .into(),
     }
 }
 

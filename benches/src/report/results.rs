@@ -23,11 +23,35 @@ pub struct Results {
     /// Proofs that a look-up carries, in octets, by the number of subscribers.
     #[serde(default)]
     pub proof_lens: BTreeMap<usize, usize>,
+    /// What a look-up takes, by the number of subscribers.
+    #[serde(default)]
+    pub growth: Vec<Growth>,
     /// Octets, by what takes them.
     #[serde(default)]
     pub memory: BTreeMap<String, Memory>,
     /// Whole calls in virtual time.
     pub calls: Vec<CallSetUp>,
+}
+
+/// What a look-up takes in a generated registry.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// How many subscribers it has.
+    pub subscribers: usize,
+    /// Nodes on the longest way from the storage's root to a word.
+    pub depth: usize,
+    /// The proof of the contract's account, in octets; it is the chain's, not the registry's.
+    pub account_proof_len: usize,
+    /// All proofs of a look-up, in octets.
+    pub proof_len: usize,
+    /// The whole evidence that a phone hands over, in octets.
+    pub staple_len: usize,
+    /// Verifying account and words, in nanoseconds.
+    pub verify_ns: f64,
+    /// Words in the contract's storage.
+    pub slots: usize,
+    /// What one enrolment costs: the claim and its approval.
+    pub gas: u64,
 }
 
 /// What a session takes.
@@ -170,6 +194,7 @@ impl Results {
             duels,
             criterion,
             proof_lens,
+            growth,
             memory,
             calls,
         } = self;
@@ -183,13 +208,14 @@ impl Results {
             .map(serde_json::to_string)
             .collect::<Result<_, _>>()?;
         Ok(format!(
-            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"memory\":{},\n\"calls\":[\n{}\n]\n}}\n",
+            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n]\n}}\n",
             serde_json::to_string(date)?,
             serde_json::to_string(machine)?,
             serde_json::to_string(peers)?,
             lines(duels),
             serde_json::to_string(criterion)?,
             serde_json::to_string(proof_lens)?,
+            serde_json::to_string(growth)?,
             serde_json::to_string(memory)?,
             lines(calls),
         ))

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use crate::load::{Operation, PAYLOAD_LENS, PROFILES};
 use crate::plot::figure;
 use crate::report::bar::{Required, floors};
-use crate::report::results::{Outcome, Question, Results, Row, Standing};
+use crate::report::results::{Growth, Outcome, Question, Results, Row, Standing};
 
 /// The names of all blocks, in no order.
-pub const BLOCKS: [&str; 13] = [
+pub const BLOCKS: [&str; 15] = [
     "headline",
     "machine",
     "bar",
@@ -21,6 +21,8 @@ pub const BLOCKS: [&str; 13] = [
     "set-up",
     "call-set-up",
     "registry",
+    "light-client",
+    "growth",
     "handshake",
 ];
 
@@ -40,6 +42,8 @@ pub fn block(name: &str, results: &Results) -> Option<String> {
         "set-up" => criterion(results, "set_up/"),
         "call-set-up" => calls(results),
         "registry" => registry(results),
+        "light-client" => light_client(results),
+        "growth" => growth(results),
         "handshake" => criterion(results, "handshake/"),
         _ => return None,
     })
@@ -367,6 +371,145 @@ fn registry(results: &Results) -> String {
         );
     }
     text
+}
+
+/// What the light client's steps take, beside what they may.
+fn light_client(results: &Results) -> String {
+    let mut text = String::from("| what | at most | time |\n|---|---|---|\n");
+    for (name, what, most_ns) in LIGHT_CLIENT {
+        let median = results.criterion.get(&format!("registry/{name}"));
+        let _ = writeln!(
+            text,
+            "| {what} | {} | {} |",
+            most_ns.map_or_else(|| "–".into(), time),
+            median.map_or_else(|| "–".into(), |ns| time(*ns)),
+        );
+    }
+    text
+}
+
+/// Criterion's name, ours, and the most that it may take, in nanoseconds.
+const LIGHT_CLIENT: [(&str, &str, Option<f64>); 8] = [
+    (
+        "committee_update/cold",
+        "an update with a committee of 512 keys, none of them unpacked",
+        Some(40e6),
+    ),
+    (
+        "committee_update/warm",
+        "the same, signed by keys that are unpacked",
+        Some(5e6),
+    ),
+    (
+        "verify/1000",
+        "account and storage proof, of 1,000 subscribers",
+        Some(50e3),
+    ),
+    (
+        "staple/known",
+        "a staple whose update was proven before",
+        Some(1e6),
+    ),
+    (
+        "staple/warm",
+        "a staple with another update, keys unpacked",
+        Some(30e6),
+    ),
+    (
+        "staple/cold",
+        "a staple with another update, of 512 keys, none unpacked",
+        Some(30e6),
+    ),
+    (
+        "look_up/1000",
+        "a look-up on the embedded chain, of 1,000 subscribers",
+        Some(2e6),
+    ),
+    (
+        "checkpoint_to_record/32_keys_2_periods",
+        "from a checkpoint to a record, two periods of 32 keys",
+        None,
+    ),
+];
+
+/// What was measured, and where that leads.
+fn growth(results: &Results) -> String {
+    let mut text = String::from(
+        "| subscribers | | nodes to a word | proof, octets | staple, octets | verified in | words | storage | gas for all |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for (row, is_measured) in carried_on(results) {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            figure(row.subscribers as f64),
+            if is_measured {
+                "measured"
+            } else {
+                "carried on"
+            },
+            row.depth,
+            figure(row.proof_len as f64),
+            figure(row.staple_len as f64),
+            time(row.verify_ns),
+            figure(row.slots as f64),
+            octets(64.0 * row.slots as f64),
+            magnitude(row.gas as f64 * row.subscribers as f64),
+        );
+    }
+    if let Some(row) = results.growth.first() {
+        let _ = writeln!(
+            text,
+            "\nOne enrolment takes {} gas, claim and approval together, whatever the number of subscribers. Of each proof, {} octets are the account's.",
+            figure(row.gas as f64),
+            figure(row.account_proof_len as f64),
+        );
+    }
+    text
+}
+
+/// The rows measured, and two more on the line through the first and the last
+/// by the number's logarithm.
+pub(crate) fn carried_on(results: &Results) -> Vec<(Growth, bool)> {
+    let mut rows: Vec<_> = results.growth.iter().map(|row| (*row, true)).collect();
+    let (Some(first), Some(last)) = (results.growth.first(), results.growth.last()) else {
+        return rows;
+    };
+    let magnitude = |row: &Growth| (row.subscribers as f64).log10();
+    let powers = magnitude(last) - magnitude(first);
+    if powers <= 0.0 {
+        return rows;
+    }
+    for power in 1..=2_u32 {
+        let on =
+            |of: fn(&Growth) -> f64| of(last) + (of(last) - of(first)) / powers * f64::from(power);
+        let times = 10_usize.pow(power);
+        let row = Growth {
+            subscribers: last.subscribers * times,
+            depth: on(|row| row.depth as f64).round() as usize,
+            proof_len: on(|row| row.proof_len as f64).round() as usize,
+            staple_len: on(|row| row.staple_len as f64).round() as usize,
+            verify_ns: on(|row| row.verify_ns),
+            slots: last.slots * times,
+            ..*last
+        };
+        rows.push((row, false));
+    }
+    rows
+}
+
+fn octets(octets: f64) -> String {
+    match octets {
+        octets if octets < 1e6 => format!("{} kB", figure(octets / 1e3)),
+        octets if octets < 1e9 => format!("{} MB", figure(octets / 1e6)),
+        octets => format!("{} GB", figure(octets / 1e9)),
+    }
+}
+
+fn magnitude(count: f64) -> String {
+    match count {
+        count if count < 1e12 => format!("{} · 10⁹", figure(count / 1e9)),
+        count => format!("{} · 10¹²", figure(count / 1e12)),
+    }
 }
 
 fn calls(results: &Results) -> String {

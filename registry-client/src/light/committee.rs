@@ -1,6 +1,9 @@
 //! Sync committees and their signatures.
 
+use core::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::OnceLock;
+use std::thread;
 
 use alloy_primitives::B256;
 use blst::BLST_ERROR;
@@ -154,10 +157,8 @@ impl Committee {
 
 impl Keys {
     fn unpack(pubkeys: &[KeyOctets]) -> Result<Self, SignatureError> {
-        let each = pubkeys.iter().enumerate().map(|(index, octets)| {
-            PublicKey::key_validate(octets).map_err(|_| SignatureError::Key { index })
-        });
-        let each: Box<[_]> = each.collect::<Result<_, _>>()?;
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let each = validated(0, pubkeys, processors.min(MAX_THREADS))?.into_boxed_slice();
         let refs: Vec<_> = each.iter().collect();
         let all = AggregatePublicKey::aggregate(&refs, false)
             .map_err(|_| SignatureError::Key { index: 0 })?;
@@ -185,6 +186,39 @@ impl Keys {
         sum.sub_aggregate(&keys(&absent)?);
         Some(sum)
     }
+}
+
+/// The most threads that unpack a committee's keys.
+const MAX_THREADS: usize = 4;
+
+/// Fewer keys than these are not worth a thread.
+const MIN_KEYS_PER_THREAD: usize = 64;
+
+/// Keys that are points of the group, by so many threads; `first` is the place of the first.
+fn validated(
+    first: usize,
+    pubkeys: &[KeyOctets],
+    threads: usize,
+) -> Result<Vec<PublicKey>, SignatureError> {
+    if threads < 2 || pubkeys.len() < 2 * MIN_KEYS_PER_THREAD {
+        let keys = pubkeys.iter().zip(first..).map(|(octets, index)| {
+            PublicKey::key_validate(octets).map_err(|_| SignatureError::Key { index })
+        });
+        return keys.collect();
+    }
+    let (left, right) = pubkeys.split_at(pubkeys.len() / 2);
+    let second = first + left.len();
+    thread::scope(|scope| {
+        let other = thread::Builder::new()
+            .spawn_scoped(scope, move || validated(second, right, threads / 2));
+        let mut keys = validated(first, left, threads - threads / 2)?;
+        keys.extend(match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+            // The system has no thread to give.
+            Err(_) => validated(second, right, 1)?,
+        });
+        Ok(keys)
+    })
 }
 
 /// The proof-of-possession ciphersuite of the consensus layer.
