@@ -45,7 +45,7 @@ fn measure(subscribers: usize, accounts: usize, gas: u64) -> Growth {
     let slots = layout::number_slots(number_hash(&number).expect("a number"));
     let storage = storage(subscribers);
     let slots_used = storage.len();
-    let targets: Vec<_> = slots.iter().map(|slot| keccak256(slot)).collect();
+    let targets: Vec<_> = slots.iter().map(keccak256).collect();
     let (storage_root, of_slots) = trie(storage, &targets);
     let contract = TrieAccount {
         nonce: 1,

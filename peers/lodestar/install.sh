@@ -22,6 +22,10 @@ node_gyp=$(npm root -g)/npm/node_modules/node-gyp/bin/node-gyp.js
 # Two versions of multiaddr meet in it, and do not know each other's addresses.
 sed -i "s#return mafmt.TCP.matches(ma.decapsulateCode(CODE_P2P));#return ma.protoNames().includes('tcp');#" \
     "$into/cl/node_modules/@libp2p/tcp/dist/src/index.js" || exit 1
+# A node that was kept waiting for an epoch (16 s) would stop for good, and wait for peers that there are not.
+sed -i "s#this.slotImportTolerance = SLOTS_PER_EPOCH;#this.slotImportTolerance = 1_000_000;#" \
+    "$into/cl/node_modules/@lodestar/beacon-node/lib/sync/sync.js" || exit 1
+grep -q 1_000_000 "$into/cl/node_modules/@lodestar/beacon-node/lib/sync/sync.js" || exit 1
 # It would listen for peers on every interface.
 sed -i "s#this.rlpx.listen(this.config.port, '0.0.0.0')#this.rlpx.listen(this.config.port, '127.0.0.1')#" \
     "$into/el/node_modules/@ethereumjs/client/dist/esm/src/net/server/rlpxserver.js" || exit 1
