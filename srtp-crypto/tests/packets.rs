@@ -227,6 +227,31 @@ fn equal_lengths_fill_every_lane_and_equal_soft() {
     }
 }
 
+/// As many blocks, but not as many of them whole before the padding; and groups
+/// of one length beside what is left.
+#[test]
+fn lengths_of_as_many_blocks_equal_soft() {
+    let lens = [60, 100, 28, 115, 52, 51, 116, 64];
+    for size in [8, 15, 16, 17, 31, 32, 33, 48, 64, 65] {
+        for different in [2, 4, lens.len()] {
+            let packets: Vec<_> = (0..size)
+                .map(|n| Packet {
+                    header_len: 0,
+                    payload: vec![n as u8; lens[n % different]],
+                    fill: n as u8,
+                    ..packet_of(n)
+                })
+                .collect();
+            let hmac = hmac_outcome(Backend::Soft, &packets);
+            assert!(is_coherent(&packets, &hmac));
+            for backend in others() {
+                let name = backend.name();
+                assert!(hmac_outcome(backend, &packets) == hmac, "{name}, {size}");
+            }
+        }
+    }
+}
+
 /// A batch sealed, damaged in every third packet, and opened again.
 fn outcome_of_portions(backend: Backend, all: &[HmacPortions]) -> Outcome {
     let cm = AesCmKey::for_backend(backend, &[3; 16]).unwrap();

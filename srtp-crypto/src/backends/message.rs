@@ -45,20 +45,24 @@ pub(crate) struct Tail {
 const TAIL_LEN: usize = 144;
 
 impl Tail {
-    pub(crate) const EMPTY: Self = Self {
-        octets: [0; TAIL_LEN],
-        start: 0,
-        end: 0,
-    };
+    /// One to be [filled](Self::fill).
+    #[inline(always)]
+    pub(crate) fn empty() -> Self {
+        Self {
+            octets: [0; TAIL_LEN],
+            start: 0,
+            end: 0,
+        }
+    }
 
     #[inline]
     pub(crate) fn of(message: &impl HmacMessage) -> Self {
-        let mut tail = Self::EMPTY;
+        let mut tail = Self::empty();
         tail.fill(message);
         tail
     }
 
-    /// Makes an [`EMPTY`](Self::EMPTY) tail that of `message`, where it stands.
+    /// Makes an [`empty`](Self::empty) tail that of `message`, where it stands.
     #[inline]
     pub(crate) fn fill(&mut self, message: &impl HmacMessage) {
         let octets = message.message();

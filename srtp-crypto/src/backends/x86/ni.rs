@@ -86,6 +86,13 @@ fn seal_hmac(jobs: &mut [HmacPacketJob<'_>]) {
 
 #[target_feature(enable = "aes,sha,ssse3,sse4.1")]
 fn open_hmac(jobs: &mut [HmacPacketJob<'_>]) {
+    if let [job] = jobs {
+        let tag = sha1_ni::hmac_of_one(job);
+        if job.judge(&tag) {
+            encrypt(job);
+        }
+        return;
+    }
     for jobs in jobs.chunks_mut(WINDOW) {
         let mut tags = [[0; 20]; WINDOW];
         sha1_ni::hmac(jobs, &mut tags);

@@ -53,7 +53,8 @@ macro_rules! sha1_lanes {
                 hmac_of_few(messages, tags);
                 return;
             }
-            let tails = Tails::<W>::of(messages);
+            let mut tails = Tails::<W>::none();
+            tails.fill(messages);
             let order: [u8; W] = match tails.are_of_one_length() {
                 true => core::array::from_fn(|n| n as u8),
                 false => longest_first(messages),

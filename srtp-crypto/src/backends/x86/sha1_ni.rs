@@ -37,7 +37,8 @@ pub(super) fn hmac<M: HmacMessage, const W: usize>(
     messages: &[M],
     tags: &mut [[u8; HMAC_SHA1_LEN]; W],
 ) {
-    let tails = Tails::<W>::of(messages);
+    let mut tails = Tails::<W>::none();
+    tails.fill(messages);
     let order: [u8; W] = longest_first(messages);
     let mut left = &order[..messages.len()];
     while !left.is_empty() {

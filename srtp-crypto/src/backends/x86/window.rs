@@ -37,23 +37,28 @@ pub(super) struct Tails<const W: usize> {
 }
 
 impl<const W: usize> Tails<W> {
-    /// Those of `messages`, of which there are at most `W`.
-    #[inline]
-    pub(super) fn of(messages: &[impl HmacMessage]) -> Self {
-        // Zeros for a whole window would take as long as hashing a message.
-        let mut tails = [const { MaybeUninit::uninit() }; W];
-        let first = messages.first().map_or(0, HmacMessage::blocks);
-        let mut equal = true;
-        for (tail, message) in tails.iter_mut().zip(messages) {
-            tail.write(Tail::EMPTY).fill(message);
-            equal &= message.blocks() == first;
-        }
-        let count = messages.len().min(W);
+    /// None yet.
+    #[inline(always)]
+    pub(super) fn none() -> Self {
         Self {
-            tails,
-            count,
-            equal,
+            // Zeros for a whole window would take as long as hashing a message.
+            tails: [const { MaybeUninit::uninit() }; W],
+            count: 0,
+            equal: true,
         }
+    }
+
+    /// Makes them those of `messages`, of which there are at most `W`, where
+    /// they stand: to move a window of them would take as long again.
+    #[inline]
+    pub(super) fn fill(&mut self, messages: &[impl HmacMessage]) {
+        let first = messages.first().map_or(0, HmacMessage::blocks);
+        self.equal = true;
+        for (tail, message) in self.tails.iter_mut().zip(messages) {
+            tail.write(Tail::empty()).fill(message);
+            self.equal &= message.blocks() == first;
+        }
+        self.count = messages.len().min(W);
     }
 
     /// Whether all messages have the same number of blocks.
