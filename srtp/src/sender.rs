@@ -342,7 +342,7 @@ impl Sender {
     #[inline]
     pub(crate) fn place(&mut self, ssrc: u32) -> Option<Place> {
         match self.streams.place(ssrc) {
-            Some(place @ Place::Provisional(_)) if !self.retired.is_empty() => {
+            Some(place) if place.is_provisional() && !self.retired.is_empty() => {
                 Some(self.bring_back(ssrc, place))
             }
             place => place,
@@ -354,7 +354,7 @@ impl Sender {
     #[inline]
     pub(crate) fn place_in_batch(&self, ssrc: u32) -> Option<Place> {
         let place = self.streams.place(ssrc)?;
-        let unknown = matches!(place, Place::Provisional(_));
+        let unknown = place.is_provisional();
         let was_removed = unknown && !self.retired.is_empty() && self.retired.get(ssrc).is_some();
         (!was_removed).then_some(place)
     }

@@ -15,7 +15,7 @@ pub(crate) struct StreamTable<S> {
     slots: Vec<Slot<S>>,
     len: usize,
     /// The stream that was settled last, which the next packet is often of.
-    last: Option<(u32, u32)>,
+    last: Option<Place>,
     hash: SsrcHash,
     max_streams: usize,
 }
@@ -58,17 +58,14 @@ impl<S> StreamTable<S> {
     /// unknown and the table full.
     #[inline]
     pub(crate) fn place(&self, ssrc: u32) -> Option<Place> {
-        if let Some((last, slot)) = self.last
-            && last == ssrc
+        if let Some(last) = self.last
+            && last.ssrc() == ssrc
         {
-            return Some(Place::Known { ssrc, slot });
+            return Some(last);
         }
         match self.find(ssrc) {
-            Some(slot) => Some(Place::Known {
-                ssrc,
-                slot: slot as u32,
-            }),
-            None if self.len < self.max_streams => Some(Place::Provisional(ssrc)),
+            Some(slot) => Some(Place::known(ssrc, slot as u32)),
+            None if self.len < self.max_streams => Some(Place::provisional(ssrc)),
             None => None,
         }
     }
@@ -77,9 +74,9 @@ impl<S> StreamTable<S> {
     /// come, and none has gone.
     #[inline]
     pub(crate) fn place_again(&self, place: Place) -> Option<Place> {
-        match place {
-            Place::Known { .. } => Some(place),
-            Place::Provisional(ssrc) => self.place(ssrc),
+        match place.is_provisional() {
+            true => self.place(place.ssrc()),
+            false => Some(place),
         }
     }
 
@@ -99,7 +96,7 @@ impl<S> StreamTable<S> {
     #[inline]
     pub(crate) fn settle_known(&mut self, place: Place) -> Option<&mut S> {
         let slot = self.slot_at(place)?;
-        self.last = Some((place.ssrc(), slot as u32));
+        self.last = Some(Place::known(place.ssrc(), slot as u32));
         self.slots[slot].stream.as_mut()
     }
 
@@ -107,15 +104,26 @@ impl<S> StreamTable<S> {
     /// provisional: for a packet that authenticated, or this end's own will.
     #[inline]
     pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce() -> S) -> &mut S {
-        let ssrc = place.ssrc();
-        let known = self.slot_at(place).or_else(|| self.find(ssrc));
+        let slot = match self.slot_at(place) {
+            Some(slot) => slot,
+            None => self.take_in(place.ssrc(), new),
+        };
+        self.last = Some(Place::known(place.ssrc(), slot as u32));
+        match &mut self.slots[slot].stream {
+            Some(stream) => stream,
+            None => unreachable!("a slot that was found has a stream"),
+        }
+    }
+
+    #[cold]
+    fn take_in(&mut self, ssrc: u32, new: impl FnOnce() -> S) -> usize {
+        let known = self.find(ssrc);
         let slot = known.unwrap_or_else(|| self.slot_for(ssrc));
-        self.last = Some((ssrc, slot as u32));
-        self.slots[slot].stream.get_or_insert_with(new)
+        self.slots[slot].stream.get_or_insert_with(new);
+        slot
     }
 
     /// Makes room for `ssrc`, which is unknown, and tells its slot.
-    #[cold]
     fn slot_for(&mut self, ssrc: u32) -> usize {
         if (self.len + 1) * 4 > self.slots.len() * 3 {
             self.grow();
@@ -207,11 +215,10 @@ impl<S> StreamTable<S> {
     /// The slot of a stream that is known; it may have moved since.
     #[inline]
     fn slot_at(&self, place: Place) -> Option<usize> {
-        let Place::Known { ssrc, slot } = place else {
-            return None;
-        };
-        match self.slots.get(slot as usize) {
-            Some(found) if found.is_of(ssrc) => Some(slot as usize),
+        let (ssrc, slot) = (place.ssrc(), place.slot() as usize);
+        match self.slots.get(slot) {
+            Some(found) if found.is_of(ssrc) => Some(slot),
+            _ if place.is_provisional() => None,
             _ => self.find(ssrc),
         }
     }
@@ -264,24 +271,41 @@ impl<S: fmt::Debug> fmt::Debug for StreamTable<S> {
     }
 }
 
-/// Where a packet's stream is: in the table, or outside of it until one of its
-/// packets has authenticated.
+/// Where a packet's stream is: in the table, in the slot that it was found in,
+/// or outside of it until one of its packets has authenticated.
+///
+/// One number, which stays in a register: the SSRC, and the slot or
+/// [`OUTSIDE`](Self::OUTSIDE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// With the slot that it was found in.
-    Known {
-        ssrc: u32,
-        slot: u32,
-    },
-    Provisional(u32),
-}
+pub(crate) struct Place(u64);
 
 impl Place {
+    /// There are fewer slots.
+    const OUTSIDE: u32 = u32::MAX;
+
+    #[inline]
+    fn known(ssrc: u32, slot: u32) -> Self {
+        Self(u64::from(ssrc) << 32 | u64::from(slot))
+    }
+
+    #[inline]
+    fn provisional(ssrc: u32) -> Self {
+        Self::known(ssrc, Self::OUTSIDE)
+    }
+
+    #[inline]
+    pub(crate) fn is_provisional(self) -> bool {
+        self.slot() == Self::OUTSIDE
+    }
+
     #[inline]
     fn ssrc(self) -> u32 {
-        match self {
-            Self::Known { ssrc, .. } | Self::Provisional(ssrc) => ssrc,
-        }
+        (self.0 >> 32) as u32
+    }
+
+    #[inline]
+    fn slot(self) -> u32 {
+        self.0 as u32
     }
 }
 
@@ -369,7 +393,7 @@ mod tests {
         let table = table(10);
         for ssrc in 0..1_000 {
             let place = table.place(ssrc).unwrap();
-            assert_eq!(place, Place::Provisional(ssrc));
+            assert_eq!(place, Place::provisional(ssrc));
             assert_eq!(table.at(place), None);
         }
         assert_eq!(table.slots.capacity(), 0);
@@ -410,7 +434,7 @@ mod tests {
             }
             assert_eq!(table.remove(removed), Some(removed));
             assert_eq!(table.remove(removed), None);
-            assert_eq!(table.place(removed), Some(Place::Provisional(removed)));
+            assert_eq!(table.place(removed), Some(Place::provisional(removed)));
             for ssrc in (0..5).filter(|&ssrc| ssrc != removed) {
                 assert_eq!(table.get(ssrc), Some(&ssrc));
             }
