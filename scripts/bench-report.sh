@@ -21,4 +21,9 @@ venv=target/bench-peers
 CALLSEAL_PYLIBSRTP=$(echo "$PWD/$venv"/lib/python3*/site-packages/pylibsrtp/_binding.abi3.so)
 export CALLSEAL_PYLIBSRTP
 
-exec cargo run --quiet --profile "${CALLSEAL_BENCH_PROFILE:-release}" --package callseal-benches --features peers --bin bench-report -- "$@"
+profile=${CALLSEAL_BENCH_PROFILE:-release}
+cargo build --quiet --profile "$profile" --package callseal-srtp-capi
+CALLSEAL_CAPI=$(realpath "${CARGO_TARGET_DIR:-target}/${profile/#dev/debug}/libsrtp2.so")
+export CALLSEAL_CAPI
+
+exec cargo run --quiet --profile "$profile" --package callseal-benches --features "${CALLSEAL_BENCH_PEERS:-peers}" --bin bench-report -- "$@"

@@ -53,14 +53,16 @@ send() { # folder-of-library out: a second of tone as SRTP, and the reports as S
 }
 
 receive() { # folder-of-library in out [srtp-alone]: the tone, and the reports with their lengths
-    local keys reports=()
+    local keys
     keys="srtp-key=(buffer)$key,srtp-cipher=(string)$cipher,srtp-auth=(string)$auth"
     keys+=",srtcp-cipher=(string)$cipher,srtcp-auth=(string)$rtcp_auth${mki:+,mki=(buffer)$mki}"
-    [ "${4:-}" = srtp-alone ] || reports=(filesrc location="$2.srtcp" ! "application/x-srtcp-stream,ssrc=(uint)$ssrc,$keys" !
-        rtpstreamdepay ! box.rtcp_sink box.rtcp_src ! rtpstreampay ! filesink location="$3.rtcp")
-    gst "$1" srtpdec name=box filesrc location="$2.srtp" ! \
+    # One after the other: which of two sources is first would be chance.
+    gst "$1" filesrc location="$2.srtp" ! \
         "application/x-srtp-stream,media=(string)audio,payload=(int)8,clock-rate=(int)8000,encoding-name=(string)PCMA,ssrc=(uint)$ssrc,$keys" ! \
-        rtpstreamdepay ! box.rtp_sink box.rtp_src ! rtppcmadepay ! filesink location="$3.alaw" "${reports[@]}"
+        rtpstreamdepay ! srtpdec ! rtppcmadepay ! filesink location="$3.alaw"
+    [ "${4:-}" = srtp-alone ] || gst "$1" srtpdec name=box \
+        filesrc location="$2.srtcp" ! "application/x-srtcp-stream,ssrc=(uint)$ssrc,$keys" ! rtpstreamdepay ! \
+        box.rtcp_sink box.rtcp_src ! rtpstreampay ! filesink location="$3.rtcp"
 }
 
 # Cipher, tags of SRTP and SRTCP, octets of key and salt. GCM has its own tag, which GStreamer calls null.

@@ -14,7 +14,7 @@ use callseal_srtp::{
 use crate::key_set::{KeySet, Protocol};
 use crate::lent::Lent;
 use crate::packets::{RTCP_HEADER_LEN, RtpHeader, rtcp_ssrc, rtcp_status};
-use crate::session::{Direction, Session, Stream};
+use crate::session::{Direction, Known, Session};
 use crate::status::Status;
 use crate::types::{PacketOfBatch, event};
 
@@ -145,17 +145,17 @@ impl Session {
         }
     }
 
-    fn known_of(&self, ssrc: u32, direction: Direction) -> Option<(&Stream, &KeySet)> {
-        let stream = self.streams.get(&ssrc)?;
-        let keys = self.keys_of(stream)?;
-        (stream.direction == direction).then_some((stream, keys))
+    fn known_of(&self, ssrc: u32, direction: Direction) -> Option<Known<'_>> {
+        let known = self.known(ssrc)?;
+        (known.direction == direction).then_some(known)
     }
 
     /// The keys of a stream that is known.
     fn keys_by_ssrc(&mut self, ssrc: u32) -> Option<&mut KeySet> {
-        match &mut self.streams.get_mut(&ssrc)?.own {
-            Some(own) => Some(own),
-            None => self.template.as_mut().map(|template| &mut *template.keys),
+        let own = self.streams.get_mut(&ssrc).map(|stream| &mut stream.own);
+        match own {
+            Some(Some(own)) => Some(own),
+            _ => self.template.as_mut().map(|template| &mut *template.keys),
         }
     }
 
@@ -223,11 +223,12 @@ impl Planned {
 
 fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let header = RtpHeader::read(packet)?;
-    let (stream, keys) = session.known_of(header.ssrc, Direction::Sends)?;
-    let hides_csrcs_alone = stream.cryptex && header.has_csrcs && !header.has_extension;
-    let is_plain = stream.pending_roc.is_none()
+    let known = session.known_of(header.ssrc, Direction::Sends)?;
+    let keys = known.keys;
+    let hides_csrcs_alone = known.cryptex && header.has_csrcs && !header.has_extension;
+    let is_plain = known.pending_roc.is_none()
         && keys.rtp_auth.is_empty()
-        && keys.is_ready_to_send(stream.cryptex)
+        && keys.is_ready_to_send(known.cryptex)
         && !hides_csrcs_alone;
     is_plain.then(|| Plan {
         ssrc: header.ssrc,
@@ -237,7 +238,7 @@ fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
 
 fn plan_outgoing_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let ssrc = rtcp_ssrc(packet)?;
-    let (_, keys) = session.known_of(ssrc, Direction::Sends)?;
+    let keys = session.known_of(ssrc, Direction::Sends)?.keys;
     let is_plain = keys.rtcp_auth.is_empty() && keys.sends_with_first();
     is_plain.then(|| Plan {
         ssrc,
@@ -247,10 +248,10 @@ fn plan_outgoing_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
 
 fn plan_incoming_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let ssrc = RtpHeader::read(packet)?.ssrc;
-    let (stream, keys) = session.known_of(ssrc, Direction::Receives)?;
-    let is_plain = stream.pending_roc.is_none()
-        && keys.rtp_auth.is_empty()
-        && keys.is_ready_to_receive(stream.cryptex);
+    let known = session.known_of(ssrc, Direction::Receives)?;
+    let is_plain = known.pending_roc.is_none()
+        && known.keys.rtp_auth.is_empty()
+        && known.keys.is_ready_to_receive(known.cryptex);
     is_plain.then_some(Plan {
         ssrc,
         trailer_len: 0,
@@ -259,7 +260,7 @@ fn plan_incoming_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
 
 fn plan_incoming_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let ssrc = rtcp_ssrc(packet)?;
-    let (_, keys) = session.known_of(ssrc, Direction::Receives)?;
+    let keys = session.known_of(ssrc, Direction::Receives)?.keys;
     let is_plain = keys.rtcp_auth.is_empty()
         && keys.receives_with_first()
         && packet.len() >= RTCP_HEADER_LEN + keys.trailers.len(Protocol::Rtcp);
@@ -355,9 +356,8 @@ impl IndexMut<usize> for Receivers<'_> {
 }
 
 fn keys_at(session: &Session, ssrc: usize) -> &KeySet {
-    let stream = session.streams.get(&(ssrc as u32));
-    let keys = stream.and_then(|stream| session.keys_of(stream));
-    keys.expect(NOT_PLANNED)
+    let known = session.known(ssrc as u32);
+    known.expect(NOT_PLANNED).keys
 }
 
 fn keys_at_mut(session: &mut Session, ssrc: usize) -> &mut KeySet {

@@ -11,6 +11,7 @@ use crate::status::Status;
 
 /// Runs the body of a function of the interface. A panic, which would be a bug
 /// of this library, becomes [`Status::Fail`].
+#[inline(always)]
 pub(crate) fn guarded(body: impl FnOnce() -> Result<(), Status>) -> Status {
     // What a panic leaves half done is behind a session's pointer, where the
     // caller finds it as C's: every field holds a value of its type.
@@ -36,6 +37,7 @@ pub(crate) fn guarded_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
 /// # Safety
 ///
 /// `session` is null or from `srtp_create`, alive, and nobody else's meanwhile.
+#[inline(always)]
 pub(crate) unsafe fn on_session(
     session: *mut Session,
     body: impl FnOnce(&mut Session) -> Result<(), Status>,
@@ -65,6 +67,7 @@ pub(crate) unsafe fn on_session(
 /// # Safety
 ///
 /// As for [`on_session`] and [`Lent::new`].
+#[inline(always)]
 pub(crate) unsafe fn on_packet(
     session: *mut Session,
     packet: *mut core::ffi::c_void,

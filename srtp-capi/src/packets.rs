@@ -1,8 +1,9 @@
 //! Protecting and opening one packet of a session.
 
+use core::ffi::c_uint;
 use std::collections::hash_map::Entry;
 
-use callseal_srtp::{ProtectError, UnprotectError};
+use callseal_srtp::UnprotectError;
 use subtle::ConstantTimeEq;
 
 use crate::key_set::{KeySet, Protocol};
@@ -22,6 +23,21 @@ impl Session {
     ) -> Result<usize, Status> {
         let header = RtpHeader::read(packet.octets()).ok_or(Status::BadParam)?;
         let ssrc = header.ssrc;
+        if let Some((keys, cryptex)) = self.plain_keys(ssrc, Direction::Sends) {
+            let before = keys.sender.stream_count();
+            let operation = Sealing {
+                cryptex,
+                mki,
+                header,
+            };
+            let (sealed, told) = seal_rtp(keys, &mut None, operation, packet);
+            if sealed.is_err() || keys.sender.stream_count() != before {
+                self.plain.insert(ssrc);
+            }
+            self.events.extend(told.map(|event| (ssrc, event)));
+            return sealed;
+        }
+        self.set_apart(ssrc);
         let (stream, template) = match self.streams.entry(ssrc) {
             Entry::Occupied(known) => (known.into_mut(), &mut self.template),
             Entry::Vacant(new) => {
@@ -36,64 +52,14 @@ impl Session {
         }
         let cryptex = stream.cryptex;
         let keys = keys_mut(&mut stream.own, template)?;
-        let mki_len = choose_to_send(keys, mki)?;
-        if cryptex && header.has_csrcs && !header.has_extension {
-            // libsrtp's answer: an extension put in would take four octets
-            // more than callers leave room for.
-            return Err(Status::CryptexErr);
-        }
-        // Where nothing is encrypted there is nothing to hide headers with.
-        let _ = keys.set_sending_cryptex(cryptex);
-
-        let newest = keys.sender.newest_index(ssrc).map(|index| index.get());
-        let mut roc_was_set = false;
-        if let Some(pending) = stream.pending_roc {
-            match roc::judge(newest, pending, header.seq) {
-                Pending::Behind => return Err(Status::PktIdxOld),
-                Pending::Ahead => {
-                    let set = keys.sender.set_roc(ssrc, pending);
-                    set.map_err(|_| Status::PktIdxOld)?;
-                    roc_was_set = true;
-                }
-                Pending::Same => {}
-            }
-        }
-        let foreign_roc = match keys.rtp_auth.is_empty() {
-            true => None,
-            false => Some(roc::estimate(newest, stream.pending_roc, header.seq)),
+        let operation = Sealing {
+            cryptex,
+            mki,
+            header,
         };
-
-        let len = packet.len();
-        let trailer_len = keys.trailers.len(Protocol::Rtp) + mki_len;
-        // SAFETY: this is what `srtp_get_protect_trailer_length` says.
-        let room = unsafe { packet.room(trailer_len) };
-        let own_len = room.len() - mki_len;
-        let sealed = keys.sender.protect_rtp(&mut room[..own_len], len);
-        let mut sealed_len = match sealed {
-            Ok(sealed_len) => sealed_len,
-            Err(error) => {
-                if roc_was_set {
-                    let newest = keys.sender.newest_index(ssrc);
-                    let _ = keys
-                        .sender
-                        .set_roc(ssrc, newest.map_or(0, |index| index.roc()));
-                }
-                if matches!(error, ProtectError::KeySpent | ProtectError::IndexExhausted) {
-                    self.events.push((ssrc, event::KEY_HARD_LIMIT));
-                }
-                return Err(error.into());
-            }
-        };
-        stream.pending_roc = None;
-        if let Some(roc) = foreign_roc {
-            let key = mki.unwrap_or(0);
-            sealed_len = seal_foreign(&mut keys.rtp_auth, key, room, sealed_len, &roc)?;
-        }
-        let len = insert_mki(keys, mki, Protocol::Rtp, room, sealed_len);
-        if keys.sender.poll_event().is_some() {
-            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
-        }
-        Ok(len)
+        let (sealed, told) = seal_rtp(keys, &mut stream.pending_roc, operation, packet);
+        self.events.extend(told.map(|event| (ssrc, event)));
+        sealed
     }
 
     /// Protects an RTCP packet.
@@ -103,6 +69,16 @@ impl Session {
         mki: Option<usize>,
     ) -> Result<usize, Status> {
         let ssrc = rtcp_ssrc(packet.octets()).ok_or(Status::BadParam)?;
+        if let Some((keys, _)) = self.plain_keys(ssrc, Direction::Sends) {
+            let before = keys.sender.stream_count();
+            let (sealed, told) = seal_rtcp(keys, mki, packet);
+            if sealed.is_err() || keys.sender.stream_count() != before {
+                self.plain.insert(ssrc);
+            }
+            self.events.extend(told.map(|event| (ssrc, event)));
+            return sealed;
+        }
+        self.set_apart(ssrc);
         let (stream, template) = match self.streams.entry(ssrc) {
             Entry::Occupied(known) => (known.into_mut(), &mut self.template),
             Entry::Vacant(new) => {
@@ -117,23 +93,9 @@ impl Session {
             self.events.push((ssrc, event::SSRC_COLLISION));
         }
         let keys = keys_mut(&mut stream.own, template)?;
-        let mki_len = choose_to_send(keys, mki)?;
-        let len = packet.len();
-        let trailer_len = keys.trailers.len(Protocol::Rtcp) + mki_len;
-        // SAFETY: this is what `srtp_get_protect_rtcp_trailer_length` says.
-        let room = unsafe { packet.room(trailer_len) };
-        let own_len = room.len() - mki_len;
-        let sealed = keys.sender.protect_rtcp(&mut room[..own_len], len);
-        let mut sealed_len = sealed.map_err(Status::from)?;
-        if !keys.rtcp_auth.is_empty() {
-            let key = mki.unwrap_or(0);
-            sealed_len = seal_foreign(&mut keys.rtcp_auth, key, room, sealed_len, &[])?;
-        }
-        let len = insert_mki(keys, mki, Protocol::Rtcp, room, sealed_len);
-        if keys.sender.poll_event().is_some() {
-            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
-        }
-        Ok(len)
+        let (sealed, told) = seal_rtcp(keys, mki, packet);
+        self.events.extend(told.map(|event| (ssrc, event)));
+        sealed
     }
 
     /// Authenticates and opens an SRTP packet, and gives its plain length. An
@@ -146,6 +108,22 @@ impl Session {
     ) -> Result<usize, Status> {
         let header = RtpHeader::read(packet.octets()).ok_or(Status::BadParam)?;
         let ssrc = header.ssrc;
+        if let Some((keys, cryptex)) = self.plain_keys(ssrc, Direction::Receives) {
+            let before = keys.receiver.stream_count();
+            let operation = Opening {
+                cryptex,
+                has_mki,
+                pending_roc: None,
+                header,
+            };
+            let (opened, told) = open_rtp(keys, operation, packet);
+            if keys.receiver.stream_count() != before {
+                self.plain.insert(ssrc);
+            }
+            self.events.extend(told.map(|event| (ssrc, event)));
+            return opened;
+        }
+        self.set_apart(ssrc);
         let mut known = self.streams.get_mut(&ssrc);
         let (cryptex, pending_roc) = match (&known, &self.template) {
             (Some(stream), _) => (stream.cryptex, stream.pending_roc),
@@ -155,48 +133,15 @@ impl Session {
         let mut none = None;
         let own = known.as_mut().map_or(&mut none, |stream| &mut stream.own);
         let keys = keys_mut(own, &mut self.template)?;
-        let newest = keys.receiver.newest_index(ssrc).map(|index| index.get());
-        let judged = pending_roc.map(|roc| (roc, roc::judge(newest, roc, header.seq)));
-        if matches!(judged, Some((_, Pending::Behind))) {
-            return Err(Status::PktIdxOld);
-        }
-        let foreign_roc = match keys.rtp_auth.is_empty() {
-            true => None,
-            false => Some(roc::estimate(newest, pending_roc, header.seq)),
+        let operation = Opening {
+            cryptex,
+            has_mki,
+            pending_roc,
+            header,
         };
-        let key = choose_to_receive(keys, packet.octets(), Protocol::Rtp, has_mki)?;
-        let _ = keys.set_receiving_cryptex(cryptex);
-        let mut roc_was_set = false;
-        if let Some((roc, Pending::Ahead)) = judged {
-            let set = keys.receiver.set_roc(ssrc, roc);
-            set.map_err(|_| Status::AllocFail)?;
-            roc_was_set = true;
-        }
-
-        // SAFETY: nothing beyond the packet.
-        let octets = unsafe { packet.room(0) };
-        let (octets, mki_len) = take_mki_out(keys, key, Protocol::Rtp, octets);
-        let opened = match foreign_roc {
-            None => open_rtp(keys, octets),
-            Some(roc) => check_foreign(&mut keys.rtp_auth, key, octets, &roc)
-                .and_then(|len| open_rtp(keys, &mut octets[..len])),
-        };
-        // SAFETY: nothing beyond the packet.
-        let octets = unsafe { packet.room(0) };
-        put_mki_back(keys, key, Protocol::Rtp, octets, mki_len);
-        let len = opened.inspect_err(|&status| {
-            if roc_was_set {
-                let newest = keys.receiver.newest_index(ssrc);
-                let roc = newest.map_or(0, |index| index.roc());
-                let _ = keys.receiver.set_roc(ssrc, roc);
-            }
-            if status == Status::KeyExpired {
-                self.events.push((ssrc, event::KEY_HARD_LIMIT));
-            }
-        })?;
-        if keys.receiver.poll_event().is_some() {
-            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
-        }
+        let (opened, told) = open_rtp(keys, operation, packet);
+        self.events.extend(told.map(|event| (ssrc, event)));
+        let len = opened?;
         let collides = match known {
             Some(stream) => {
                 stream.pending_roc = None;
@@ -222,6 +167,16 @@ impl Session {
         if octets.len() < RTCP_HEADER_LEN + INDEX_LEN {
             return Err(Status::BadParam);
         }
+        if let Some((keys, _)) = self.plain_keys(ssrc, Direction::Receives) {
+            let before = keys.receiver.stream_count();
+            let (opened, told) = open_rtcp(keys, has_mki, packet);
+            if keys.receiver.stream_count() != before {
+                self.plain.insert(ssrc);
+            }
+            self.events.extend(told.map(|event| (ssrc, event)));
+            return opened;
+        }
+        self.set_apart(ssrc);
         let mut known = self.streams.get_mut(&ssrc);
         if known.is_none() && self.template.is_none() {
             return Err(Status::NoCtx);
@@ -229,29 +184,9 @@ impl Session {
         let mut none = None;
         let own = known.as_mut().map_or(&mut none, |stream| &mut stream.own);
         let keys = keys_mut(own, &mut self.template)?;
-        let key = choose_to_receive(keys, octets, Protocol::Rtcp, has_mki)?;
-
-        // SAFETY: nothing beyond the packet.
-        let octets = unsafe { packet.room(0) };
-        let (octets, mki_len) = take_mki_out(keys, key, Protocol::Rtcp, octets);
-        if octets.len() < RTCP_HEADER_LEN + keys.trailers.len(Protocol::Rtcp) {
-            // SAFETY: nothing beyond the packet.
-            let octets = unsafe { packet.room(0) };
-            put_mki_back(keys, key, Protocol::Rtcp, octets, mki_len);
-            return Err(Status::BadParam);
-        }
-        let opened = match keys.rtcp_auth.is_empty() {
-            true => open_rtcp(keys, octets),
-            false => check_foreign(&mut keys.rtcp_auth, key, octets, &[])
-                .and_then(|len| open_rtcp(keys, &mut octets[..len])),
-        };
-        // SAFETY: nothing beyond the packet.
-        let octets = unsafe { packet.room(0) };
-        put_mki_back(keys, key, Protocol::Rtcp, octets, mki_len);
+        let (opened, told) = open_rtcp(keys, has_mki, packet);
+        self.events.extend(told.map(|event| (ssrc, event)));
         let len = opened?;
-        if keys.receiver.poll_event().is_some() {
-            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
-        }
         let collides = match known {
             Some(stream) => stream.takes_direction(Direction::Receives),
             None => self.has_proved_genuine(ssrc),
@@ -260,6 +195,15 @@ impl Session {
             self.events.push((ssrc, event::SSRC_COLLISION));
         }
         Ok(len)
+    }
+
+    /// The template's keys, and whether headers are hidden, for an SSRC that is
+    /// as the template makes it in this direction, known or not.
+    #[inline]
+    fn plain_keys(&mut self, ssrc: u32, direction: Direction) -> Option<(&mut KeySet, bool)> {
+        let template = self.template.as_mut()?;
+        let is_plain = template.direction == direction && !self.streams.contains_key(&ssrc);
+        is_plain.then_some((&mut *template.keys, template.cryptex))
     }
 
     /// Makes a stream of an SSRC that only the template knew, and says whether
@@ -367,13 +311,247 @@ fn choose_to_receive(
     Ok(named)
 }
 
-fn open_rtp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
+/// What protecting an RTP packet takes, besides its stream's keys.
+struct Sealing {
+    cryptex: bool,
+    mki: Option<usize>,
+    header: RtpHeader,
+}
+
+/// Protects an RTP packet, and gives its new length and an event to tell of.
+#[inline]
+fn seal_rtp(
+    keys: &mut KeySet,
+    pending_roc: &mut Option<u32>,
+    operation: Sealing,
+    packet: &mut Lent,
+) -> (Result<usize, Status>, Option<c_uint>) {
+    let sealed = try_seal_rtp(keys, pending_roc, operation, packet);
+    let told = match sealed {
+        Ok(_) => keys.sender.poll_event().map(|_| event::KEY_SOFT_LIMIT),
+        Err(Status::KeyExpired) => Some(event::KEY_HARD_LIMIT),
+        Err(_) => None,
+    };
+    (sealed, told)
+}
+
+#[inline]
+fn try_seal_rtp(
+    keys: &mut KeySet,
+    pending_roc: &mut Option<u32>,
+    operation: Sealing,
+    packet: &mut Lent,
+) -> Result<usize, Status> {
+    let Sealing {
+        cryptex,
+        mki,
+        header,
+    } = operation;
+    let ssrc = header.ssrc;
+    let mki_len = choose_to_send(keys, mki)?;
+    if cryptex && header.has_csrcs && !header.has_extension {
+        // libsrtp's answer: an extension put in would take four octets
+        // more than callers leave room for.
+        return Err(Status::CryptexErr);
+    }
+    // Where nothing is encrypted there is nothing to hide headers with.
+    let _ = keys.set_sending_cryptex(cryptex);
+
+    // Looked up only for what needs it.
+    let newest = match pending_roc.is_none() && keys.rtp_auth.is_empty() {
+        true => None,
+        false => keys.sender.newest_index(ssrc).map(|index| index.get()),
+    };
+    let mut roc_was_set = false;
+    if let Some(pending) = *pending_roc {
+        match roc::judge(newest, pending, header.seq) {
+            Pending::Behind => return Err(Status::PktIdxOld),
+            Pending::Ahead => {
+                let set = keys.sender.set_roc(ssrc, pending);
+                set.map_err(|_| Status::PktIdxOld)?;
+                roc_was_set = true;
+            }
+            Pending::Same => {}
+        }
+    }
+    let foreign_roc = match keys.rtp_auth.is_empty() {
+        true => None,
+        false => Some(roc::estimate(newest, *pending_roc, header.seq)),
+    };
+
+    let len = packet.len();
+    let trailer_len = keys.trailers.len(Protocol::Rtp) + mki_len;
+    // SAFETY: this is what `srtp_get_protect_trailer_length` says.
+    let room = unsafe { packet.room(trailer_len) };
+    let own_len = room.len() - mki_len;
+    let sealed = keys.sender.protect_rtp(&mut room[..own_len], len);
+    let mut sealed_len = sealed.inspect_err(|_| {
+        if roc_was_set {
+            let newest = keys.sender.newest_index(ssrc);
+            let roc = newest.map_or(0, |index| index.roc());
+            let _ = keys.sender.set_roc(ssrc, roc);
+        }
+    })?;
+    *pending_roc = None;
+    if let Some(roc) = foreign_roc {
+        let key = mki.unwrap_or(0);
+        sealed_len = seal_foreign(&mut keys.rtp_auth, key, room, sealed_len, &roc)?;
+    }
+    Ok(insert_mki(keys, mki, Protocol::Rtp, room, sealed_len))
+}
+
+/// Protects an RTCP packet, likewise.
+#[inline]
+fn seal_rtcp(
+    keys: &mut KeySet,
+    mki: Option<usize>,
+    packet: &mut Lent,
+) -> (Result<usize, Status>, Option<c_uint>) {
+    let sealed = try_seal_rtcp(keys, mki, packet);
+    let told = match sealed {
+        Ok(_) => keys.sender.poll_event().map(|_| event::KEY_SOFT_LIMIT),
+        Err(_) => None,
+    };
+    (sealed, told)
+}
+
+#[inline]
+fn try_seal_rtcp(
+    keys: &mut KeySet,
+    mki: Option<usize>,
+    packet: &mut Lent,
+) -> Result<usize, Status> {
+    let mki_len = choose_to_send(keys, mki)?;
+    let len = packet.len();
+    let trailer_len = keys.trailers.len(Protocol::Rtcp) + mki_len;
+    // SAFETY: this is what `srtp_get_protect_rtcp_trailer_length` says.
+    let room = unsafe { packet.room(trailer_len) };
+    let own_len = room.len() - mki_len;
+    let sealed = keys.sender.protect_rtcp(&mut room[..own_len], len);
+    let mut sealed_len = sealed.map_err(Status::from)?;
+    if !keys.rtcp_auth.is_empty() {
+        let key = mki.unwrap_or(0);
+        sealed_len = seal_foreign(&mut keys.rtcp_auth, key, room, sealed_len, &[])?;
+    }
+    Ok(insert_mki(keys, mki, Protocol::Rtcp, room, sealed_len))
+}
+
+/// What opening an SRTP packet takes, besides its stream's keys.
+struct Opening {
+    cryptex: bool,
+    has_mki: bool,
+    pending_roc: Option<u32>,
+    header: RtpHeader,
+}
+
+/// Opens an SRTP packet, and gives its plain length and an event to tell of.
+#[inline]
+fn open_rtp(
+    keys: &mut KeySet,
+    operation: Opening,
+    packet: &mut Lent,
+) -> (Result<usize, Status>, Option<c_uint>) {
+    let opened = try_open_rtp(keys, operation, packet);
+    let told = match opened {
+        Ok(_) => keys.receiver.poll_event().map(|_| event::KEY_SOFT_LIMIT),
+        Err(Status::KeyExpired) => Some(event::KEY_HARD_LIMIT),
+        Err(_) => None,
+    };
+    (opened, told)
+}
+
+#[inline]
+fn try_open_rtp(keys: &mut KeySet, operation: Opening, packet: &mut Lent) -> Result<usize, Status> {
+    let Opening {
+        cryptex,
+        has_mki,
+        pending_roc,
+        header,
+    } = operation;
+    let ssrc = header.ssrc;
+    // Looked up only for what needs it.
+    let newest = match pending_roc.is_none() && keys.rtp_auth.is_empty() {
+        true => None,
+        false => keys.receiver.newest_index(ssrc).map(|index| index.get()),
+    };
+    let judged = pending_roc.map(|roc| (roc, roc::judge(newest, roc, header.seq)));
+    if matches!(judged, Some((_, Pending::Behind))) {
+        return Err(Status::PktIdxOld);
+    }
+    let foreign_roc = match keys.rtp_auth.is_empty() {
+        true => None,
+        false => Some(roc::estimate(newest, pending_roc, header.seq)),
+    };
+    let key = choose_to_receive(keys, packet.octets(), Protocol::Rtp, has_mki)?;
+    let _ = keys.set_receiving_cryptex(cryptex);
+    let mut roc_was_set = false;
+    if let Some((roc, Pending::Ahead)) = judged {
+        let set = keys.receiver.set_roc(ssrc, roc);
+        set.map_err(|_| Status::AllocFail)?;
+        roc_was_set = true;
+    }
+
+    // SAFETY: nothing beyond the packet.
+    let octets = unsafe { packet.room(0) };
+    let (octets, mki_len) = take_mki_out(keys, key, Protocol::Rtp, octets);
+    let opened = match foreign_roc {
+        None => unprotect_rtp(keys, octets),
+        Some(roc) => check_foreign(&mut keys.rtp_auth, key, octets, &roc)
+            .and_then(|len| unprotect_rtp(keys, &mut octets[..len])),
+    };
+    // SAFETY: nothing beyond the packet.
+    let octets = unsafe { packet.room(0) };
+    put_mki_back(keys, key, Protocol::Rtp, octets, mki_len);
+    if opened.is_err() && roc_was_set {
+        let newest = keys.receiver.newest_index(ssrc);
+        let roc = newest.map_or(0, |index| index.roc());
+        let _ = keys.receiver.set_roc(ssrc, roc);
+    }
+    opened
+}
+
+/// Opens an SRTCP packet, likewise.
+#[inline]
+fn open_rtcp(
+    keys: &mut KeySet,
+    has_mki: bool,
+    packet: &mut Lent,
+) -> (Result<usize, Status>, Option<c_uint>) {
+    let opened = try_open_rtcp(keys, has_mki, packet);
+    let told = match opened {
+        Ok(_) => keys.receiver.poll_event().map(|_| event::KEY_SOFT_LIMIT),
+        Err(_) => None,
+    };
+    (opened, told)
+}
+
+#[inline]
+fn try_open_rtcp(keys: &mut KeySet, has_mki: bool, packet: &mut Lent) -> Result<usize, Status> {
+    let key = choose_to_receive(keys, packet.octets(), Protocol::Rtcp, has_mki)?;
+    // SAFETY: nothing beyond the packet.
+    let octets = unsafe { packet.room(0) };
+    let (octets, mki_len) = take_mki_out(keys, key, Protocol::Rtcp, octets);
+    let opened = if octets.len() < RTCP_HEADER_LEN + keys.trailers.len(Protocol::Rtcp) {
+        Err(Status::BadParam)
+    } else if keys.rtcp_auth.is_empty() {
+        unprotect_rtcp(keys, octets)
+    } else {
+        check_foreign(&mut keys.rtcp_auth, key, octets, &[])
+            .and_then(|len| unprotect_rtcp(keys, &mut octets[..len]))
+    };
+    // SAFETY: nothing beyond the packet.
+    let octets = unsafe { packet.room(0) };
+    put_mki_back(keys, key, Protocol::Rtcp, octets, mki_len);
+    opened
+}
+
+fn unprotect_rtp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
     let len = packet.len();
     let opened = keys.receiver.unprotect_rtp(packet, len)?;
     Ok(opened.len)
 }
 
-fn open_rtcp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
+fn unprotect_rtcp(keys: &mut KeySet, packet: &mut [u8]) -> Result<usize, Status> {
     let len = packet.len();
     let opened = keys.receiver.unprotect_rtcp(packet, len);
     Ok(opened.map_err(rtcp_status)?.len)

@@ -3,8 +3,8 @@
 use core::ffi::{c_uint, c_void};
 use core::hash::{BuildHasher, Hasher};
 use core::ptr;
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,12 @@ use crate::stream_policy::{StreamPolicy, Whose};
 
 /// What `srtp_t` points to.
 pub struct Session {
+    /// The streams that have something of their own.
     pub(crate) streams: HashMap<u32, Stream, SsrcHash>,
+    /// The others: as the template makes them, in its direction. What a packet
+    /// needs of them is behind the template's keys alone, so that a crowd of
+    /// them is looked up in one table and not in two.
+    pub(crate) plain: HashSet<u32, SsrcHash>,
     pub(crate) template: Option<Template>,
     pub(crate) user_data: *mut c_void,
     /// Whether snapshots say how far it may send.
@@ -29,6 +34,15 @@ pub(crate) struct Stream {
     pub(crate) own: Option<Box<KeySet>>,
     pub(crate) direction: Direction,
     /// A ROC that was set, until a packet has shown it.
+    pub(crate) pending_roc: Option<u32>,
+    pub(crate) cryptex: bool,
+}
+
+/// What is known of a stream.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) keys: &'a KeySet,
+    pub(crate) direction: Direction,
     pub(crate) pending_roc: Option<u32>,
     pub(crate) cryptex: bool,
 }
@@ -52,8 +66,10 @@ impl Session {
     /// A session without a stream.
     #[must_use]
     pub fn new() -> Self {
+        let hash = SsrcHash::new();
         Self {
-            streams: HashMap::with_hasher(SsrcHash::new()),
+            streams: HashMap::with_hasher(hash.clone()),
+            plain: HashSet::with_hasher(hash),
             template: None,
             user_data: ptr::null_mut(),
             reserves: false,
@@ -104,6 +120,7 @@ impl Session {
     }
 
     fn forget(&mut self, ssrc: u32) -> bool {
+        self.set_apart(ssrc);
         let Some(stream) = self.streams.remove(&ssrc) else {
             return false;
         };
@@ -121,6 +138,9 @@ impl Session {
         let Whose::One(ssrc) = whose else {
             let template = self.template.as_mut().ok_or(Status::BadParam)?;
             template.keys.replace(keys)?;
+            for ssrc in self.plain.drain() {
+                self.streams.insert(ssrc, Stream::from_template(template));
+            }
             template.direction = Direction::Unknown;
             template.cryptex = false;
             for stream in self.streams.values_mut() {
@@ -130,6 +150,7 @@ impl Session {
             }
             return Ok(());
         };
+        self.set_apart(ssrc);
         let reserves = self.reserves;
         let stream = self.streams.get_mut(&ssrc).ok_or(Status::BadParam)?;
         match (&mut stream.own, &mut self.template) {
@@ -152,6 +173,7 @@ impl Session {
 
     /// Sets the ROC of a stream's next packet; 0 sets none.
     pub(crate) fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), Status> {
+        self.set_apart(ssrc);
         let stream = self.streams.get_mut(&ssrc).ok_or(Status::BadParam)?;
         stream.pending_roc = (roc != 0).then_some(roc);
         Ok(())
@@ -159,11 +181,12 @@ impl Session {
 
     /// The ROC of a stream's newest packet.
     pub(crate) fn roc(&self, ssrc: u32) -> Result<u32, Status> {
-        let stream = self.streams.get(&ssrc).ok_or(Status::BadParam)?;
-        let keys = self.keys_of(stream).ok_or(Status::BadParam)?;
+        let Known {
+            keys, direction, ..
+        } = self.known(ssrc).ok_or(Status::BadParam)?;
         let sent = keys.sender.newest_index(ssrc);
         let received = keys.receiver.newest_index(ssrc);
-        let newest = match stream.direction {
+        let newest = match direction {
             Direction::Sends => sent.or(received),
             Direction::Receives | Direction::Unknown => received.or(sent),
         };
@@ -180,6 +203,7 @@ impl Session {
             }
             return Ok(());
         };
+        self.set_apart(ssrc);
         let stream = self.streams.get_mut(&ssrc).ok_or(Status::BadParam)?;
         stream.cryptex = on;
         Ok(())
@@ -209,10 +233,53 @@ impl Session {
         longest.ok_or(Status::BadParam)
     }
 
-    pub(crate) fn keys_of<'a>(&'a self, stream: &'a Stream) -> Option<&'a KeySet> {
-        match &stream.own {
-            Some(own) => Some(own),
-            None => self.template.as_ref().map(|template| &*template.keys),
+    /// What is known of a stream, if it is.
+    pub(crate) fn known(&self, ssrc: u32) -> Option<Known<'_>> {
+        let template = self.template.as_ref();
+        let Some(stream) = self.streams.get(&ssrc) else {
+            let template = template.filter(|_| self.plain.contains(&ssrc))?;
+            return Some(Known {
+                keys: &template.keys,
+                direction: template.direction,
+                pending_roc: None,
+                cryptex: template.cryptex,
+            });
+        };
+        let keys = match &stream.own {
+            Some(own) => own,
+            None => &template?.keys,
+        };
+        Some(Known {
+            keys,
+            direction: stream.direction,
+            pending_roc: stream.pending_roc,
+            cryptex: stream.cryptex,
+        })
+    }
+
+    /// Every SSRC that is known.
+    pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.streams.keys().chain(&self.plain).copied()
+    }
+
+    /// Gives a stream that is as the template makes it something of its own.
+    pub(crate) fn set_apart(&mut self, ssrc: u32) {
+        if let (Some(template), true) = (&self.template, self.plain.remove(&ssrc)) {
+            self.streams.insert(ssrc, Stream::from_template(template));
+        }
+    }
+
+    /// Keeps a stream of the template's: by itself, or among the others where it
+    /// is as the template makes them.
+    pub(crate) fn keep(&mut self, ssrc: u32, stream: Stream) {
+        let is_plain = self.template.as_ref().is_some_and(|template| {
+            stream.own.is_none()
+                && stream.pending_roc.is_none()
+                && (stream.direction, stream.cryptex) == (template.direction, template.cryptex)
+        });
+        match is_plain {
+            true => drop(self.plain.insert(ssrc)),
+            false => drop(self.streams.insert(ssrc, stream)),
         }
     }
 }

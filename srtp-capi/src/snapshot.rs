@@ -82,6 +82,8 @@ impl Session {
             direction: template.direction,
             cryptex: template.cryptex,
         });
+        let of_template = template.as_ref().map(|of| (of.direction, of.cryptex));
+        let (direction, cryptex) = of_template.unwrap_or((Direction::Unknown, false));
         let streams = self.streams.iter_mut().map(|(&ssrc, stream)| {
             let own = stream.own.as_mut();
             StreamState {
@@ -92,9 +94,16 @@ impl Session {
                 cryptex: stream.cryptex,
             }
         });
+        let streams = streams.chain(self.plain.iter().map(|&ssrc| StreamState {
+            ssrc,
+            own: None,
+            direction,
+            pending_roc: None,
+            cryptex,
+        }));
         let state = State {
-            template,
             streams: streams.collect(),
+            template,
         };
         let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
         let written = postcard::to_extend(&state, FORMAT.to_vec());
@@ -132,6 +141,7 @@ impl Session {
             // Half of a state could have indexes used again.
             self.template = None;
             self.streams.clear();
+            self.plain.clear();
         }
         restored
     }
@@ -139,6 +149,7 @@ impl Session {
     /// Begins a stream that has sent nothing yet at a sequence number, so that
     /// the next snapshot reserves what it sends.
     pub(crate) fn start_stream(&mut self, ssrc: u32, seq: u16) -> Result<(), Status> {
+        self.set_apart(ssrc);
         let own = self.streams.get_mut(&ssrc);
         let (keys, is_new) = match (own, &mut self.template) {
             (Some(stream), template) => {
@@ -159,7 +170,7 @@ impl Session {
         if let (true, Some(template)) = (is_new, &self.template) {
             let mut stream = Stream::from_template(template);
             stream.direction = Direction::Sends;
-            self.streams.insert(ssrc, stream);
+            self.keep(ssrc, stream);
         }
         Ok(())
     }
@@ -186,20 +197,20 @@ impl Session {
             (template.direction, template.cryptex) = (state.direction, state.cryptex);
         }
         for state in state.streams {
-            let stream = match self.streams.get_mut(&state.ssrc) {
-                Some(stream) => stream,
-                None => {
-                    let template = self.template.as_ref().ok_or(Status::ParseErr)?;
-                    let stream = Stream::from_template(template);
-                    self.streams.entry(state.ssrc).or_insert(stream)
-                }
-            };
-            if let (Some(keys), Some(positions)) = (&mut stream.own, state.own) {
+            let known = self.streams.remove(&state.ssrc);
+            let mut own = known.and_then(|stream| stream.own);
+            if let (Some(keys), Some(positions)) = (&mut own, &state.own) {
                 positions.restore(keys)?;
+            } else if self.template.is_none() {
+                return Err(Status::ParseErr);
             }
-            stream.direction = state.direction;
-            stream.pending_roc = state.pending_roc;
-            stream.cryptex = state.cryptex;
+            let stream = Stream {
+                own,
+                direction: state.direction,
+                pending_roc: state.pending_roc,
+                cryptex: state.cryptex,
+            };
+            self.keep(state.ssrc, stream);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use callseal_benches::report::{
-    BLOCKS, CallSetUp, Memory, Outcome, Planned, Results, block, fill_in, plots,
+    BLOCKS, CallSetUp, DropIn, Memory, Outcome, Planned, Results, block, fill_in, plots,
 };
 use callseal_benches::{Machine, Pace, versions};
 use clap::Parser;
@@ -38,6 +38,10 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels"])]
     registry: bool,
 
+    /// Measures the C interface beside libsrtp's own, and leaves the other results as they are
+    #[arg(long, conflicts_with_all = ["check", "render", "smoke", "duels", "only"])]
+    capi: bool,
+
     /// Prints the duels whose names contain this; writes nothing
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -57,6 +61,9 @@ fn main() -> Result<ExitCode> {
     } else if arguments.smoke {
         let mut planned = Planned::all();
         planned.extend(Planned::portable());
+        if drop_in_is_there() {
+            planned.extend(Planned::drop_in());
+        }
         let duels = run(&planned, Pace::SMOKE);
         let contenders: usize = duels.iter().map(|duel| duel.standing.rows.len()).sum();
         println!(
@@ -65,11 +72,16 @@ fn main() -> Result<ExitCode> {
         );
     } else if let Some(text) = &arguments.only {
         let mut planned = Planned::all();
+        if drop_in_is_there() {
+            planned.extend(Planned::drop_in());
+        }
         planned.retain(|planned| planned.name().contains(text));
         ensure!(!planned.is_empty(), "no duel has {text} in its name");
         for planned in planned {
             print(&planned.name(), &planned.run(Pace::FULL));
         }
+    } else if arguments.capi {
+        measure_drop_in()?;
     } else if let Some(path) = &arguments.portable {
         let duels = run(&Planned::portable(), Pace::FULL);
         fs::write(path, serde_json::to_string(&duels)?)?;
@@ -91,7 +103,7 @@ fn measure(duels_only: bool) -> Result<()> {
         false => Results::default(),
     };
     let mut results = Results {
-        date: first_line(Command::new("date").args(["-u", "+%-d %B %Y"]))?,
+        date: today()?,
         machine: Machine::here(),
         peers: versions(),
         duels: run(&Planned::all(), Pace::FULL),
@@ -105,11 +117,46 @@ fn measure(duels_only: bool) -> Result<()> {
         results.memory = memory()?;
         results.calls = calls()?;
     }
+    if drop_in_is_there() {
+        results.drop_in = drop_in()?;
+    }
     write(&results)?;
     if let Some(bar) = block("bar", &results) {
         println!("{bar}");
     }
     Ok(())
+}
+
+/// The C interface alone.
+fn measure_drop_in() -> Result<()> {
+    ensure!(
+        drop_in_is_there(),
+        "CALLSEAL_CAPI has to name libsrtp2.so.1; scripts/bench-capi.sh builds it and says where it is"
+    );
+    let mut results = read_results()?;
+    results.drop_in = drop_in()?;
+    results.peers.extend(versions());
+    write(&results)?;
+    if let Some(table) = block("capi", &results) {
+        println!("{table}");
+    }
+    Ok(())
+}
+
+fn drop_in() -> Result<DropIn> {
+    Ok(DropIn {
+        date: today()?,
+        processor: Machine::here().processor,
+        duels: run(&Planned::drop_in(), Pace::FULL),
+    })
+}
+
+fn drop_in_is_there() -> bool {
+    cfg!(feature = "libsrtp") && std::env::var_os("CALLSEAL_CAPI").is_some()
+}
+
+fn today() -> Result<String> {
+    first_line(Command::new("date").args(["-u", "+%-d %B %Y"]))
 }
 
 fn write(results: &Results) -> Result<()> {

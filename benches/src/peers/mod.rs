@@ -31,6 +31,18 @@ pub fn peers(load: Load) -> Vec<Box<dyn Contender>> {
     all
 }
 
+/// This project behind libsrtp's C interface, where it is built in.
+#[must_use]
+pub(crate) fn drop_in(load: Load) -> Option<Box<dyn Contender>> {
+    #[cfg(feature = "libsrtp")]
+    return libsrtp::drop_in(load);
+    #[cfg(not(feature = "libsrtp"))]
+    {
+        let _ = load;
+        None
+    }
+}
+
 /// Those of them that have sessions.
 pub(crate) fn session_makers(load: Load) -> Vec<(String, MakeSession)> {
     #[allow(unused_mut, reason = "without features there are none")]

@@ -1,7 +1,7 @@
 //! The floors this project holds itself to, and what was measured.
 
 use crate::load::Operation;
-use crate::report::results::{Question, Results, Row};
+use crate::report::results::{DROP_IN, Question, Results, Row};
 
 /// One floor.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,7 @@ const GCM_128: &str = "AEAD_AES_128_GCM";
 const GCM_256: &str = "AEAD_AES_256_GCM";
 
 const LIBSRTP: &str = "libsrtp, OpenSSL 3";
+const LIBSRTP_NSS: &str = "libsrtp, Debian's";
 const IPSEC_MB: &str = "ipsec-mb, no SRTP";
 const SHA1_BLOCKS: &str = "bare SHA-1 blocks";
 const RTC_SRTP: &str = "rtc-srtp";
@@ -96,6 +97,42 @@ pub fn floors(results: &Results) -> Vec<Floor> {
     }
     for (batch, ceiling) in [(0, 1.5), (64, 2.0)] {
         floors.push(crowd(results, batch, ceiling));
+    }
+    floors
+}
+
+/// What is asked of libsrtp's C interface, with what the results say.
+#[must_use]
+pub fn drop_in_floors(results: &Results) -> Vec<Floor> {
+    let mut floors = Vec::new();
+    for (profile, by_nss, by_openssl) in [(CM_128, 9.0, 2.0), (GCM_128, 6.0, 2.5)] {
+        let outcome = results.drop_in.duels.iter().find(|outcome| {
+            (outcome.operation, outcome.profile.as_str()) == (Operation::Protect, profile)
+        });
+        let by = |meant: &dyn Fn(&Row, &Row) -> bool| {
+            let standing = &outcome?.standing;
+            let meant = standing.ratios.iter().filter(|ratio| {
+                let (ours, other) = (&standing.rows[ratio.ours], &standing.rows[ratio.other]);
+                ours.contender == DROP_IN && ours.streams == 1 && meant(ours, other)
+            });
+            meant.map(|ratio| ratio.ratio).min_by(f64::total_cmp)
+        };
+        let mut floor = |streams: &str, by, required, measured| {
+            floors.push(Floor {
+                what: format!("srtp_protect, {profile}, 160 B, {streams}"),
+                by,
+                required,
+                measured,
+            });
+        };
+        let nss = by(&|_, other| other.contender.ends_with("-nss"));
+        floor("1 stream", LIBSRTP_NSS, Required::AtLeast(by_nss), nss);
+        let openssl = by(&|_, other| other.is_libsrtp_openssl());
+        floor("1 stream", LIBSRTP, Required::AtLeast(by_openssl), openssl);
+        // The crowd's time over the one stream's.
+        let crowd = by(&|ours, other| other.is_same_but_streams(ours) && other.streams == 10_000);
+        let required = Required::AtMost(1.5);
+        floor("10,000 streams in turn", ONE_STREAM, required, crowd);
     }
     floors
 }

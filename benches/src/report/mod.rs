@@ -7,9 +7,11 @@ mod programme;
 mod results;
 mod tables;
 
-pub use bar::{Floor, Required, floors};
+pub use bar::{Floor, Required, drop_in_floors, floors};
 pub use page::{PageError, fill_in};
 pub use plots::plots;
 pub use programme::Planned;
-pub use results::{CallSetUp, Growth, Memory, Outcome, Question, Ratio, Results, Row, Standing};
+pub use results::{
+    CallSetUp, DROP_IN, DropIn, Growth, Memory, Outcome, Question, Ratio, Results, Row, Standing,
+};
 pub use tables::{BLOCKS, block};

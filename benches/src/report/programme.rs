@@ -6,7 +6,7 @@ use crate::callseal::{Callseal, Mode};
 use crate::contender::contenders;
 use crate::duel::{Duel, Pace};
 use crate::load::{Load, Operation, PAYLOAD_LENS, PROFILES};
-use crate::peers::peers;
+use crate::peers::{drop_in, peers};
 use crate::report::results::{Outcome, Question};
 
 /// Streams in a session, or sessions.
@@ -73,6 +73,17 @@ impl Planned {
         loads.map(|load| Self { question, load }).collect()
     }
 
+    /// This project behind libsrtp's C functions, beside libsrtp: one stream, and
+    /// many.
+    #[must_use]
+    pub fn drop_in() -> Vec<Self> {
+        let profiles = CROWD_PROFILES.into_iter();
+        let loads = profiles
+            .flat_map(|profile| Operation::RTP.map(|operation| Load::new(operation, profile, 160)));
+        let question = Question::DropIn;
+        loads.map(|load| Self { question, load }).collect()
+    }
+
     /// `question/operation/profile/payload`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -87,6 +98,7 @@ impl Planned {
             Question::Streams => "streams",
             Question::Sessions => "sessions",
             Question::Portable => "portable",
+            Question::DropIn => "capi",
         };
         format!("{question}/{operation}/{profile}/{payload_len}")
     }
@@ -108,6 +120,7 @@ impl Planned {
             Question::Streams | Question::Sessions => {
                 self.add_crowds(&mut duel, pace.max_crowd);
             }
+            Question::DropIn => self.add_drop_in(&mut duel, pace.max_crowd),
             Question::Portable => {
                 let soft = Callseal::new(self.load, Backend::Soft, Mode::Single);
                 duel.add(self.load, Box::new(soft));
@@ -122,6 +135,26 @@ impl Planned {
             profile: self.load.profile.name().to_owned(),
             payload_len: self.load.payload_len,
             standing: duel.run(pace, || {}),
+        }
+    }
+
+    /// Whoever has libsrtp's C functions, and what is behind ours.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none of ours.
+    fn add_drop_in(&self, duel: &mut Duel, max_crowd: usize) {
+        let crowd = self.load.with_streams(max_crowd.min(10_000));
+        for load in [self.load, crowd] {
+            let own = drop_in(load).expect("CALLSEAL_CAPI names libsrtp2.so.1");
+            duel.add(load, own);
+        }
+        let ours = Callseal::new(self.load, Backend::detected(), Mode::Single);
+        duel.add(self.load, Box::new(ours));
+        let mut peers = peers(self.load);
+        peers.retain(|peer| peer.name().starts_with("libsrtp-"));
+        for peer in peers {
+            duel.add(self.load, peer);
         }
     }
 

@@ -31,6 +31,9 @@ pub struct Results {
     pub memory: BTreeMap<String, Memory>,
     /// Whole calls in virtual time.
     pub calls: Vec<CallSetUp>,
+    /// The C interface, beside libsrtp's own.
+    #[serde(default)]
+    pub drop_in: DropIn,
 }
 
 /// What a look-up takes in a generated registry.
@@ -54,6 +57,20 @@ pub struct Growth {
     pub gas: u64,
 }
 
+/// A run of [`Question::DropIn`], which may have been another day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DropIn {
+    /// The day.
+    pub date: String,
+    /// The processor.
+    pub processor: String,
+    /// The duels.
+    pub duels: Vec<Outcome>,
+}
+
+/// What this project is called behind libsrtp's C interface.
+pub const DROP_IN: &str = "libsrtp2.so.1";
+
 /// What a session takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
@@ -76,6 +93,8 @@ pub enum Question {
     Sessions,
     /// RustCrypto without any instruction that has to be detected.
     Portable,
+    /// This project and libsrtp behind the same C functions.
+    DropIn,
 }
 
 /// One duel.
@@ -197,9 +216,19 @@ impl Results {
             growth,
             memory,
             calls,
+            drop_in,
         } = self;
         let lines = |values: Vec<String>| values.join(",\n");
         let duels = duels
+            .iter()
+            .map(serde_json::to_string)
+            .collect::<Result<_, _>>()?;
+        let DropIn {
+            date: drop_in_date,
+            processor,
+            duels: drop_in_duels,
+        } = drop_in;
+        let drop_in_duels = drop_in_duels
             .iter()
             .map(serde_json::to_string)
             .collect::<Result<_, _>>()?;
@@ -208,7 +237,7 @@ impl Results {
             .map(serde_json::to_string)
             .collect::<Result<_, _>>()?;
         Ok(format!(
-            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n]\n}}\n",
+            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n],\n\"drop_in\":{{\"date\":{},\"processor\":{},\"duels\":[\n{}\n]}}\n}}\n",
             serde_json::to_string(date)?,
             serde_json::to_string(machine)?,
             serde_json::to_string(peers)?,
@@ -218,6 +247,9 @@ impl Results {
             serde_json::to_string(growth)?,
             serde_json::to_string(memory)?,
             lines(calls),
+            serde_json::to_string(drop_in_date)?,
+            serde_json::to_string(processor)?,
+            lines(drop_in_duels),
         ))
     }
 
@@ -279,7 +311,7 @@ impl Row {
     /// Whether it is this project's SRTP.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        ["soft", "ni", "avx2", "avx512"].contains(&self.contender.as_str())
+        ["soft", "ni", "avx2", "avx512", DROP_IN].contains(&self.contender.as_str())
     }
 
     /// Whether it is libsrtp on OpenSSL.
@@ -328,8 +360,13 @@ mod tests {
         };
         let results = Results {
             date: "a day".into(),
-            duels: vec![outcome.clone(), outcome],
+            duels: vec![outcome.clone(), outcome.clone()],
             proof_lens: [(100, 2_575)].into(),
+            drop_in: DropIn {
+                date: "another".into(),
+                processor: "a \"fast\" one".into(),
+                duels: vec![outcome.clone()],
+            },
             ..Results::default()
         };
         let json = results.to_json().unwrap();

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::load::{Operation, PAYLOAD_LENS, PROFILES};
 use crate::plot::figure;
-use crate::report::bar::{Required, floors};
+use crate::report::bar::{Floor, Required, drop_in_floors, floors};
 use crate::report::results::{Growth, Outcome, Question, Results, Row, Standing};
 
 /// The names of all blocks, in no order.
-pub const BLOCKS: [&str; 15] = [
+pub const BLOCKS: [&str; 16] = [
     "headline",
     "machine",
     "bar",
@@ -24,6 +24,7 @@ pub const BLOCKS: [&str; 15] = [
     "light-client",
     "growth",
     "handshake",
+    "capi",
 ];
 
 /// What stands between the markers of this name; `None` where no block has it.
@@ -45,6 +46,7 @@ pub fn block(name: &str, results: &Results) -> Option<String> {
         "light-client" => light_client(results),
         "growth" => growth(results),
         "handshake" => criterion(results, "handshake/"),
+        "capi" => drop_in(results),
         _ => return None,
     })
 }
@@ -107,9 +109,12 @@ fn machine(results: &Results) -> String {
 
 /// A verdict for each floor, and a sum.
 fn bar(results: &Results) -> String {
-    let floors = floors(results);
+    verdicts(&floors(results))
+}
+
+fn verdicts(floors: &[Floor]) -> String {
     let mut text = String::from("| what | by | required | measured | |\n|---|---|---|---|---|\n");
-    for floor in &floors {
+    for floor in floors {
         let required = match floor.required {
             Required::AtLeast(least) => format!("at least {} ×", figure(least)),
             Required::AtMost(most) => format!("at most {} ×", figure(most)),
@@ -145,6 +150,38 @@ fn bar(results: &Results) -> String {
         .filter(|floor| floor.is_met() == Some(false))
         .count();
     let _ = writeln!(text, "\n{met} met, {missed} not met.");
+    text
+}
+
+/// Whoever has libsrtp's C functions, and a verdict for each floor.
+fn drop_in(results: &Results) -> String {
+    let duels = &results.drop_in.duels;
+    let mut text = String::from("| |");
+    for outcome in duels {
+        let _ = write!(text, " {}, {} |", outcome.operation, outcome.profile);
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(duels.len()));
+    for row in duels.first().iter().flat_map(|first| &first.standing.rows) {
+        let streams = match row.streams {
+            1 => String::new(),
+            streams => format!(", {} streams", figure(streams as f64)),
+        };
+        let _ = write!(text, "| {}{streams} |", name(row));
+        for outcome in duels {
+            let same =
+                |other: &&Row| other.streams == row.streams && other.is_same_but_streams(row);
+            let ns = outcome.standing.rows.iter().find(same);
+            let ns = ns.map_or_else(|| "–".into(), |row| figure(row.ns));
+            let _ = write!(text, " {ns} |");
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(
+        text,
+        "\n{}, {}.\n",
+        results.drop_in.processor, results.drop_in.date
+    );
+    text.push_str(&verdicts(&drop_in_floors(results)));
     text
 }
 

@@ -134,11 +134,11 @@ pub unsafe extern "C" fn callseal_srtp_get_ssrcs(
             return Err(Status::BadParam);
         }
         // SAFETY: likewise; it is not null.
-        unsafe { count.write(session.streams.len()) };
-        if session.streams.len() > room {
+        unsafe { count.write(session.ssrcs().count()) };
+        if session.ssrcs().count() > room {
             return Err(Status::AllocFail);
         }
-        for (at, &ssrc) in session.streams.keys().enumerate() {
+        for (at, ssrc) in session.ssrcs().enumerate() {
             // SAFETY: there is room for more than `at`.
             unsafe { ptr::write(ssrcs.add(at), ssrc) };
         }
@@ -147,8 +147,7 @@ pub unsafe extern "C" fn callseal_srtp_get_ssrcs(
 }
 
 fn watch(session: &Session, ssrc: u32) -> Result<Watch, Status> {
-    let stream = session.streams.get(&ssrc).ok_or(Status::NoCtx)?;
-    let keys = session.keys_of(stream).ok_or(Status::Fail)?;
+    let keys = session.known(ssrc).ok_or(Status::NoCtx)?.keys;
     Ok(Watch {
         sent: keys.sender.live_counters(ssrc),
         received: keys.receiver.live_counters(ssrc),

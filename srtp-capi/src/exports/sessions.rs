@@ -91,7 +91,7 @@ pub unsafe extern "C" fn srtp_get_stream(session: *mut Session, ssrc: u32) -> *m
         // SAFETY: the contract of this module's functions.
         let alive = unsafe { session.as_ref() };
         let ssrc = u32::from_be(ssrc);
-        match alive.is_some_and(|session| session.streams.contains_key(&ssrc)) {
+        match alive.is_some_and(|session| session.known(ssrc).is_some()) {
             true => session.cast(),
             false => ptr::null_mut(),
         }
