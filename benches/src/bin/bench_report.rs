@@ -42,6 +42,10 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["check", "render", "smoke", "duels", "only"])]
     capi: bool,
 
+    /// Measures what needs no clock, memory and calls in virtual time, and leaves the other results as they are
+    #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels", "registry"])]
+    counted: bool,
+
     /// Prints the duels whose names contain this; writes nothing
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -89,6 +93,13 @@ fn main() -> Result<ExitCode> {
         let mut results = read_results()?;
         registry(&mut results)?;
         write(&results)?;
+    } else if arguments.counted {
+        let before = read_results()?;
+        write(&Results {
+            memory: memory()?,
+            calls: calls()?,
+            ..before
+        })?;
     } else {
         measure(arguments.duels)?;
     }
