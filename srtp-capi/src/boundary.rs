@@ -31,8 +31,8 @@ pub(crate) fn guarded_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
-/// Runs `body` on a session, and then tells of its events: the handler may
-/// call the session's functions.
+/// Runs `body` on a session, and then tells of its events in their order: the
+/// handler may call the session's functions, `srtp_dealloc` too.
 ///
 /// # Safety
 ///
@@ -42,24 +42,18 @@ pub(crate) unsafe fn on_session(
     session: *mut Session,
     body: impl FnOnce(&mut Session) -> Result<(), Status>,
 ) -> Result<(), Status> {
-    let result = {
-        // SAFETY: by this function's contract.
+    let (result, events) = {
+        // SAFETY: by this function's contract; the borrow ends with the block,
+        // before a handler is called.
         let alive = unsafe { session.as_mut() }.ok_or(Status::BadParam)?;
         let result = body(alive);
-        if alive.events.is_empty() {
-            return result;
-        }
-        result
+        (result, core::mem::take(&mut alive.events))
     };
-    loop {
-        // SAFETY: by this function's contract; the borrow ends before the
-        // handler is called.
-        let next = unsafe { session.as_mut() }.and_then(|session| session.events.pop());
-        let Some((ssrc, event)) = next else {
-            return result;
-        };
+    // From here on `session` is a name: a handler may have ended what it points to.
+    for (ssrc, event) in events {
         kernel::tell(session.cast(), ssrc, event);
     }
+    result
 }
 
 /// Runs `operation` on a packet of a session, and writes its new length.

@@ -9,15 +9,16 @@
 
 mod program;
 
-use std::ffi::{CStr, c_char, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::Mutex;
 
 use program::{ANY_OUTBOUND, Owned, SUITES, rtp};
+use srtp2::exports::batches::*;
 use srtp2::exports::packets::*;
 use srtp2::exports::reports::*;
 use srtp2::exports::sessions::*;
 use srtp2::status::Status;
-use srtp2::types::{EventData, event};
+use srtp2::types::{EventData, PacketOfBatch, event};
 
 const SSRC: u32 = 0xcafe_babe;
 
@@ -51,6 +52,46 @@ unsafe extern "C" fn look_around(data: *mut EventData) {
         assert_eq!(srtp_remove_stream(session, ssrc.to_be()), Status::Ok);
     }
     EVENTS.lock().unwrap().push((session.addr(), ssrc, event));
+}
+
+/// Ends the session that the first event is of.
+unsafe extern "C" fn end(data: *mut EventData) {
+    let EventData {
+        session,
+        ssrc,
+        event,
+    } = unsafe { *data };
+    let mut told = EVENTS.lock().unwrap();
+    if told.is_empty() {
+        assert_eq!(unsafe { srtp_dealloc(session.cast()) }, Status::Ok);
+    }
+    told.push((session.addr(), ssrc, event));
+}
+
+/// Has a call of a session bring two events, the first of which ends it.
+fn end_within_a_batch() {
+    let (session, sender) = (
+        Owned::of(SUITES[0], ANY_OUTBOUND),
+        Owned::of(SUITES[0], ANY_OUTBOUND),
+    );
+    let ssrcs = [SSRC, SSRC + 1];
+    let mut packets = ssrcs.map(|ssrc| {
+        session.protect(&rtp(ssrc, 1, 20)).unwrap();
+        sender.protect(&rtp(ssrc, 2, 20)).unwrap()
+    });
+    let mut batch = packets.each_mut().map(|packet| PacketOfBatch {
+        packet: packet.as_mut_ptr().cast(),
+        len: packet.len() as c_int,
+        status: 77,
+    });
+    // The handler ends it, and not its owner here.
+    let session = std::mem::ManuallyDrop::new(session);
+    let status = unsafe { callseal_srtp_unprotect_batch(session.0, batch.as_mut_ptr(), 2) };
+    assert_eq!(status, Status::Ok);
+    let told = std::mem::take(&mut *EVENTS.lock().unwrap());
+    let expected = ssrcs.map(|ssrc| (session.0.addr(), ssrc, event::SSRC_COLLISION));
+    assert_eq!(told, expected, "in the order of the packets");
+    assert!(batch.iter().all(|packet| packet.len == 32));
 }
 
 /// A session in which a stream goes both ways.
@@ -88,6 +129,9 @@ fn handlers_are_told_and_may_call_anything() {
     let status = unsafe { srtp_get_stream_roc(session.0, SSRC, &mut roc) };
     assert_eq!((status, roc), (Status::BadParam, 77));
     assert!(LOG.lock().unwrap().is_empty());
+
+    srtp_install_event_handler(Some(end));
+    end_within_a_batch();
 
     // Nobody is nobody.
     srtp_install_event_handler(None);
