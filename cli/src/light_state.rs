@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use callseal_registry_client::light::{Network, Store, json};
+use callseal_registry_client::light::{Network, StateError, Store, json};
 
 use crate::known_peers::default_path;
 use crate::output_file::{Existing, Privacy, write_whole};
@@ -41,6 +41,15 @@ impl LightState {
         Store::from_state(network.clone(), &state, now)
             .map(Some)
             .with_context(named)
+    }
+
+    /// The slot for which two histories were proven, where that is what was kept.
+    pub(crate) fn contested_slot(&self, network: &Network, now: u64) -> Option<u64> {
+        let state = std::fs::read(&self.path).ok()?;
+        match Store::from_state(network.clone(), &state, now) {
+            Err(StateError::Contested { slot }) => Some(slot),
+            _ => None,
+        }
     }
 
     /// Keeps what is known, as a whole or not at all.

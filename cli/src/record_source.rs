@@ -89,8 +89,10 @@ impl<B: Beacon, T: Transport> LiveSource<B, T> {
     fn keep(&mut self) {
         let store = self.live.light().store();
         let slot = store.finalized_slot();
+        // That histories disagree is to outlast a restart.
+        let is_news = slot != self.kept_slot || store.contested().is_some();
         if let Some(state) = &self.state
-            && slot != self.kept_slot
+            && is_news
         {
             self.kept_slot = slot;
             if let Err(error) = state.keep(store) {
@@ -123,6 +125,7 @@ impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
         let (key, staple) = (key.as_bytes(), staple.as_bytes());
         let now = (self.now)();
         let verified = self.live.verify_staple(number.as_str(), key, staple, now);
+        self.keep();
         match verified {
             Ok(answer) => (Ok(answer), Ok(())),
             Err(refused) => (self.look_up(number), Err(NotKnown::because(&refused))),

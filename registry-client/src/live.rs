@@ -47,7 +47,8 @@ struct Node<T> {
 pub struct Policy {
     /// No answer is given from a block older than this.
     pub max_age: Duration,
-    /// A kept answer, and a final block, serve again while the block is younger than this.
+    /// A kept answer, and a final block, serve again while the block is younger than this; no longer than `max_age`,
+    /// whatever is set.
     pub renew_age: Duration,
 }
 
@@ -101,6 +102,10 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         nodes: impl IntoIterator<Item = (String, T)>,
         policy: Policy,
     ) -> Self {
+        let policy = Policy {
+            renew_age: policy.renew_age.min(policy.max_age),
+            ..policy
+        };
         let nodes = nodes.into_iter().map(|(name, transport)| Node {
             name,
             registry: Registry::new(config, B256::ZERO, transport),
@@ -127,11 +132,30 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     ///
     /// # Errors
     ///
-    /// [`SyncError`], as [`LightClient::sync`].
+    /// [`SyncError`], as [`LightClient::sync`]. Where it casts doubt on what was believed before, no kept answer
+    /// serves again.
     pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
-        let synced = self.light.sync(now)?;
-        self.is_synced = true;
-        Ok(synced)
+        let synced = self.light.sync(now);
+        match &synced {
+            Ok(_) => self.is_synced = true,
+            Err(error) if error.is_doubt() => self.forget_answers(),
+            Err(_) => {}
+        }
+        synced
+    }
+
+    /// Two histories are proven, the one that is known and the one that `witness` has shown.
+    pub(crate) fn contest(&mut self, slot: u64, witness: String) {
+        self.light.contest(slot, witness);
+        self.forget_answers();
+    }
+
+    /// Revisions stay: a lower one than the highest that was seen is refused all the same.
+    fn forget_answers(&mut self) {
+        self.kept.clear();
+        self.proven_updates = ProvenUpdates::default();
+        self.own = None;
+        self.is_synced = false;
     }
 
     /// The approved record of a number (E.164), or the proof that there is none, in a block young enough.
@@ -276,7 +300,7 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         }
         let synced = self.sync(now);
         match (self.light.store().anchor(now, self.policy.max_age), synced) {
-            (_, Err(error @ SyncError::Disagreement { .. })) => Err(error.into()),
+            (_, Err(error)) if error.is_doubt() => Err(error.into()),
             // Old enough to be renewed, young enough to go on with where that fails.
             (Ok(anchor), synced) => Ok((anchor, synced.ok())),
             (Err(_), Err(error)) => Err(error.into()),

@@ -133,15 +133,23 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         let update = update_digest(&evidence.finality_update, store.network());
         let standing = self.proven_updates.standing(update);
         let finalized = finalized(&evidence);
-        let answer = evidence.check(
+        let proven = evidence.check(
             store,
             self.config,
             number,
             now,
             self.policy.max_age,
             standing,
-        )?;
-        self.proven_updates.note(update, finalized)?;
+        );
+        let proven = proven.and_then(|answer| {
+            self.proven_updates.note(update, finalized)?;
+            Ok(answer)
+        });
+        // That is said of nothing but what two thirds of a committee have signed.
+        if let Err(EvidenceError::Update(UpdateError::Contradiction { slot })) = proven {
+            self.contest(slot, format!("what was handed over for {number}"));
+        }
+        let answer = proven?;
         match record_in_force(&answer) {
             Some(record) if record.key == *key => {}
             Some(_) => return Err(StapleError::AnotherKey),

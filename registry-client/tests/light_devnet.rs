@@ -244,8 +244,8 @@ fn a_damaged_foreign_or_old_state_is_an_error_with_a_remedy() {
         Err(StateError::NotAState)
     );
     let mut newer = content.to_vec();
-    newer[9] = 2;
-    assert_eq!(read(&summed(&newer)), Err(StateError::Format { got: 2 }));
+    newer[9] = 3;
+    assert_eq!(read(&summed(&newer)), Err(StateError::Format { got: 3 }));
 }
 
 #[test]

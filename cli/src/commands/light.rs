@@ -47,8 +47,17 @@ pub(crate) fn light_client(
     let beacons = beacons.iter().map(|url| HttpBeacon::new(url));
     let beacons: Vec<_> = beacons.collect::<Result<_, _>>()?;
     if let Some(checkpoint) = checkpoint {
-        return LightClient::start(network, checkpoint, beacons, now)
-            .with_context(|| format!("cannot start from the checkpoint {checkpoint}"));
+        let (client, synced) = LightClient::start(network, checkpoint, beacons, now)
+            .with_context(|| format!("cannot start from the checkpoint {checkpoint}"))?;
+        let slot = client.store().finalized_slot();
+        if let Some(contested) = state.contested_slot(network, now)
+            && slot <= contested
+        {
+            bail!(
+                "two beacon nodes have proven different histories (slot {contested}), and the checkpoint {checkpoint} is no newer (slot {slot}); find out which of them is right, and take a newer one from somebody you trust"
+            );
+        }
+        return Ok((client, synced));
     }
     match state.read(network, now)? {
         Some(store) => Ok((LightClient::resume(store, beacons), Synced::default())),

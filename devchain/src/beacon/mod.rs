@@ -189,6 +189,14 @@ impl DevBeacon {
         }
     }
 
+    /// From the next block on, another committee than the honest one is to sign in `period`: what two thirds of the
+    /// committee before it can do.
+    pub fn replace_next_committee(&self, period: u64) {
+        let mut inner = self.lock();
+        let other = Committee::of(u64::MAX - period, inner.committee_size);
+        inner.committees.insert(period, Arc::new(other));
+    }
+
     /// The hash of the newest final execution block.
     #[must_use]
     pub fn finalized_block(&self) -> Option<B256> {

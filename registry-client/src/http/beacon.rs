@@ -50,8 +50,17 @@ impl HttpBeacon {
         read: impl FnOnce(&[u8]) -> Result<A, JsonError>,
     ) -> Result<A, TransportError> {
         let (status, octets) = self.client.get(path)?;
+        self.read(status, &octets, read)
+    }
+
+    fn read<A>(
+        &self,
+        status: u16,
+        octets: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<A, JsonError>,
+    ) -> Result<A, TransportError> {
         match status {
-            200 => read(&octets).map_err(|error| self.client.nonsense(&error.to_string())),
+            200 => read(octets).map_err(|error| self.client.nonsense(&error.to_string())),
             _ => Err(TransportError::Refused {
                 node: self.client.name().into(),
                 message: format!("HTTP status {status}"),
@@ -88,7 +97,12 @@ impl Beacon for HttpBeacon {
 
     fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
         let path = format!("/eth/v1/beacon/blocks/{slot}/root");
-        self.ask(&path, json::block_root).map(Some)
+        let (status, octets) = self.client.get(&path)?;
+        match status {
+            // That a slot is empty is an answer.
+            404 => Ok(None),
+            _ => self.read(status, &octets, json::block_root).map(Some),
+        }
     }
 }
 

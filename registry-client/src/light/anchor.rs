@@ -90,6 +90,14 @@ pub enum AnchorError {
         /// The most that is allowed.
         max_age: Duration,
     },
+    /// Two histories are proven, so that neither is believed.
+    #[error(
+        "two different histories are proven (slot {slot}), so that nothing is believed; start again from a checkpoint newer than that slot"
+    )]
+    Contested {
+        /// The slot.
+        slot: u64,
+    },
     /// Headers of that fork name no execution block.
     #[error("the final header (slot {slot}, fork {fork}) names no execution block")]
     NoExecution {

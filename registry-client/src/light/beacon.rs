@@ -31,14 +31,16 @@ pub trait Beacon {
     /// [`TransportError`] when none came.
     fn finality_update(&mut self) -> Result<Update, TransportError>;
 
-    /// The root of the block in a slot, for nodes that can say: a checkpoint is compared with what they have.
+    /// The root of the block in a slot, `None` where the node has none: what is believed is compared with it.
     ///
     /// # Errors
     ///
-    /// [`TransportError`] when the node was asked and did not say.
+    /// [`TransportError`] when the node does not say, as by default.
     fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
-        let _ = slot;
-        Ok(None)
+        Err(TransportError::Refused {
+            node: self.name(),
+            message: format!("it is not asked for the block in slot {slot}"),
+        })
     }
 }
 

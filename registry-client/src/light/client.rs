@@ -2,16 +2,21 @@
 
 use alloy_primitives::B256;
 
+use crate::light::agreement::{KNOWN, Witness, compare_updates, newest_agreed};
 use crate::light::beacon::Beacon;
 use crate::light::bootstrap::{BootstrapError, VerifiedBootstrap, verify_bootstrap};
 use crate::light::network::Network;
 use crate::light::objects::Update;
 use crate::light::store::Store;
-use crate::light::update::{UpdateError, VerifiedUpdate, prove_update, verify_update};
+use crate::light::update::{
+    UpdateError, VerifiedUpdate, prove_update, store_is_believable, verify_update,
+};
 use crate::transport::TransportError;
 
 /// Follows a network by what several nodes say. One that fails or lies is passed over and reported; two that
-/// are both proven right about different histories stop everything.
+/// are both proven right about different histories stop everything, and for good: see [`SyncError::Disagreement`].
+///
+/// Everything that one node proves to be final is compared with what every other one that answers has in that slot.
 #[derive(Debug)]
 pub struct LightClient<B> {
     store: Store,
@@ -58,6 +63,12 @@ pub enum FaultCause {
     NoCommittee {
         /// The period asked for.
         period: u64,
+    },
+    /// It lags, or has no such block, or does not tell: that is no agreement.
+    #[error("it does not say which block it has in slot {slot}, where one is known to be final")]
+    Unsaid {
+        /// The slot.
+        slot: u64,
     },
 }
 
@@ -120,8 +131,29 @@ impl<B: Beacon> LightClient<B> {
     /// # Errors
     ///
     /// [`SyncError`] when no node can prove what is missing, or when two prove what contradicts each other. What
-    /// was proven before that stays in the store.
+    /// was proven before that stays in the store; after [`SyncError::Disagreement`] the store is
+    /// [contested](Store::contested), and every later call gives the same error.
     pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
+        if let Some(contested) = self.store.contested() {
+            return Err(SyncError::Disagreement {
+                slot: contested.slot,
+                nodes: contested.nodes.clone(),
+            });
+        }
+        let synced = self.bring_up_to_date(now);
+        if let Err(SyncError::Disagreement { slot, nodes }) = &synced {
+            self.store.contest(*slot, nodes.clone());
+        }
+        synced
+    }
+
+    /// Believes nothing any more: what `witness` has proven contradicts what is known in `slot`.
+    pub(crate) fn contest(&mut self, slot: u64, witness: String) {
+        self.store.contest(slot, [KNOWN.into(), witness]);
+    }
+
+    fn bring_up_to_date(&mut self, now: u64) -> Result<Synced, SyncError> {
+        store_is_believable(&self.store, now).map_err(SyncError::Store)?;
         let mut synced = Synced::default();
         let network = self.store.network();
         let target = network.period_of(network.slot_at(now));
@@ -146,93 +178,97 @@ impl<B: Beacon> LightClient<B> {
         Ok(synced)
     }
 
-    /// Takes in the update of a period, from the first node whose update leads on.
+    /// Takes in the update of a period: the first that leads on, once all nodes were asked for theirs.
     fn follow(&mut self, period: u64, now: u64, synced: &mut Synced) -> Result<(), SyncError> {
-        let before = self.store.name();
         let mut faults = Vec::new();
+        let mut proven = Vec::new();
         for beacon in &mut self.beacons {
             let verified = beacon
                 .update(period)
                 .map_err(FaultCause::Transport)
                 .and_then(|update| verified(&self.store, &update, now));
+            let node = beacon.name();
             let cause = match verified {
                 Ok(Some(update)) => {
-                    let applied = self.store.apply_update(update);
-                    if applied.committee && self.store.name() != before {
-                        synced.updates += 1;
-                        synced.faults.append(&mut faults);
-                        return Ok(());
+                    let is_leading = self.store.is_led_on_by(&update);
+                    proven.push((node.clone(), update));
+                    match is_leading {
+                        true => continue,
+                        false => FaultCause::NoCommittee { period },
                     }
-                    FaultCause::NoCommittee { period }
                 }
                 Ok(None) => FaultCause::NoCommittee { period },
                 Err(cause) => cause,
             };
             agrees(beacon, &cause)?;
-            faults.push(Fault {
-                node: beacon.name(),
-                cause,
-            });
+            faults.push(Fault { node, cause });
         }
-        synced.faults.extend(faults.clone());
-        Err(SyncError::NoAnswer { faults })
+        let named = proven.iter().map(|(node, update)| (node.clone(), update));
+        compare_updates(self.store.network(), named)?;
+        let leading = proven
+            .into_iter()
+            .find(|(_, update)| self.store.is_led_on_by(update));
+        synced.faults.extend(faults.iter().cloned());
+        let Some((_, update)) = leading else {
+            return Err(SyncError::NoAnswer { faults });
+        };
+        self.store.apply_committee(update);
+        synced.updates += 1;
+        Ok(())
     }
 
-    /// Asks every node for its newest final header and takes in the newest of those that are proven.
+    /// Asks every node for its newest final header and takes in the newest of those that are proven, and that no
+    /// other node holds back.
     fn finalize(&mut self, now: u64, synced: &mut Synced) -> Result<(), SyncError> {
-        let mut proven: Vec<(String, VerifiedUpdate, Update)> = Vec::new();
+        let mut witnesses = Vec::new();
         let mut faults = Vec::new();
-        let mut is_any_right = false;
         for beacon in &mut self.beacons {
-            let verified = beacon
-                .finality_update()
-                .map_err(FaultCause::Transport)
-                .and_then(|update| Ok((verified(&self.store, &update, now)?, update)));
-            match verified {
-                Ok((Some(verified), update)) => {
-                    is_any_right = true;
-                    proven.push((beacon.name(), verified, update));
+            let answer = beacon.finality_update().map_err(FaultCause::Transport);
+            let proven = answer.map(without_committee).and_then(|update| {
+                let verified = prove_update(&self.store, &update, now);
+                Ok((verified.map_err(FaultCause::Update)?, update))
+            });
+            let cause = match proven {
+                Ok(proven) => {
+                    witnesses.push(Witness::Proven(proven.into()));
+                    continue;
                 }
-                Ok((None, update)) => {
-                    is_any_right = true;
-                    // It brings nothing new, so that nobody has looked at its signature yet.
-                    let is_wanted = self.shown_by.is_none() && shows(&update, &self.store);
-                    if is_wanted && prove_update(&self.store, &update, now).is_ok() {
-                        self.shown_by = Some(without_committee(update));
-                    }
-                }
-                Err(cause) => {
-                    agrees(beacon, &cause)?;
-                    faults.push(Fault {
-                        node: beacon.name(),
-                        cause,
-                    });
-                }
-            }
+                Err(cause) => cause,
+            };
+            agrees(beacon, &cause)?;
+            witnesses.push(match cause {
+                FaultCause::Transport(TransportError::Refused { .. }) => Witness::Unproven,
+                FaultCause::Transport(_) => Witness::Silent,
+                _ => Witness::Unproven,
+            });
+            let node = beacon.name();
+            faults.push(Fault { node, cause });
         }
-        if !is_any_right {
+        let named = self.beacons.iter().zip(&witnesses);
+        let proven = named.filter_map(|(beacon, witness)| match witness {
+            Witness::Proven(proven) => Some((beacon.name(), &proven.0)),
+            Witness::Silent | Witness::Unproven => None,
+        });
+        compare_updates(self.store.network(), proven)?;
+        let beacons = &mut self.beacons;
+        let newest = newest_agreed(&self.store, beacons, &witnesses, now, &mut faults)?;
+        if !witnesses
+            .iter()
+            .any(|witness| matches!(witness, Witness::Proven(_)))
+        {
             return Err(SyncError::NoAnswer { faults });
         }
         synced.faults.append(&mut faults);
-        for (index, (node, one, _)) in proven.iter().enumerate() {
-            for (other_node, other, _) in proven.iter().skip(index + 1) {
-                if let Some(slot) = contradicts(one, other) {
-                    return Err(SyncError::Disagreement {
-                        slot,
-                        nodes: [node.clone(), other_node.clone()],
-                    });
-                }
-            }
-        }
-        let newest = proven
-            .into_iter()
-            .max_by_key(|(_, update, _)| (update.finalized_slot(), update.attested_slot()));
-        if let Some((_, newest, update)) = newest {
-            self.store.apply_update(newest);
-            if shows(&update, &self.store) {
-                self.shown_by = Some(without_committee(update));
-            }
+        let Some(Witness::Proven(proven)) = newest.map(|at| witnesses.swap_remove(at)) else {
+            return Ok(());
+        };
+        let (newest, update) = *proven;
+        let applied = self.store.apply_update(newest);
+        if applied.is_any() {
             synced.updates += 1;
+        }
+        if shows(&update, &self.store) && (applied.finalized || self.shown_by.is_none()) {
+            self.shown_by = Some(update);
         }
         Ok(())
     }
@@ -262,14 +298,43 @@ pub enum SyncError {
         /// The node's block.
         got: B256,
     },
-    /// Two nodes have signatures for different histories: two thirds of a committee signed both.
-    #[error("{} and {} prove different blocks to be final in slot {slot}; nothing is believed any more", nodes[0], nodes[1])]
+    /// Ours: what is known can no longer be believed.
+    #[error(transparent)]
+    Store(UpdateError),
+    /// A node that proves nothing to us has another block than the final one: it lies, or what we know is forged.
+    #[error(
+        "{node} has block {got} in slot {slot}, where {known} is proven to be final; find out which of them is right before you go on"
+    )]
+    Doubt {
+        /// The node.
+        node: String,
+        /// The slot.
+        slot: u64,
+        /// What is proven to be final.
+        known: B256,
+        /// The node's block.
+        got: B256,
+    },
+    /// Two nodes have signatures for different histories: two thirds of a committee signed both. It lasts, over a
+    /// restart too ([`Store::to_state`]): the remedy is a checkpoint newer than the slot, chosen by a person.
+    #[error(
+        "{} and {} prove different histories (slot {slot}); nothing is believed any more: find out which of them is right, and start again from a checkpoint newer than that slot, from somebody you trust",
+        nodes[0],
+        nodes[1]
+    )]
     Disagreement {
         /// The slot.
         slot: u64,
         /// The two.
         nodes: [String; 2],
     },
+}
+
+impl SyncError {
+    /// Whether what was believed before is in doubt too.
+    pub(crate) fn is_doubt(&self) -> bool {
+        matches!(self, Self::Disagreement { .. } | Self::Doubt { .. })
+    }
 }
 
 fn no_answer(faults: &[Fault]) -> String {
@@ -326,7 +391,11 @@ fn compare<B: Beacon>(
                     got,
                 });
             }
-            Ok(_) => {}
+            Ok(Some(_)) => {}
+            Ok(None) => faults.push(Fault {
+                node: beacon.name(),
+                cause: FaultCause::Unsaid { slot },
+            }),
             Err(error) => faults.push(Fault {
                 node: beacon.name(),
                 cause: FaultCause::Transport(error),
@@ -365,17 +434,12 @@ fn verified(
 /// Stops where a node has proven something else to be final than what is known.
 fn agrees<B: Beacon>(beacon: &B, cause: &FaultCause) -> Result<(), SyncError> {
     match cause {
-        FaultCause::Update(UpdateError::Contradiction { slot }) => Err(SyncError::Disagreement {
+        FaultCause::Update(
+            UpdateError::Contradiction { slot } | UpdateError::CommitteeChanged { slot, .. },
+        ) => Err(SyncError::Disagreement {
             slot: *slot,
-            nodes: ["what is known from before".into(), beacon.name()],
+            nodes: [KNOWN.into(), beacon.name()],
         }),
         _ => Ok(()),
     }
-}
-
-/// The slot in which two proven updates have different final blocks.
-fn contradicts(one: &VerifiedUpdate, other: &VerifiedUpdate) -> Option<u64> {
-    let (one, other) = (one.finalized.as_ref()?, other.finalized.as_ref()?);
-    let is_other = one.beacon.slot == other.beacon.slot && one.beacon != other.beacon;
-    is_other.then_some(one.beacon.slot)
 }

@@ -11,6 +11,7 @@
 //! cannot fail. The rules are the consensus specification's (`specs/altair/light-client/sync-protocol.md` and its
 //! successors), less its forced updates: a client that sees no finality says so.
 
+mod agreement;
 mod anchor;
 mod beacon;
 mod bootstrap;
@@ -42,6 +43,6 @@ pub use network::{Activation, Network, NetworkError, NetworkTerms};
 pub use objects::{Bootstrap, Update, WithBranch};
 pub use preset::Preset;
 pub use state::StateError;
-pub use store::{Applied, Store};
+pub use store::{Applied, Contested, Store};
 pub(crate) use update::prove_update;
 pub use update::{UpdateError, VerifiedUpdate, verify_update};

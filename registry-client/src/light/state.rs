@@ -11,6 +11,9 @@
 //! | as above | the next committee |
 //! | 32 | SHA-256 of all octets before |
 //!
+//! Of a [contested](Store::contested) store nothing is kept but that it is: format 2, the network, the slot in 8
+//! octets, the checksum.
+//!
 //! The checksum finds damage. Who can write the file can forge it: it is as private as the program's other files.
 
 use core::time::Duration;
@@ -31,8 +34,18 @@ impl Store {
     pub fn to_state(&self) -> Vec<u8> {
         let mut state = Vec::new();
         state.extend(MAGIC);
-        state.extend(FORMAT.to_be_bytes());
+        let format = match self.contested() {
+            Some(_) => FORMAT_CONTESTED,
+            None => FORMAT,
+        };
+        state.extend(format.to_be_bytes());
         state.extend(self.network().terms().genesis_validators_root);
+        if let Some(contested) = self.contested() {
+            state.extend(contested.slot.to_be_bytes());
+            let checksum = ethereum_hashing::hash_fixed(&state);
+            state.extend(checksum);
+            return state;
+        }
         let header = header_octets(&self.finalized, SHAPE);
         // Two kibibytes at most: it is of a fixed size but for 32 octets.
         state.extend((header.len() as u32).to_be_bytes());
@@ -63,13 +76,20 @@ impl Store {
         }
         let [high, low] = reader.array()?;
         let format = u16::from_be_bytes([high, low]);
-        if format != FORMAT {
+        if format != FORMAT && format != FORMAT_CONTESTED {
             return Err(StateError::Format { got: format });
         }
         let got = B256::from(reader.array()?);
         let expected = network.terms().genesis_validators_root;
         if got != expected {
             return Err(StateError::Network { expected, got });
+        }
+        if format == FORMAT_CONTESTED {
+            let slot = u64::from_be_bytes(reader.array()?);
+            return Err(match reader.0.is_empty() {
+                true => StateError::Contested { slot },
+                false => StateError::NotAState,
+            });
         }
         let header_len = u32::from_be_bytes(reader.array()?) as usize;
         let header =
@@ -109,7 +129,7 @@ pub enum StateError {
     NotAState,
     /// Another version of this program wrote it.
     #[error(
-        "the kept state has format {got}, this program knows 1; delete it and start again from a fresh checkpoint"
+        "the kept state has format {got}, this program knows 1 and 2; delete it and start again from a fresh checkpoint"
     )]
     Format {
         /// Its format.
@@ -124,6 +144,14 @@ pub enum StateError {
         expected: B256,
         /// The state's.
         got: B256,
+    },
+    /// It was given up, since two histories were proven.
+    #[error(
+        "two beacon nodes have proven different histories (slot {slot}), so that nothing is believed; find out which of them is right, and start again from a checkpoint newer than that slot, from somebody you trust"
+    )]
+    Contested {
+        /// The slot.
+        slot: u64,
     },
     /// Its header contradicts itself.
     #[error("the kept state's header: {0}; delete it and start again from a fresh checkpoint")]
@@ -142,6 +170,7 @@ pub enum StateError {
 
 const MAGIC: &[u8] = b"callseal";
 const FORMAT: u16 = 1;
+const FORMAT_CONTESTED: u16 = 2;
 /// The newest shape has room for every older header.
 const SHAPE: Fork = Fork::Fulu;
 

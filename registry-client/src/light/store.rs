@@ -22,6 +22,17 @@ pub struct Store {
     pub(crate) current: Committee,
     /// The one after it, once it is known.
     pub(crate) next: Option<Committee>,
+    contested: Option<Contested>,
+}
+
+/// Two histories that are both proven, so that neither is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Contested {
+    /// The slot in which they differ, or the newest before which they do.
+    pub slot: u64,
+    /// Who has proven them.
+    pub nodes: [String; 2],
 }
 
 impl Store {
@@ -51,7 +62,7 @@ impl Store {
 
     /// Takes in what an update has shown. One that was verified against another state changes nothing.
     pub fn apply_update(&mut self, update: VerifiedUpdate) -> Applied {
-        if update.base != self.name() {
+        if update.base != self.name() || self.contested.is_some() {
             return Applied::default();
         }
         let mut applied = Applied::default();
@@ -77,16 +88,33 @@ impl Store {
         }
         if update.attested.beacon.slot > self.attested_slot() {
             self.attested = update.attested;
+            applied.attested = true;
         }
         applied
+    }
+
+    /// Takes in the committee that an update has shown. The final header moves only where the committee's turn has
+    /// come with it: whether all nodes have the newest one is for others to find out.
+    pub(crate) fn apply_committee(&mut self, update: VerifiedUpdate) {
+        let finalized = update.finalized.as_ref();
+        let is_missing = self.lacks_next_of(&update.attested, finalized, update.next.as_ref());
+        if is_missing && update.base == self.name() {
+            self.next = update.next;
+        } else {
+            self.apply_update(update);
+        }
     }
 
     /// The execution block that everything can be proven from at `now` (Unix time in seconds).
     ///
     /// # Errors
     ///
-    /// [`AnchorError`] when it is older than `max_age`, or when there is none before the fork Capella.
+    /// [`AnchorError`] when it is older than `max_age`, when there is none before the fork Capella, or when it is
+    /// [contested](Self::contested).
     pub fn anchor(&self, now: u64, max_age: Duration) -> Result<Anchor, AnchorError> {
+        if let Some(Contested { slot, .. }) = self.contested {
+            return Err(AnchorError::Contested { slot });
+        }
         Anchor::of_header(&self.network, &self.finalized, now, max_age)
     }
 
@@ -138,6 +166,17 @@ impl Store {
         self.next.as_ref().map(Committee::given)
     }
 
+    /// Whether two histories were proven. That lasts: nothing is proven from this state any more, and nothing changes
+    /// it. Its [`to_state`](Self::to_state) says no more than that.
+    #[must_use]
+    pub fn contested(&self) -> Option<&Contested> {
+        self.contested.as_ref()
+    }
+
+    pub(crate) fn contest(&mut self, slot: u64, nodes: [String; 2]) {
+        self.contested.get_or_insert(Contested { slot, nodes });
+    }
+
     /// How old the finalized header is at `now` (Unix time in seconds).
     #[must_use]
     pub fn age(&self, now: u64) -> Duration {
@@ -156,7 +195,19 @@ impl Store {
             finalized,
             current,
             next,
+            contested: None,
         }
+    }
+
+    /// Whether an update would make a committee known, or the next one take over.
+    pub(crate) fn is_led_on_by(&self, update: &VerifiedUpdate) -> bool {
+        let finalized = update.finalized.as_ref();
+        let is_next_period = finalized.is_some_and(|finalized| {
+            let slot = finalized.beacon.slot;
+            self.network.period_of(slot) == self.period().saturating_add(1)
+        });
+        self.lacks_next_of(&update.attested, finalized, update.next.as_ref())
+            || (is_next_period && self.next.is_some())
     }
 
     /// Whether `next` is the committee that is missing, and is final.
@@ -194,4 +245,12 @@ pub struct Applied {
     pub finalized: bool,
     /// A committee became known, or the next one took over.
     pub committee: bool,
+    /// There is a newer attested header.
+    pub attested: bool,
+}
+
+impl Applied {
+    pub(crate) fn is_any(self) -> bool {
+        self.finalized || self.committee || self.attested
+    }
 }

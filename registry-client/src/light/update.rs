@@ -94,7 +94,11 @@ fn check(
     let finalized = finalized(network, update)?;
     let next = next_committee(store, update)?;
     let contradiction = finalized.filter(|header| store.contradicts(header));
+    let changed = next
+        .as_ref()
+        .and_then(|next| changed_committee(store, attested.beacon.slot, next));
     let is_news = contradiction.is_some()
+        || changed.is_some()
         || attested.beacon.slot > store.attested_slot()
         || finalized.is_some_and(|header| header.beacon.slot > store.finalized_slot())
         || store.lacks_next_of(attested, finalized, next.as_ref());
@@ -110,6 +114,9 @@ fn check(
         return Err(UpdateError::Contradiction {
             slot: header.beacon.slot,
         });
+    }
+    if let Some(changed) = changed {
+        return Err(changed);
     }
     Ok(VerifiedUpdate {
         base: store.name(),
@@ -135,6 +142,15 @@ pub enum UpdateError {
         slot: u64,
         /// How old it is.
         age: Duration,
+    },
+
+    /// Ours: two histories are proven, so that neither is believed.
+    #[error(
+        "two different histories are proven (slot {slot}), so that nothing is believed; start again from a checkpoint newer than that slot"
+    )]
+    Contested {
+        /// The slot.
+        slot: u64,
     },
 
     /// The committee's: two thirds of it signed another final block than the one that is known.
@@ -212,9 +228,11 @@ pub enum UpdateError {
         /// The committee's.
         got: usize,
     },
-    /// The node's: the next committee is known, and is another.
-    #[error("next_sync_committee is {got}, for the same period {known} is known")]
+    /// The committee's: two thirds of it signed another next committee than the one that is known.
+    #[error("another next_sync_committee is proven, {got}; for the same period {known} is known")]
     CommitteeChanged {
+        /// The slot that was signed.
+        slot: u64,
         /// The root of the committee that is known.
         known: B256,
         /// The root of the one that came.
@@ -228,7 +246,11 @@ pub enum UpdateError {
     Signature(SignatureError),
 }
 
-fn store_is_believable(store: &Store, now: u64) -> Result<(), UpdateError> {
+pub(crate) fn store_is_believable(store: &Store, now: u64) -> Result<(), UpdateError> {
+    if let Some(contested) = store.contested() {
+        let slot = contested.slot;
+        return Err(UpdateError::Contested { slot });
+    }
     let slot = store.finalized_slot();
     let age = store.age(now);
     match age > WEAK_SUBJECTIVITY_LIMIT {
@@ -327,16 +349,20 @@ fn next_committee(store: &Store, update: &Update) -> Result<Option<Committee>, U
     let gindex = network.fork_of(attested.slot).next_committee_gindex();
     verify_branch(committee.root(), branch, gindex, attested.state_root)
         .map_err(UpdateError::CommitteeBranch)?;
-    let known = match network.period_of(attested.slot) {
+    Ok(Some(committee))
+}
+
+/// Whether another committee is known of the period that a proven one is of.
+fn changed_committee(store: &Store, slot: u64, next: &Committee) -> Option<UpdateError> {
+    let known = match store.network().period_of(slot) {
         period if period == store.period() => store.next.as_ref(),
         period if period + 1 == store.period() => Some(&store.current),
         _ => None,
     };
-    match known {
-        Some(known) if known.root() != committee.root() => Err(UpdateError::CommitteeChanged {
-            known: known.root(),
-            got: committee.root(),
-        }),
-        _ => Ok(Some(committee)),
-    }
+    let known = known.filter(|known| known.root() != next.root())?;
+    Some(UpdateError::CommitteeChanged {
+        slot,
+        known: known.root(),
+        got: next.root(),
+    })
 }
