@@ -119,6 +119,7 @@ fn pace(time: Duration, loads: usize) -> Pace {
     Pace {
         rounds,
         turn: time / turns,
+        max_crowd: usize::MAX,
     }
 }
 
