@@ -16,6 +16,9 @@
 //! The block hash itself comes from [`light`], a light client of Ethereum's consensus, which starts from one
 //! checkpoint. [`LiveRegistry`] joins the two: it reads the registry as it stands now and trusts nobody.
 //!
+//! Each operator has a registry of its own. [`Operators`] is a phone's own configuration of whose number is whose,
+//! and [`Registries`] looks each number up at its operator.
+//!
 //! ```
 //! use alloy_consensus::Header;
 //! use alloy_primitives::{Address, B256};
@@ -61,8 +64,12 @@ mod header;
 mod http;
 mod live;
 mod number;
+mod operators;
+#[cfg(feature = "json")]
+mod operators_json;
 mod proof;
 mod record;
+mod registries;
 mod registry;
 mod slots;
 mod staple;
@@ -82,11 +89,15 @@ pub use header::{HeaderError, VerifiedHeader, verify_header};
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
 pub use live::{Found, LiveError, LiveRegistry, NodeFault, OutdatedError, Policy};
 pub use number::{NumberError, number_hash};
+pub use operators::{Operator, Operators, OperatorsError, Prefix, PrefixError};
+#[cfg(feature = "json")]
+pub use operators_json::OperatorsTextError;
 pub use proof::{ProofError, TriePath};
 pub use record::{
     OperatorKeys, PreviousOperatorKeys, Record, RecordError, Status, Successor,
     operator_from_slots, previous_operator_from_slots, record_at, record_from_slots,
 };
+pub use registries::Registries;
 pub use registry::{Answer, LookUpError, Registry, RegistryConfig};
 pub use slots::{SlotsError, verify_slots};
 pub use staple::{OwnStaple, OwnStapleError, StapleError};

@@ -16,6 +16,12 @@ use alloy_primitives::{B256, keccak256};
 /// # Ok::<(), callseal_registry_client::NumberError>(())
 /// ```
 pub fn number_hash(number: &str) -> Result<B256, NumberError> {
+    digits(number)?;
+    Ok(keccak256([b"tel:", number.as_bytes()].concat()))
+}
+
+/// The digits of a number in E.164 form.
+pub(crate) fn digits(number: &str) -> Result<&str, NumberError> {
     let digits = number.strip_prefix('+').ok_or(NumberError::NoPlus)?;
     if let Some((at, found)) = digits.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
         // One octet of plus sign stands before the digits.
@@ -29,7 +35,7 @@ pub fn number_hash(number: &str) -> Result<B256, NumberError> {
     if digits.starts_with('0') {
         return Err(NumberError::LeadingZero);
     }
-    Ok(keccak256([b"tel:", number.as_bytes()].concat()))
+    Ok(digits)
 }
 
 /// Why a text is not a telephone number in E.164 form.

@@ -303,6 +303,19 @@ pub enum LookUpError {
     #[error(transparent)]
     Number(#[from] NumberError),
 
+    /// The configuration's: it says of no operator that the number is its own.
+    #[error("the number belongs to no operator that is configured")]
+    NoOperator,
+    /// The configuration's: it names nobody to ask on the operator's chain.
+    #[error(
+        "the number's operator {operator} is on chain {chain_id}, and nobody is named to be asked there"
+    )]
+    NoNode {
+        /// The operator's name.
+        operator: String,
+        /// Its chain's id.
+        chain_id: u64,
+    },
     /// The configuration's: the node serves another chain.
     #[error("the node serves chain {got}, our registry is on chain {expected}")]
     WrongChain {

@@ -21,6 +21,10 @@ mod light_objects;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/light_state.rs"]
 mod light_state;
+#[cfg(feature = "json")]
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/operators_file.rs"]
+mod operators_file;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/proof_walk.rs"]
 mod proof_walk;
@@ -48,6 +52,12 @@ fn mutated_responses_are_read_or_refused() {
 #[test]
 fn mutated_light_client_objects_are_read_or_refused_and_never_believed() {
     run("light_objects", 150, light_objects::light_objects);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn mutated_files_of_operators_are_read_or_refused() {
+    run("operators_file", 1_000, operators_file::operators_file);
 }
 
 #[test]
