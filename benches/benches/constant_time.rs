@@ -255,6 +255,7 @@ fn last_message() -> (AwaitM4, Vec<u8>) {
     let answering = Answering {
         suites: Suites::default(),
         running: None,
+        unconfirmed: None,
         staples: Staples::default(),
     };
     let (await_m2, m1) = AwaitM2::begin(alice, offer, &mut random);

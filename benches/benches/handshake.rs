@@ -72,6 +72,7 @@ impl Stage {
         let answering = Answering {
             suites: Suites::default(),
             running: None,
+            unconfirmed: None,
             staples: Staples::default(),
         };
         AwaitM3::answer(self.bob.clone(), m1, &answering, &mut self.random).expect("a good M1")

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use callseal_endpoint::{EndReason, Event, ExportedKeys, Pins, Remote, Secured, Statistics, Step};
-use callseal_sts::{Failure, Number, Refusal};
+use callseal_sts::{Failure, Identity, Number, Refusal, Role};
 
 use crate::heard::Heard;
 use crate::interrupt::Interrupt;
@@ -14,6 +14,12 @@ use crate::record_source::NotKnown;
 
 /// Packets sent without looking at what has come meanwhile.
 const MAX_BURST: usize = 32;
+
+/// After how long a renewal that cannot begin, or fails, is tried again.
+const RENEWAL_RETRY: Duration = Duration::from_secs(60);
+
+/// By how much longer a callee waits, so that not both renew at once.
+const CALLEE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says what a secured leg is to do, each time when it is asked.
 pub trait Script: Send {
@@ -67,6 +73,9 @@ pub struct Bounds {
     pub set_up_limit: Option<Duration>,
     /// Whether a peer's changed key is accepted.
     pub accept_changed_key: bool,
+    /// How long after the last renewal of the keys, by either side, they are
+    /// renewed; `None` for never but before they are used up.
+    pub renew_every: Option<Duration>,
 }
 
 /// What is left of a call.
@@ -74,6 +83,8 @@ pub struct Bounds {
 pub struct CallRecord {
     /// What both sides agreed on, if they did.
     pub secured: Option<Secured>,
+    /// How often the keys were renewed.
+    pub renewals: u64,
     /// The steps of the set-up.
     pub steps: Vec<(Step, Duration)>,
     /// How long each look-up took, proofs included.
@@ -138,6 +149,7 @@ pub fn run(
         observer,
         bounds,
         progress: None,
+        renew_at: None,
         begun: Duration::ZERO,
         last_look_up: None,
         key_change: None,
@@ -145,6 +157,7 @@ pub fn run(
         has_hung_up: false,
         record: CallRecord {
             secured: None,
+            renewals: 0,
             steps: Vec::new(),
             look_ups: Vec::new(),
             staple: None,
@@ -190,6 +203,8 @@ struct Session<'a> {
     bounds: &'a Bounds,
     /// Known once the call is secured.
     progress: Option<Progress>,
+    /// When the keys are to be renewed.
+    renew_at: Option<Duration>,
     begun: Duration,
     last_look_up: Option<String>,
     /// What was said of a key that has changed and is refused.
@@ -217,6 +232,7 @@ impl Session<'_> {
             }
             return Some(limit);
         };
+        self.renew_in_time(now);
         let mut wake_at = Some(now);
         for _ in 0..MAX_BURST {
             progress.now = self.driver.clock().now();
@@ -242,7 +258,21 @@ impl Session<'_> {
             }
         }
         self.progress = Some(progress);
-        wake_at
+        match (wake_at, self.renew_at) {
+            (Some(wake_at), Some(renew_at)) => Some(wake_at.min(renew_at)),
+            (wake_at, renew_at) => wake_at.or(renew_at),
+        }
+    }
+
+    fn renew_in_time(&mut self, now: Duration) {
+        if self.renew_at.is_none_or(|at| now < at) {
+            return;
+        }
+        // One that fails is tried again; one that succeeds sets the time anew.
+        self.renew_at = now.checked_add(RENEWAL_RETRY);
+        if let Err(error) = self.driver.leg().renew(now) {
+            tracing::info!("the keys cannot be renewed yet: {error}");
+        }
     }
 
     fn hang_up(&mut self, now: Duration, reason: &str) {
@@ -292,6 +322,14 @@ impl Session<'_> {
                     last_heard: now,
                     ..Progress::default()
                 });
+                let every = self.bounds.renew_every;
+                let patience = match secured.role {
+                    Role::Caller => Duration::ZERO,
+                    Role::Callee => CALLEE_PATIENCE,
+                };
+                self.renew_at =
+                    every.and_then(|every| now.checked_add(every.saturating_add(patience)));
+                self.record.renewals += u64::from(secured.renewal);
                 self.record.secured = Some(*secured);
                 self.keep_keys();
             }
@@ -301,13 +339,17 @@ impl Session<'_> {
                 presented,
             } => {
                 let words = key_changed(&number, &remembered.to_string(), &presented.to_string());
+                let changed = Identity {
+                    number,
+                    key: presented,
+                };
                 match self.bounds.accept_changed_key {
                     true => {
                         tracing::warn!("{words}; accepted, as told");
-                        self.driver.leg().accept_changed_key(now);
+                        self.driver.leg().accept_changed_key(now, &changed);
                     }
                     false => {
-                        self.driver.leg().refuse_changed_key(now);
+                        self.driver.leg().refuse_changed_key(now, &changed);
                         self.key_change = Some(words);
                     }
                 }
@@ -322,6 +364,7 @@ impl Session<'_> {
                     .failures
                     .push(format!("{} called and is not expected", identity.number));
             }
+            Event::KeyLifeLow => self.renew_at = Some(now),
             Event::RemoteMoved { port, to } => tracing::info!("the peer's {port:?} moved to {to}"),
             Event::Report(report) => tracing::debug!("report: {report:?}"),
             Event::Ended(reason) => {

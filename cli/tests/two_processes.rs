@@ -106,6 +106,27 @@ fn a_call_is_secured_and_both_sides_say_the_same() {
 }
 
 #[test]
+fn keys_are_renewed_in_a_running_call_and_no_packet_is_lost() {
+    let world = World::new();
+    let words = [
+        short_speech(world.folder.path(), "a.pcap", 0xa11c_e000, 650),
+        short_speech(world.folder.path(), "b.pcap", 0xb0b0_0000, 650),
+    ];
+    let mut listen = world.bob.listen();
+    let bob = Running::start_listening(listen.args(["--send", text(&words[1])]));
+    let mut call = world.alice.call(&format!("{BOB}@{}", bob.address.unwrap()));
+    let alice = Running::start(call.args(["--send", text(&words[0]), "--renew-every", "11"]));
+    let alice = alice.finish().expect_code(0).json();
+    let bob = bob.finish().expect_code(0).json();
+    for (here, there) in [(&alice, &bob), (&bob, &alice)] {
+        assert_eq!((&here["renewals"], &here["epoch"]), (&json!(1), &json!(2)));
+        assert_eq!(here["sas"], there["sas"]);
+        assert_eq!(there["packets_received"], 650);
+        assert_eq!(here["lost"], 0);
+    }
+}
+
+#[test]
 fn a_person_is_told_what_to_compare_and_what_was_heard() {
     let mut world = World::new();
     world.alice.is_plain = true;

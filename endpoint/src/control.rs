@@ -8,6 +8,7 @@ use callseal_rtcp_ext::{
     SenderInfo, round_trip,
 };
 
+use crate::media::Place;
 use crate::rtp::RtpHeader;
 use crate::{Report, Statistics, StreamReceived, StreamSent};
 
@@ -36,7 +37,7 @@ pub(crate) struct Control {
     started: Duration,
     local: BTreeMap<u32, Local>,
     remote: BTreeMap<u32, Remote>,
-    newest_rtcp: Option<u64>,
+    newest_rtcp: BTreeMap<u32, Place>,
     draws: u64,
     counters: Statistics,
 }
@@ -53,7 +54,7 @@ struct Remote {
     reception: Reception,
     packets: u64,
     octets: u64,
-    newest: u64,
+    newest: Place,
     last_heard: Duration,
 }
 
@@ -75,7 +76,7 @@ impl Control {
             started: now,
             local: BTreeMap::new(),
             remote: BTreeMap::new(),
-            newest_rtcp: None,
+            newest_rtcp: BTreeMap::new(),
             draws: seed,
             counters: Statistics::default(),
         }
@@ -93,14 +94,6 @@ impl Control {
                 first_len,
                 random,
             ));
-        }
-    }
-
-    /// The peer has begun a new call under new keys: its indexes start anew.
-    pub(crate) fn start_over(&mut self) {
-        self.newest_rtcp = None;
-        for remote in self.remote.values_mut() {
-            remote.newest = 0;
         }
     }
 
@@ -123,7 +116,7 @@ impl Control {
 
     /// Counts an authenticated packet. True if it is the newest of its
     /// stream, so that its source address is the peer's latest.
-    pub(crate) fn rtp_received(&mut self, now: Duration, header: &RtpHeader, index: u64) -> bool {
+    pub(crate) fn rtp_received(&mut self, now: Duration, header: &RtpHeader, place: Place) -> bool {
         let clock_rate = self.clock_rate(header.payload_type);
         if !self.remote.contains_key(&header.ssrc) && self.remote.len() >= MAX_SOURCES {
             return false;
@@ -133,14 +126,14 @@ impl Control {
             reception: Reception::authenticated(header.ssrc, clock_rate, header.sequence_number),
             packets: 0,
             octets: 0,
-            newest: 0,
+            newest: place,
             last_heard: now,
         });
         remote
             .reception
             .rtp(now, header.sequence_number, header.timestamp);
-        let newest = remote.packets == 0 || index > remote.newest;
-        remote.newest = remote.newest.max(index);
+        let newest = remote.packets == 0 || place > remote.newest;
+        remote.newest = remote.newest.max(place);
         remote.packets = remote.packets.saturating_add(1);
         remote.octets = remote.octets.saturating_add(header.payload_len as u64);
         remote.last_heard = now;
@@ -151,14 +144,18 @@ impl Control {
     }
 
     /// Counts an authenticated SRTCP packet of `len` octets. True if it is
-    /// the newest.
-    pub(crate) fn rtcp_received(&mut self, index: u64, len: usize) -> bool {
+    /// the newest of its sender: each SSRC counts its own.
+    pub(crate) fn rtcp_received(&mut self, ssrc: u32, place: Place, len: usize) -> bool {
         if let Some(schedule) = &mut self.schedule {
             schedule.received(len.saturating_add(OVERHEAD_LEN));
         }
-        let newest = self.newest_rtcp.is_none_or(|before| index > before);
-        if newest {
-            self.newest_rtcp = Some(index);
+        if !self.newest_rtcp.contains_key(&ssrc) && self.newest_rtcp.len() >= MAX_SOURCES {
+            return false;
+        }
+        let before = self.newest_rtcp.insert(ssrc, place);
+        let newest = before.is_none_or(|before| place > before);
+        if let Some(before) = before.filter(|_| !newest) {
+            self.newest_rtcp.insert(ssrc, before);
         }
         newest
     }
@@ -225,6 +222,11 @@ impl Control {
         if due != Due::Report {
             return Vec::new();
         }
+        self.report(now)
+    }
+
+    /// A report in clear, out of its turn; to be protected before it is sent.
+    pub(crate) fn report(&mut self, now: Duration) -> Vec<Vec<u8>> {
         let reports = self.reports(now);
         let len = reports.iter().map(Builder::len).sum::<usize>();
         let random = self.draw();

@@ -50,7 +50,12 @@ pub enum Event {
         /// The key that it has now.
         presented: PublicKey,
     },
-    /// Both sides have proved who they are and the media keys are in use.
+    /// The keys that packets are sent under come to the end of their lifetime
+    /// (RFC 3711 §9.2): [`Leg::renew`](crate::Leg::renew) before it is reached,
+    /// after which nothing is sent any more.
+    KeyLifeLow,
+    /// Both sides have proved who they are and the media keys are in use; of
+    /// a renewal that the peer has begun, once the peer was heard under them.
     Secured(Box<Secured>),
     /// What the peer says of the media that it received.
     Report(Report),

@@ -13,16 +13,16 @@ use callseal_rtcp_ext::{
     random_cname,
 };
 use callseal_srtp::UnprotectError;
-use callseal_sts::{Handshaker, Number, Random, SessionHandle, Staple, Suites};
+use callseal_sts::{Handshaker, Identity, Number, Random, SessionHandle, Staple, Suites};
 
 use crate::control::Control;
-use crate::media::{ExportedKeys, Media, profile_of};
+use crate::media::{ExportedKeys, Media, Opened, profile_of};
 use crate::rtp::RtpHeader;
 use crate::verdict::vouched_key;
 use crate::vouching::Vouching;
 use crate::{
-    Answering, CallError, Config, ConfigError, EndReason, Event, Pins, Port, Remote, SendError,
-    Statistics, Step,
+    Answering, CallError, Config, ConfigError, EndReason, Event, Pins, Port, Remote, Secured,
+    SendError, Statistics, Step,
 };
 
 /// One call leg.
@@ -61,6 +61,9 @@ pub struct Leg {
     callee: Option<Number>,
     control: Control,
     last_heard: Duration,
+    /// A renewal that we have answered, until the peer is heard under its
+    /// keys.
+    unheard: Option<Box<Secured>>,
     ended: bool,
     media_seen: MediaSeen,
     transmits: VecDeque<Transmit>,
@@ -159,6 +162,7 @@ impl Leg {
             calling: None,
             callee: None,
             last_heard: now,
+            unheard: None,
             ended: false,
             media_seen: MediaSeen::default(),
             transmits: VecDeque::new(),
@@ -312,6 +316,7 @@ impl Leg {
         self.vouching.answered(*number, answer);
         self.step(now, Step::LookUpAnswered);
         self.judge_presented(now);
+        self.ask_registry(now);
         self.drain_handshaker(now);
     }
 
@@ -322,15 +327,19 @@ impl Leg {
         self.handshaker.set_staple(staple);
     }
 
-    /// Accepts the key of [`Event::KeyChanged`] as the peer's new one.
-    pub fn accept_changed_key(&mut self, now: Duration) {
-        self.vouching.accept_changed(now, &mut self.handshaker);
+    /// Accepts a changed key: the number and the key presented of the
+    /// [`Event::KeyChanged`] that the user has agreed to, and no other.
+    pub fn accept_changed_key(&mut self, now: Duration, accepted: &Identity) {
+        self.vouching
+            .accept_changed(now, &mut self.handshaker, accepted);
         self.drain_handshaker(now);
     }
 
-    /// Refuses the key of [`Event::KeyChanged`]; the handshake fails.
-    pub fn refuse_changed_key(&mut self, now: Duration) {
-        self.vouching.refuse_changed(now, &mut self.handshaker);
+    /// Refuses the number and the key presented of an [`Event::KeyChanged`];
+    /// the handshake fails.
+    pub fn refuse_changed_key(&mut self, now: Duration, refused: &Identity) {
+        self.vouching
+            .refuse_changed(now, &mut self.handshaker, refused);
         self.drain_handshaker(now);
     }
 
@@ -360,6 +369,9 @@ impl Leg {
             .ok_or(SendError::NotSecured)??;
         packet.truncate(protected);
         self.control.rtp_sent(now, &header);
+        if self.media.is_key_life_low() {
+            self.events.push_back(Event::KeyLifeLow);
+        }
         if !core::mem::replace(&mut self.media_seen.sent, true) {
             self.step(now, Step::FirstProtectedSent);
         }
@@ -423,15 +435,24 @@ impl Leg {
                 return Received::Nothing;
             }
         };
-        let Some(header) = RtpHeader::read(&datagram[..opened.len]) else {
+        self.tell_renewal_heard();
+        let Opened {
+            len,
+            place,
+            is_of_call,
+            ..
+        } = opened;
+        let Some(header) = RtpHeader::read(&datagram[..len]) else {
             return Received::Nothing;
         };
-        let newest = self.control.rtp_received(now, &header, opened.index.get());
-        self.heard(now, port, from, newest);
+        let newest = self.control.rtp_received(now, &header, place);
+        if is_of_call {
+            self.heard(now, port, from, newest);
+        }
         if !core::mem::replace(&mut self.media_seen.received, true) {
             self.step(now, Step::FirstProtectedReceived);
         }
-        Received::Rtp(&datagram[..opened.len])
+        Received::Rtp(&datagram[..len])
     }
 
     /// A handshake datagram is recognised by its shape, since it is the only
@@ -453,12 +474,21 @@ impl Leg {
                 return;
             }
         };
-        let Ok(compound) = parse(&datagram[..opened.len], SizeRule::Compound) else {
+        self.tell_renewal_heard();
+        let Opened {
+            len,
+            ssrc,
+            place,
+            is_of_call,
+        } = opened;
+        let Ok(compound) = parse(&datagram[..len], SizeRule::Compound) else {
             return;
         };
-        let newest = self
-            .control
-            .rtcp_received(opened.index.get().into(), datagram_len);
+        let newest = self.control.rtcp_received(ssrc, place, datagram_len);
+        if !is_of_call {
+            // The last words of a call that this one has replaced.
+            return;
+        }
         self.heard(now, Port::Rtcp, from, newest);
         for packet in &compound {
             if let Packet::Bye(bye) = &packet {

@@ -13,6 +13,10 @@ use callseal_sts::{DirectionKeys, Established, Role, SessionHash, Suite};
 /// in use (PROTOCOL.md §8).
 const OLD_EPOCH_LIFE: Duration = Duration::from_secs(10);
 
+/// How long a caller keeps them where the callee is not heard under the new
+/// ones, which it does not use before it has heard us under them.
+const UNHEARD_EPOCH_LIFE: Duration = Duration::from_secs(120);
+
 /// A call's keys for somebody outside, such as a recorder that decrypts a
 /// capture later. Whoever holds them hears the call.
 #[derive(Clone)]
@@ -65,6 +69,29 @@ pub(crate) struct Media {
     contexts: Vec<Context>,
     /// The epoch that packets are sent under.
     sending: u8,
+    contexts_made: u64,
+    /// How many calls there were, the one in progress included.
+    calls: u64,
+}
+
+/// Which of two packets of one SSRC was sent later: the context, then the
+/// index in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    context: u64,
+    index: u64,
+}
+
+/// An authenticated packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    /// Its length in clear, in octets.
+    pub(crate) len: usize,
+    pub(crate) ssrc: u32,
+    pub(crate) place: Place,
+    /// Whether it is of the call in progress, and not of one that this has
+    /// replaced.
+    pub(crate) is_of_call: bool,
 }
 
 /// One epoch: whose keys it has and how long they live.
@@ -72,12 +99,17 @@ struct Epoch {
     number: u8,
     session_hash: SessionHash,
     exported: ExportedKeys,
+    /// Whether a packet under its keys was authenticated.
+    heard: bool,
     expires: Option<Duration>,
 }
 
 /// Rollover counters and indexes, which a renewal keeps and a new call does
 /// not.
 struct Context {
+    serial: u64,
+    /// The call that it is of.
+    call: u64,
     sender: Sender,
     receiver: Receiver,
     epochs: Vec<u8>,
@@ -102,11 +134,12 @@ pub(crate) enum InstallError {
 type Unprotect<Index> =
     fn(&mut Receiver, &mut [u8], usize) -> Result<Unprotected<Index>, UnprotectError>;
 
-/// Whether a handshake renewed the call or began it anew.
+/// Whether new keys are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Continuity {
-    GoesOn,
-    StartsOver,
+pub(crate) enum Installed {
+    InUse,
+    /// Not before the peer is heard under them.
+    ToBeHeard,
 }
 
 impl Media {
@@ -124,38 +157,42 @@ impl Media {
         &mut self,
         now: Duration,
         established: &Established,
-    ) -> Result<Continuity, InstallError> {
+    ) -> Result<Installed, InstallError> {
         let profile = profile_of(established.suite()).ok_or(InstallError::Suite)?;
         let number = established.epoch();
         let sending = established.sending_keys();
         let receiving = established.receiving_keys();
         let mki = || Mki::new(&[number]);
         let master = |keys: &DirectionKeys| MasterKey::new(profile, &keys.key, &keys.salt);
+        let renewed = established.previous().and_then(|previous| {
+            let mut epochs = self.epochs.iter();
+            let renewed = epochs.find(|epoch| epoch.session_hash == previous)?;
+            Some(renewed.number)
+        });
+        // The peer has signed that it has finished that handshake.
+        self.confirmed(now, renewed);
         // A number that comes round again takes the old one's place.
         self.forget(number);
 
-        let renewed = established.previous().and_then(|previous| {
-            let newest = self.epochs.last()?;
-            let context = self.contexts.last_mut()?;
-            let goes_on = newest.session_hash == previous
-                && context.epochs.contains(&newest.number)
-                && context.sender.policy().profile() == profile;
-            goes_on.then_some(context)
+        let goes_on = self.contexts.iter_mut().find(|context| {
+            renewed.is_some_and(|renewed| context.epochs.contains(&renewed))
+                && context.sender.policy().profile() == profile
         });
-        let continuity = if let Some(context) = renewed {
+        if let Some(context) = goes_on {
             context.sender.add_key(mki()?, master(sending)?)?;
             context.receiver.add_key(mki()?, master(receiving)?)?;
             context.epochs.push(number);
-            Continuity::GoesOn
         } else {
+            self.contexts_made += 1;
+            self.calls += u64::from(renewed.is_none());
             self.contexts.push(Context {
+                serial: self.contexts_made,
+                call: self.calls,
                 sender: Sender::with_mki(Policy::new(profile), mki()?, master(sending)?)?,
                 receiver: Receiver::with_mki(Policy::new(profile), mki()?, master(receiving)?)?,
                 epochs: vec![number],
             });
-            Continuity::StartsOver
-        };
-        let first = self.epochs.is_empty();
+        }
         self.epochs.push(Epoch {
             number,
             session_hash: established.session_hash(),
@@ -167,6 +204,7 @@ impl Media {
                 remote_key: receiving.key.to_vec(),
                 remote_salt: receiving.salt.to_vec(),
             },
+            heard: false,
             expires: None,
         });
         // Of older epochs only the one that the peer was last heard under
@@ -181,10 +219,12 @@ impl Media {
                 self.forget(stale);
             }
         }
-        if first || established.role() == Role::Caller || continuity == Continuity::StartsOver {
-            self.switch_to(now, number);
+        if renewed.is_some() && established.role() == Role::Callee {
+            return Ok(Installed::ToBeHeard);
         }
-        Ok(continuity)
+        self.switch_to(number);
+        self.retire_others(now + UNHEARD_EPOCH_LIFE);
+        Ok(Installed::InUse)
     }
 
     /// Octets that protection adds to a packet at most.
@@ -217,16 +257,36 @@ impl Media {
         &mut self,
         now: Duration,
         packet: &mut [u8],
-    ) -> Result<Unprotected<PacketIndex>, UnprotectError> {
-        self.unprotect(now, packet, Receiver::unprotect_rtp)
+    ) -> Result<Opened, UnprotectError> {
+        self.unprotect(now, packet, Receiver::unprotect_rtp, PacketIndex::get)
     }
 
     pub(crate) fn unprotect_rtcp(
         &mut self,
         now: Duration,
         packet: &mut [u8],
-    ) -> Result<Unprotected<RtcpIndex>, UnprotectError> {
-        self.unprotect(now, packet, Receiver::unprotect_rtcp)
+    ) -> Result<Opened, UnprotectError> {
+        let index = |index: RtcpIndex| u64::from(index.get());
+        self.unprotect(now, packet, Receiver::unprotect_rtcp, index)
+    }
+
+    /// The epoch that packets are sent under; 0 before there is one.
+    pub(crate) fn epoch_in_use(&self) -> u8 {
+        self.sending
+    }
+
+    /// Whether the keys that packets are sent under have come to the warning
+    /// before their end; true once.
+    pub(crate) fn is_key_life_low(&mut self) -> bool {
+        let sending = self.sending;
+        let Some(context) = self.sending_context_mut() else {
+            return false;
+        };
+        let mut is_low = false;
+        while let Some(event) = context.sender.poll_event() {
+            is_low |= matches!(&event, callseal_srtp::Event::KeyLifeLow { mki: Some(mki), .. } if mki.as_bytes() == [sending]);
+        }
+        is_low
     }
 
     /// The keys of the epoch in use.
@@ -259,7 +319,8 @@ impl Media {
         now: Duration,
         packet: &mut [u8],
         open: Unprotect<Index>,
-    ) -> Result<Unprotected<Index>, UnprotectError> {
+        index: impl Fn(Index) -> u64,
+    ) -> Result<Opened, UnprotectError> {
         let len = packet.len();
         for context in self.contexts.iter_mut().rev() {
             match open(&mut context.receiver, packet, len) {
@@ -267,31 +328,49 @@ impl Media {
                 Err(error) => return Err(error),
                 Ok(opened) => {
                     let number = opened.mki(packet).and_then(|mki| mki.first().copied());
+                    let place = Place {
+                        context: context.serial,
+                        index: index(opened.index),
+                    };
+                    let is_of_call = context.call == self.calls;
                     self.confirmed(now, number);
-                    return Ok(opened);
+                    return Ok(Opened {
+                        len: opened.len,
+                        ssrc: opened.ssrc,
+                        place,
+                        is_of_call,
+                    });
                 }
             }
         }
         Err(UnprotectError::UnknownMki)
     }
 
-    /// A packet under this epoch was authenticated: the peer has its keys.
+    /// A packet under this epoch was authenticated: the peer has its keys,
+    /// and from now on sends under them.
     fn confirmed(&mut self, now: Duration, number: Option<u8>) {
-        if let Some(newest) = self.epochs.last()
+        if let Some(newest) = self.epochs.last_mut()
             && Some(newest.number) == number
-            && newest.number != self.sending
+            && !newest.heard
         {
-            self.switch_to(now, newest.number);
+            newest.heard = true;
+            let number = newest.number;
+            self.switch_to(number);
+            self.retire_others(now + OLD_EPOCH_LIFE);
         }
     }
 
-    fn switch_to(&mut self, now: Duration, number: u8) {
-        self.sending = number;
-        for epoch in &mut self.epochs {
-            if epoch.number != number && epoch.expires.is_none() {
-                epoch.expires = Some(now.saturating_add(OLD_EPOCH_LIFE));
-            }
+    /// Sets an end to every epoch but the one that packets are sent under.
+    fn retire_others(&mut self, until: Duration) {
+        let sending = self.sending;
+        let others = self.epochs.iter_mut();
+        for epoch in others.filter(|epoch| epoch.number != sending) {
+            epoch.expires = Some(epoch.expires.map_or(until, |at| at.min(until)));
         }
+    }
+
+    fn switch_to(&mut self, number: u8) {
+        self.sending = number;
         if let Ok(mki) = Mki::new(&[number])
             && let Some(context) = self.sending_context_mut()
         {

@@ -162,7 +162,7 @@ fn a_changed_key_is_reported_before_the_call_counts_as_secure() {
         });
         assert!(asked);
         if accept {
-            pair.a.leg.accept_changed_key(pair.now);
+            pair.a.leg.accept_changed_key(pair.now, &identity(BOB));
             pair.run_to(3 * SECOND, MANY).unwrap();
             assert_eq!(pair.a.secured()[0].known, Known::ChangedKey);
             assert_eq!(
@@ -170,7 +170,7 @@ fn a_changed_key_is_reported_before_the_call_counts_as_secure() {
                 Some(&pair.a.secured()[0].peer.key)
             );
         } else {
-            pair.a.leg.refuse_changed_key(pair.now);
+            pair.a.leg.refuse_changed_key(pair.now, &identity(BOB));
             assert_never_secured(&mut pair);
             assert_ne!(
                 pair.a.leg.pins().get(&number(BOB)),
@@ -191,12 +191,12 @@ fn a_callee_asks_about_a_changed_key_too() {
         pair.run_to(SECOND, MANY).unwrap();
         assert!(!pair.b.leg.is_secured());
         if accept {
-            pair.b.leg.accept_changed_key(pair.now);
+            pair.b.leg.accept_changed_key(pair.now, &identity(ALICE));
             pair.run_until(MANY, |pair| pair.a.leg.is_secured())
                 .unwrap();
             assert_eq!(pair.b.secured()[0].known, Known::ChangedKey);
         } else {
-            pair.b.leg.refuse_changed_key(pair.now);
+            pair.b.leg.refuse_changed_key(pair.now, &identity(ALICE));
             assert_never_secured(&mut pair);
         }
     }

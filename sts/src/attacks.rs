@@ -87,6 +87,7 @@ fn answer(of: u8, m1: &[u8], random: &mut Seeded) -> Result<(AwaitM3, Vec<u8>), 
     let answering = Answering {
         suites: Suites::default(),
         running: None,
+        unconfirmed: None,
         staples: Staples::default(),
     };
     AwaitM3::answer(own(of), m1, &answering, random)

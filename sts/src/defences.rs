@@ -41,6 +41,9 @@ pub(crate) struct Defences {
     pub(crate) commitment_is_checked: bool,
     /// `key_schedule.rs`: the authentication string depends on the reveal.
     pub(crate) string_depends_on_reveal: bool,
+    /// `handshaker/answering.rs`: what M1 was answered with is checked again
+    /// when M3 comes.
+    pub(crate) epochs_are_used_once: bool,
     /// `handshaker/incoming.rs`: the first good M3 is the last of a session.
     #[cfg(test)]
     pub(crate) keys_are_released_once: bool,
@@ -65,6 +68,7 @@ impl Defences {
         callee_draws_afresh: true,
         commitment_is_checked: true,
         string_depends_on_reveal: true,
+        epochs_are_used_once: true,
         #[cfg(test)]
         keys_are_released_once: true,
     };

@@ -19,13 +19,14 @@ use core::time::Duration;
 pub use admission::{Admission, FragmentHead};
 pub use config::{Config, Limits};
 pub use event::{AcceptError, CallError, Event, Failure, Ignored, SessionHandle, Transmit};
+pub use path::Origin;
 
 use admission::Gate;
 use incomings::Incomings;
 use outgoing::Outgoing;
 use queue::Queue;
 
-use crate::established::{Established, Running};
+use crate::established::{Established, Role, Running};
 use crate::messages::{MessageKind, SessionId, sessions};
 use crate::{Identity, Number, Random, Refusal, Staple, Staples, VerifiedPeerKey};
 
@@ -103,6 +104,9 @@ pub struct Handshaker {
     outgoing: Option<Outgoing>,
     incomings: Incomings,
     running: Option<Running>,
+    /// The renewal that we have answered last, while nothing shows that the
+    /// caller has our M4.
+    unconfirmed: Option<Running>,
     /// When a handshake last finished.
     established_at: Option<Duration>,
     /// When a call of our own last began.
@@ -140,6 +144,7 @@ impl Handshaker {
             outgoing: None,
             incomings: Incomings::default(),
             running: None,
+            unconfirmed: None,
             established_at: None,
             began_at: None,
             advised: false,
@@ -189,6 +194,17 @@ impl Handshaker {
     /// made for a call in progress.
     pub fn set_running(&mut self, running: Option<Running>) {
         self.running = running;
+        self.unconfirmed = None;
+    }
+
+    /// The peer has been heard under the keys of this epoch: a renewal that we
+    /// have answered with it is finished at the other end too, and is the
+    /// running call from now on. To be told for every renewal in which we were
+    /// the callee; until then further handshakes may name the call before it.
+    pub fn peer_uses(&mut self, epoch: u8) {
+        if let Some(heard) = self.unconfirmed.take_if(|renewal| renewal.epoch == epoch) {
+            self.running = Some(heard);
+        }
     }
 
     /// What is handed over from now on, to those who ask for it, to show that
@@ -214,16 +230,18 @@ impl Handshaker {
         fragment: FragmentHead<'_>,
         datagram_len: usize,
     ) -> Admission {
-        if let Some(cookie) = &fragment.cookie {
-            self.gate.show(now, from, cookie, &mut *self.random);
-        }
+        // An address that has shown its cookie lately is not enough: whoever
+        // spoofs that address does not know the cookie.
+        let shows_cookie = fragment
+            .cookie
+            .is_some_and(|cookie| self.gate.show(now, from, &cookie, &mut *self.random));
         if fragment.index > 0 {
-            return self.admit_headless(now, from);
+            return self.admit_headless(now, from, shows_cookie);
         }
         let Ok((kind, caller, callee)) = sessions(fragment.bytes) else {
             return Admission::Drop;
         };
-        let admitted = match (kind, callee) {
+        let (admitted, is_proven) = match (kind, callee) {
             (MessageKind::M1, _) => {
                 let known = self.incomings.has_answered(caller, from);
                 let arrival = Arrival {
@@ -231,15 +249,20 @@ impl Handshaker {
                     from,
                     received_len: datagram_len,
                 };
-                self.config.answers && (known || self.pass_or_challenge(arrival, caller))
+                let passes =
+                    self.may_answer() && (known || self.pass_or_challenge(arrival, caller));
+                (passes, shows_cookie)
             }
-            (MessageKind::M3, Some(callee)) => self.incomings.of_m3(caller, callee).is_some(),
-            _ => self.is_calling_as(caller),
+            // Who names our session has received what we sent.
+            (MessageKind::M3, Some(callee)) => {
+                (self.incomings.of_m3(caller, callee).is_some(), true)
+            }
+            _ => (self.is_calling_as(caller), self.is_called(from)),
         };
-        if admitted {
-            Admission::Admit
-        } else {
-            Admission::Drop
+        match (admitted, is_proven) {
+            (false, _) => Admission::Drop,
+            (true, false) => Admission::Admit,
+            (true, true) => Admission::AdmitProven,
         }
     }
 
@@ -301,6 +324,10 @@ impl Handshaker {
         let presented = self.presented(session).ok_or(AcceptError::NotWaiting)?;
         if presented.number != key.identity().number {
             return Err(AcceptError::AnotherNumber);
+        }
+        if presented == *key.identity() && !self.has_room_beside(session, &presented) {
+            self.turn_away(now, session, presented);
+            return Err(AcceptError::SomebodyElse);
         }
         if let Some(outgoing) = &mut self.outgoing
             && outgoing.handle == session
@@ -392,6 +419,45 @@ impl Handshaker {
         calling.is_some_and(|outgoing| outgoing.session == session)
     }
 
+    /// Whether there is anybody whom we answer: a phone that only calls still
+    /// has its call renewed.
+    fn may_answer(&self) -> bool {
+        self.config.answers || self.running.is_some()
+    }
+
+    fn is_called(&self, address: SocketAddr) -> bool {
+        let calling = self.outgoing.as_ref();
+        calling.is_some_and(|outgoing| outgoing.remote == address)
+    }
+
+    /// Whether this handshake may finish with this peer. Asked when M3 comes
+    /// and again at the verdict: meanwhile a call may have been secured with
+    /// somebody else, or be made to him.
+    fn has_room_beside(&self, session: SessionHandle, identity: &Identity) -> bool {
+        let own = self.outgoing.as_ref();
+        let calls_another =
+            own.is_some_and(|own| own.handle != session && own.callee != identity.number);
+        !calls_another && Running::admits(self.running.as_ref(), identity)
+    }
+
+    /// Ends a handshake that was presented by somebody for whom there is no
+    /// room.
+    fn turn_away(&mut self, now: Duration, session: SessionHandle, identity: Identity) {
+        match self.incomings.get_mut(session) {
+            Some(incoming) => {
+                incoming.refuse(now, Refusal::Declined, &mut self.queue);
+                self.queue.tell(Event::TurnedAway { session, identity });
+            }
+            None => self.refuse(now, session, Refusal::Declined),
+        }
+    }
+
+    /// The calls that a handshake may name: the running one, and the renewal
+    /// of it that the other side may have finished or not.
+    fn calls(&self) -> impl Iterator<Item = Running> {
+        self.running.into_iter().chain(self.unconfirmed)
+    }
+
     /// A handshake is finished: every other one with this peer is over.
     fn finish(
         &mut self,
@@ -412,7 +478,17 @@ impl Handshaker {
                 by: session,
             });
         }
-        self.running = Some(established.running());
+        let running = established.running();
+        match established.previous() {
+            // Until the caller is heard, nobody knows whether M4 has arrived.
+            Some(previous) if established.role() == Role::Callee => {
+                // Who names the renewal before has finished it.
+                let named = |renewal: &mut Running| renewal.session_hash == previous;
+                self.running = self.unconfirmed.take_if(named).or(self.running);
+                self.unconfirmed = Some(running);
+            }
+            _ => self.set_running(Some(running)),
+        }
         self.established_at = Some(now);
         self.queue.tell(Event::Established {
             session,

@@ -45,6 +45,7 @@
 //! let answering = Answering {
 //!     suites: Suites::default(),
 //!     running: None,
+//!     unconfirmed: None,
 //!     staples: Staples::default(),
 //! };
 //!
@@ -94,7 +95,7 @@ mod work;
 pub use established::{DirectionKeys, Established, MediaKeys, Role, Running, Sas, SessionHash};
 pub use handshaker::{
     AcceptError, Admission, CallError, Config, Event, Failure, FragmentHead, Handshaker, Ignored,
-    Limits, SessionHandle, Transmit,
+    Limits, Origin, SessionHandle, Transmit,
 };
 pub use identity::{Identity, IdentityKey, KeyError, LocalIdentity, PublicKey, VerifiedPeerKey};
 pub use number::{Number, NumberError};

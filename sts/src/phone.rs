@@ -49,6 +49,8 @@ pub(crate) struct Phone {
     pub(crate) address: SocketAddr,
     pub(crate) verdict: Verdict,
     pub(crate) verdict_takes: Duration,
+    /// Whether this phone hears its peer's media as soon as it has the keys.
+    pub(crate) is_heard_at_once: bool,
     pub(crate) established: Vec<(SessionHandle, Established)>,
     pub(crate) failed: Vec<(SessionHandle, Failure)>,
     pub(crate) superseded: Vec<(SessionHandle, SessionHandle)>,
@@ -127,6 +129,7 @@ impl Phone {
             address: address(of),
             verdict: Verdict::Vouch,
             verdict_takes: Duration::ZERO,
+            is_heard_at_once: true,
             established: Vec::new(),
             failed: Vec::new(),
             superseded: Vec::new(),
@@ -174,6 +177,7 @@ impl Phone {
                     role,
                     identity,
                     staple,
+                    ..
                 } => {
                     self.staples.push(staple);
                     self.presented.push((session, role, identity));
@@ -185,7 +189,12 @@ impl Phone {
                     session,
                     established,
                     ..
-                } => self.established.push((session, *established)),
+                } => {
+                    if self.is_heard_at_once {
+                        self.handshaker.peer_uses(established.epoch());
+                    }
+                    self.established.push((session, *established));
+                }
                 Event::Failed { session, why } => self.failed.push((session, why)),
                 Event::Superseded { session, by } => self.superseded.push((session, by)),
                 Event::TurnedAway { identity, .. } => self.turned_away.push(identity),
@@ -237,7 +246,7 @@ impl Peer for Phone {
             bytes: message,
         };
         let admission = self.handshaker.admit(now, from, fragment, bytes.len());
-        if admission == Admission::Admit {
+        if admission != Admission::Drop {
             self.handshaker
                 .handle_message(now, from, message, bytes.len());
         }

@@ -32,6 +32,9 @@ pub struct Answering {
     pub suites: Suites,
     /// The call that this handshake runs beside.
     pub running: Option<Running>,
+    /// The renewal of it that we have answered, while nothing shows that the
+    /// caller has our M4: a handshake may renew either.
+    pub unconfirmed: Option<Running>,
     /// What is given and taken besides keys. Our own goes into M2, and only
     /// where the caller asks for it: sixteen times as long as what it answers,
     /// so only to an address that has shown a cookie.
@@ -128,6 +131,7 @@ impl AwaitM3 {
     /// let answering = Answering {
     ///     suites: Suites::default(),
     ///     running: None,
+    ///     unconfirmed: None,
     ///     staples: Staples::default(),
     /// };
     /// assert!(AwaitM3::answer(bob.into(), b"noise", &answering, &mut System).is_err());
@@ -146,7 +150,14 @@ impl AwaitM3 {
         let m1 = M1::parse(octets)?;
         let th_1 = Th1::new(octets);
         let running = answering.running.as_ref();
-        if m1.previous.is_some() && m1.previous != running.map(|running| running.session_hash) {
+        let newest = answering.unconfirmed.as_ref().or(running);
+        let is_known = |previous| {
+            [running, newest]
+                .into_iter()
+                .flatten()
+                .any(|call| call.session_hash == previous)
+        };
+        if !m1.previous.is_none_or(is_known) {
             return Err(M1Error::NotTheRunningCall);
         }
         let suite = answering
@@ -173,7 +184,8 @@ impl AwaitM3 {
         let reveal = Reveal::draw(random);
 
         let z = secret.agree(theirs).ok_or(M1Error::Share)?;
-        let epoch = new_epoch(running.map_or(0, |running| running.epoch), m1.epoch_in_use);
+        let epoch_of = |call: Option<&Running>| call.map_or(0, |call| call.epoch);
+        let epoch = new_epoch(epoch_of(newest), [epoch_of(running), m1.epoch_in_use]);
         let mut octets = M2 {
             caller: sessions.0,
             callee: sessions.1,
@@ -282,6 +294,16 @@ impl PresentedCaller {
         self.staple.as_ref()
     }
 
+    /// Whether what M1 was answered with is still good beside these calls: the
+    /// epoch is free, and the call that is renewed is there.
+    pub(crate) fn fits_beside(&self, calls: &[Running]) -> bool {
+        let Agreed {
+            epoch, previous, ..
+        } = &self.agreed;
+        let is_there = |previous| calls.iter().any(|call| call.session_hash == previous);
+        calls.iter().all(|call| call.epoch != *epoch) && previous.is_none_or(is_there)
+    }
+
     /// Step 12: goes on, because the key is vouched for; also gives M4, to be
     /// sent, and sent again octet for octet when the same M3 comes again.
     ///
@@ -329,12 +351,15 @@ impl PresentedCaller {
     }
 }
 
-/// The epoch of a new call: the one after that of the callee's own call in
-/// progress (0 for none), passing over the one that the caller has in use.
-fn new_epoch(own: u8, callers: u8) -> u8 {
+/// The epoch of a new call: the one after the last that the callee has for its
+/// call in progress (0 for none), passing over those in use at either end.
+fn new_epoch(newest: u8, in_use: [u8; 2]) -> u8 {
     let next = |epoch: u8| epoch % 255 + 1;
-    let epoch = next(own);
-    if epoch == callers { next(epoch) } else { epoch }
+    let mut epoch = next(newest);
+    while in_use.contains(&epoch) {
+        epoch = next(epoch);
+    }
+    epoch
 }
 
 #[cfg(test)]
@@ -343,22 +368,30 @@ mod tests {
 
     #[test]
     fn a_new_epoch_is_never_zero_nor_in_use() {
-        for own in 0..=255 {
+        for newest in 0..=255 {
             for callers in 0..=255 {
-                let epoch = new_epoch(own, callers);
-                assert_ne!(epoch, 0);
-                assert_ne!(epoch, own);
-                assert_ne!(epoch, callers);
+                for own in [newest, callers, newest % 255 + 1] {
+                    let epoch = new_epoch(newest, [own, callers]);
+                    assert_ne!(epoch, 0);
+                    assert_ne!(epoch, newest);
+                    assert_ne!(epoch, own);
+                    assert_ne!(epoch, callers);
+                }
             }
         }
     }
 
     #[test]
     fn epochs_go_round() {
-        assert_eq!(new_epoch(0, 0), 1);
-        assert_eq!(new_epoch(255, 255), 1);
-        assert_eq!(new_epoch(254, 255), 1);
-        assert_eq!(new_epoch(7, 7), 8);
-        assert_eq!(new_epoch(0, 1), 2);
+        assert_eq!(new_epoch(0, [0, 0]), 1);
+        assert_eq!(new_epoch(255, [255, 255]), 1);
+        assert_eq!(new_epoch(254, [254, 255]), 1);
+        assert_eq!(new_epoch(7, [7, 7]), 8);
+        assert_eq!(new_epoch(0, [0, 1]), 2);
+        assert_eq!(
+            new_epoch(8, [7, 7]),
+            9,
+            "8 was answered, and is not confirmed"
+        );
     }
 }

@@ -49,7 +49,7 @@ fn flood(phone: &mut Handshaker, count: u32, now: Duration, random: &mut SplitMi
                 cookie: None,
                 bytes: &m1,
             };
-            if phone.admit(now, from, fragment, 120) == Admission::Admit {
+            if phone.admit(now, from, fragment, 120) != Admission::Drop {
                 phone.handle_message(now, from, &m1, 120);
             }
             while phone.poll_transmit().is_some() {}

@@ -299,7 +299,7 @@ fn deliver(transmit: &Transmit, source: &Side, to: &mut Handshaker) {
         bytes: &transmit.message,
     };
     let len = transmit.message.len() + 56;
-    if to.admit(Duration::ZERO, from, head, len) == Admission::Admit {
+    if to.admit(Duration::ZERO, from, head, len) != Admission::Drop {
         to.handle_message(Duration::ZERO, from, &transmit.message, len);
     }
 }

@@ -96,6 +96,10 @@ pub struct PhoneArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Media")]
     pub duration: Option<Duration>,
 
+    /// Renews the keys so many seconds after they were last renewed by either side; 10 at least
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "3600", help_heading = "Media")]
+    pub renew_every: Duration,
+
     /// Records into this folder: call.pcapng (encrypted, as on the wire) and heard-SSRC.wav
     #[arg(long, value_name = "DIR", help_heading = "Files")]
     pub record: Option<PathBuf>,

@@ -104,6 +104,7 @@ impl Call<'_> {
                 Destination::Call { .. } => None,
             },
             accept_changed_key: phone.accept_changed_key,
+            renew_every: Some(phone.renew_every),
             interrupt: Interrupt::watch(vec![driver.waker()])?,
         };
 

@@ -31,6 +31,8 @@ pub(super) struct Report {
     suite: Option<u16>,
     profile: Option<&'static str>,
     epoch: Option<u8>,
+    /// How often the keys were renewed.
+    renewals: u64,
     packets_sent: u64,
     packets_received: u64,
     /// Packets whose tag was wrong.
@@ -97,6 +99,7 @@ impl Report {
             suite: secured.map(|secured| secured.suite.id()),
             profile: secured.map(|secured| secured.suite.media_profile()),
             epoch: secured.map(|secured| secured.epoch),
+            renewals: record.renewals,
             packets_sent: record.sent,
             packets_received: record.heard.packets(),
             auth_failures: statistics.rejected,
@@ -160,7 +163,15 @@ impl fmt::Display for Report {
         if let (Some(peer), Some(known), Some(profile), Some(epoch)) =
             (&self.peer_number, self.known, self.profile, self.epoch)
         {
-            writeln!(f, "with {peer} ({known}), {profile}, epoch {epoch}\n")?;
+            let renewals = match self.renewals {
+                0 => String::new(),
+                1 => ", keys renewed once".to_owned(),
+                times => format!(", keys renewed {times} times"),
+            };
+            writeln!(
+                f,
+                "with {peer} ({known}), {profile}, epoch {epoch}{renewals}\n"
+            )?;
             let mut table = Table::new([
                 ("", Align::Left),
                 ("SSRC", Align::Left),

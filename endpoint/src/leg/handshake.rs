@@ -5,10 +5,11 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use callseal_rtcp_ext::{Fragment, MAX_DATAGRAM_LEN, handshake_datagrams};
-use callseal_sts::{Admission, Established, FragmentHead, Identity, Number, SessionHandle, Staple};
+use callseal_sts::{Admission, Established, FragmentHead, Identity, Number, Role, SessionHandle};
 
 use super::{Leg, Transmit};
-use crate::media::Continuity;
+use crate::media::Installed;
+use crate::vouching::Question;
 use crate::{EndReason, Event, Secured, Step};
 
 impl Leg {
@@ -25,9 +26,12 @@ impl Leg {
             cookie: fragment.cookie,
             bytes: fragment.bytes,
         };
-        if self.handshaker.admit(now, from, head, datagram_len) == Admission::Admit
-            && let Ok(Some(message)) = self.reassembler.push(now, from, fragment)
-        {
+        let collected = match self.handshaker.admit(now, from, head, datagram_len) {
+            Admission::Drop => None,
+            Admission::Admit => self.reassembler.push(now, from, fragment).ok(),
+            Admission::AdmitProven => self.reassembler.push_proven(now, from, fragment).ok(),
+        };
+        if let Some(Some(message)) = collected {
             self.handshaker
                 .handle_message(now, from, &message, datagram_len);
         }
@@ -62,7 +66,7 @@ impl Leg {
         use callseal_sts::Event as Handshake;
         match event {
             Handshake::LookUpAdvised { .. } if self.config.takes_staples => {}
-            Handshake::LookUpAdvised { number, .. } => self.look_up(now, number),
+            Handshake::LookUpAdvised { number, .. } => self.look_up_ahead(now, number),
             Handshake::MessageSent {
                 kind,
                 repeated: false,
@@ -73,13 +77,15 @@ impl Leg {
                 session,
                 role,
                 identity,
+                origin,
                 staple,
             } => {
-                self.vouching.present(session, role, identity);
-                match staple {
-                    Some(staple) => self.look_up_stapled(now, identity, staple),
-                    None => self.look_up(now, identity.number),
+                if staple.is_some() {
+                    self.step(now, Step::StapleReceived);
                 }
+                self.vouching
+                    .present(session, role, identity, origin, staple);
+                self.ask_registry(now);
                 self.judge_presented(now);
             }
             Handshake::Established {
@@ -87,7 +93,8 @@ impl Leg {
                 remote,
                 established,
             } => self.secured(now, session, remote, &established),
-            Handshake::TurnedAway { identity, .. } => {
+            Handshake::TurnedAway { session, identity } => {
+                self.vouching.forget(session);
                 self.events.push_back(Event::TurnedAway { identity });
             }
             Handshake::Superseded { session, by } => {
@@ -140,55 +147,82 @@ impl Leg {
         established: &Established,
     ) {
         let peer = established.peer();
-        let known = self.vouching.known(session);
+        let secured = Secured {
+            role: established.role(),
+            peer: *peer,
+            sas: established.sas(),
+            suite: established.suite(),
+            epoch: established.epoch(),
+            known: self.vouching.known(session),
+            renewal: self.media.is_secured(),
+        };
         self.vouching.forget(session);
-        let renewal = self.media.is_secured();
-        match self.media.install(now, established) {
-            Ok(Continuity::GoesOn) => {}
-            Ok(Continuity::StartsOver) => self.control.start_over(),
+        self.calling = None;
+        let Ok(installed) = self.media.install(now, established) else {
             // The suites were filtered at the start, so keys that do not fit
             // are a flaw of ours: no call is better than one in the clear.
-            Err(_) => {
-                self.end(EndReason::NotSecured);
-                return;
-            }
+            self.end(EndReason::NotSecured);
+            return;
+        };
+        self.config.pins.remember(peer.number, peer.key);
+        if installed == Installed::ToBeHeard {
+            // Whoever renews the renewal before has finished that.
+            self.tell_renewal_heard();
+            // An M3 that somebody held back moves no address: the packets
+            // under the new keys will say where the peer is.
+            self.unheard = Some(Box::new(secured));
+            return;
         }
+        self.unheard = None;
         self.step(now, Step::KeysDerived);
         self.control.start(now);
         self.last_heard = now;
         if self.remote.is_none_or(|remote| remote.rtcp != rtcp) {
             self.remote = Some(self.remote_from(rtcp));
         }
-        self.config.pins.remember(peer.number, peer.key);
-        self.handshaker.set_running(Some(established.running()));
-        self.calling = None;
-        self.events.push_back(Event::Secured(Box::new(Secured {
-            role: established.role(),
-            peer: *peer,
-            sas: established.sas(),
-            suite: established.suite(),
-            epoch: established.epoch(),
-            known,
-            renewal,
-        })));
+        if secured.renewal && secured.role == Role::Caller {
+            // The callee waits to hear us, and we may have nothing to say.
+            for report in self.control.report(now) {
+                self.send_rtcp(report);
+            }
+        }
+        self.events.push_back(Event::Secured(Box::new(secured)));
     }
 
-    fn look_up_stapled(&mut self, now: Duration, identity: Identity, staple: Staple) {
-        self.step(now, Step::StapleReceived);
-        let Identity { number, key } = identity;
-        if self.vouching.ask(number) {
-            self.events.push_back(Event::LookUpStapled {
-                number,
-                key,
-                staple,
-            });
+    /// Tells of a renewal that we have answered, once the peer has been heard
+    /// under its keys.
+    pub(super) fn tell_renewal_heard(&mut self) {
+        let in_use = self.media.epoch_in_use();
+        if let Some(secured) = self.unheard.take_if(|one| one.epoch == in_use) {
+            self.handshaker.peer_uses(in_use);
+            self.events.push_back(Event::Secured(secured));
+        }
+    }
+
+    /// Starts the look-ups for which there is room.
+    pub(super) fn ask_registry(&mut self, now: Duration) {
+        for Question { identity, staple } in self.vouching.ask() {
+            let Identity { number, key } = identity;
+            match staple {
+                Some(staple) => self.events.push_back(Event::LookUpStapled {
+                    number,
+                    key,
+                    staple,
+                }),
+                None => self.look_up(now, number),
+            }
+        }
+    }
+
+    /// The look-up of whom we call or expect starts before he shows himself.
+    fn look_up_ahead(&mut self, now: Duration, number: Number) {
+        if self.vouching.ask_ahead(number) {
+            self.look_up(now, number);
         }
     }
 
     fn look_up(&mut self, now: Duration, number: Number) {
-        if self.vouching.ask(number) {
-            self.step(now, Step::LookUpStarted);
-            self.events.push_back(Event::LookUp { number });
-        }
+        self.step(now, Step::LookUpStarted);
+        self.events.push_back(Event::LookUp { number });
     }
 }

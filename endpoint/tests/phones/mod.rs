@@ -14,7 +14,7 @@ use callseal_endpoint::{
     Answering, Config, EndReason, Event, Leg, Port, Received, Remote, Secured,
 };
 use callseal_registry_client::{Registry, RegistryConfig, number_hash};
-use callseal_sts::{IdentityKey, Number, Random};
+use callseal_sts::{Identity, IdentityKey, Number, Random};
 use callseal_testkit::{Conditions, Link, Pair, Peer, SplitMix64};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -131,6 +131,15 @@ pub(crate) fn config(number: &str, answering: Answering) -> Config {
     Config::new(Number::parse(number).unwrap(), key)
         .mux(true)
         .answering(answering)
+}
+
+/// The number with the key that the registry has.
+pub(crate) fn identity(number: &str) -> Identity {
+    let key = IdentityKey::from_bytes(secret(number)).unwrap().public();
+    Identity {
+        number: Number::parse(number).unwrap(),
+        key,
+    }
 }
 
 pub(crate) fn number(number: &str) -> Number {

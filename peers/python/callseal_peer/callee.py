@@ -111,6 +111,7 @@ class Session:
     m4: bytes = b""
     m4_sent: float = 0.0
     status: Optional[int] = None
+    previous: bytes = b""
 
     @property
     def half_open(self) -> bool:
@@ -135,6 +136,7 @@ class Callee:
         now: float,
         *,
         call: Callable[[], Optional[Call]] = lambda: None,
+        unconfirmed: Callable[[], Optional[Call]] = lambda: None,
         own_session: Callable[[str], Optional[bytes]] = lambda number: None,
         accepted: Callable[[Established, Address], None] = lambda established, address: None,
         refused: Callable[[Identity, int], None] = lambda identity, status: None,
@@ -148,6 +150,7 @@ class Callee:
         self._judge = judge
         self._wire = wire
         self._call = call
+        self._unconfirmed = unconfirmed
         self._own_session = own_session
         self._accepted = accepted
         self._refused = refused
@@ -219,8 +222,9 @@ class Callee:
         suite = next((messages.SUITES[s] for s in self.local.suites if s in m1.suites), None)
         if suite is None:
             raise ProtocolError("no suite in common")
-        call = self._call()
-        if m1.previous and (call is None or call.address != address or call.session_hash != m1.previous):
+        calls = [call for call in (self._call(), self._unconfirmed()) if call is not None]
+        call = calls[0] if calls else None
+        if m1.previous and not any((one.address, one.session_hash) == (address, m1.previous) for one in calls):
             raise ProtocolError("previous is not the call in progress")
 
         for one in self.sessions.values():  # step 2
@@ -241,8 +245,8 @@ class Callee:
             return
         ephemeral = keys.Ephemeral(self.local.random(32))  # step 5
         secret = ephemeral.agree(m1.share(suite.group))
-        epoch = next_epoch(call.epoch if call else 0)
-        if epoch == m1.epoch_in_use:
+        epoch = next_epoch(calls[-1].epoch if calls else 0)
+        while epoch == m1.epoch_in_use or epoch in [one.epoch for one in calls]:
             epoch = next_epoch(epoch)
         reveal = self.local.random(32)
         header = Header(messages.M2, m1.caller_session, self._free_id(m1.caller_session))
@@ -256,7 +260,8 @@ class Callee:
         schedule.add_m2_sealed(sealed)
         session = Session(
             m1.caller_session, header.callee_session, address, message, clear + sealed, suite, epoch, schedule,
-            reveal, has_cookie, bool(m1.previous) and call.suite == suite.number, now, now,
+            reveal, has_cookie, any(one.session_hash == m1.previous and one.suite == suite.number for one in calls),
+            now, now, previous=m1.previous,
         )  # fmt: skip
         self.sessions[session.caller_session, session.callee_session] = session
         self._send(session.m2, address, now)
@@ -330,6 +335,7 @@ class Callee:
                 "callee", caller, session.suite.number, session.epoch, schedule.media(session.suite),
                 schedule.authentication_string(session.reveal), schedule.session_hash(), session.goes_on,
                 messages.staple_in(dict(inside.extensions)) if self.local.takes_staples else b"",
+                session.previous,
             )  # fmt: skip
         session.schedule, session.reveal = None, b""
         self._send(session.m4, address, now)

@@ -178,5 +178,6 @@ class Caller:
             schedule.session_hash(),
             bool(self._previous) and self._suite.number == self._call_suite,
             self._staple,
+            self._previous,
         )
         del self._schedule_keys

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Tuple
 
 from . import rtcp, srtp
 from .messages import SUITES
-from .session import OLD_EPOCH, Established, Random
+from .session import OLD_EPOCH, UNHEARD_EPOCH, Established, Random
 
 PCMU, SAMPLES, INTERVAL = 0, 160, 0.02
 REPORT_INTERVAL = 1.0
@@ -28,6 +28,7 @@ class Media:
         self.auth_failures = 0
         self.replayed = 0
         self.heard = False
+        self.epoch_heard = 0
         self.bye = False
         self.rtp_source: Optional[Tuple[str, int]] = None
         self.received: Dict[Tuple[int, int, int], bytes] = {}  # generation, index, SSRC
@@ -37,7 +38,7 @@ class Media:
         self._sender = srtp.Sender()
         self._receiver = srtp.Receiver()
         self._to_send_with: Optional[Tuple[srtp.Keys, bool]] = None  # once the caller has them too
-        self._unseen: Optional[int] = None  # the new epoch, as long as the caller has not used it
+        self._unseen: Optional[int] = None  # the new epoch, as long as the other side has not used it
         self._sent_hash = hashlib.sha256()
         self._next = float("inf")
         self._next_report = float("inf")
@@ -51,12 +52,11 @@ class Media:
         first = self._next_report == float("inf")
         if first:
             self._next = self._next_report = now
+        self._unseen = epoch
         if established.role == "caller":
-            self._receiver.retire_others(epoch, now + OLD_EPOCH)
-            self._unseen = None
-        else:
-            self._unseen = epoch
-        if first or established.role == "caller" or not goes_on:
+            self._receiver.retire_others(epoch, now + UNHEARD_EPOCH)
+            self._next_report = now  # the callee waits to hear us
+        if first or established.role == "caller" or not (goes_on or established.previous):
             self._send_with_new_keys(first)
 
     def _new_stream(self) -> None:
@@ -73,7 +73,8 @@ class Media:
 
     def _heard_under(self, epoch: int, now: float) -> None:
         self.heard = True
-        if self._unseen == epoch:  # the caller has the new keys
+        self.epoch_heard = epoch
+        if self._unseen == epoch:  # the other side uses the new keys
             self._unseen = None
             self._receiver.retire_others(epoch, now + OLD_EPOCH)
             if self._to_send_with is not None:

@@ -215,6 +215,7 @@ class Peer:
                 self._held.append((packet, is_rtcp, source))
         elif self.first is not None:
             self.media.receive(packet, is_rtcp, source, now)
+            self.phone.heard_under(self.media.epoch_heard)
 
     # ---- the end ----
 

@@ -34,6 +34,7 @@ class Phone:
         self.expected = expected
         self.answer = answer
         self.call: Optional[Call] = None
+        self.unconfirmed: Optional[Call] = None  # a renewal that we answered, until its caller is heard
         self.caller: Optional[Caller] = None
         self.remote: Optional[Address] = None
         self.outbox: List[Tuple[bytes, Address]] = []
@@ -51,6 +52,7 @@ class Phone:
             self.wire,
             now,
             call=lambda: self.call,
+            unconfirmed=lambda: self.unconfirmed,
             own_session=self._own_session,
             accepted=self._finish,
             refused=self._refused,
@@ -77,6 +79,11 @@ class Phone:
         self.caller = Caller(self.local, call.peer.number, self.registry, self.wire, now, call)
         self._flush(now)
         return True
+
+    def heard_under(self, epoch: int) -> None:
+        """A packet under this epoch was opened: its sender has finished that handshake."""
+        if self.unconfirmed is not None and self.unconfirmed.epoch == epoch:
+            self.call, self.unconfirmed = self.unconfirmed, None
 
     # ---- time ----
 
@@ -159,7 +166,14 @@ class Phone:
 
     def _finish(self, established: Established, address: Address) -> None:
         one = established
-        self.call = Call(one.peer, one.suite, one.epoch, one.session_hash, address, self._now + PAUSE)
+        call = Call(one.peer, one.suite, one.epoch, one.session_hash, address, self._now + PAUSE)
+        if one.role == "callee" and one.previous and self.call is not None:
+            if self.unconfirmed is not None and self.unconfirmed.session_hash == one.previous:
+                self.call = self.unconfirmed  # who renews it has finished it
+            self.call.pause_until = call.pause_until
+            self.unconfirmed = call
+        else:
+            self.call, self.unconfirmed = call, None
         if self.caller is not None and (self.caller.number == established.peer.number or self.remote == address):
             self.caller = None
         self.callee.drop_half_open_from(address)

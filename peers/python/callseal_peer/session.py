@@ -15,6 +15,7 @@ HALF_OPEN = 45.0
 M4_KEPT = 45.0
 WAIT_M2 = 10.0
 WAIT_M4 = 45.0
+UNHEARD_EPOCH = 120.0  # how long a caller that is not answered under the new epoch keeps the old one
 OLD_EPOCH = 10.0  # how long the old epoch lives on beside the new one, once both sides have that
 PAUSE = 10.0  # between the end of one handshake of a call and the next, and between two beginnings
 RESEND_GAP = 0.1
@@ -58,6 +59,7 @@ class Established:
     session_hash: bytes
     goes_on: bool  # `previous` was sent and the suite stayed: ROC and SRTCP index go on
     staple: bytes = b""  # the peer's; nobody has judged it
+    previous: bytes = b""  # the session hash of the call that this one renews
 
     def outgoing(self) -> Tuple[bytes, bytes]:
         """Master key, master salt."""

@@ -36,6 +36,8 @@ class Case(unittest.TestCase):
         self.assertEqual(mine.outgoing(), theirs.incoming())
         self.assertEqual(mine.incoming(), theirs.outgoing())
         self.assertNotEqual(mine.incoming(), mine.outgoing())
+        one.heard_under(mine.epoch)
+        other.heard_under(mine.epoch)
         return mine
 
     def neither(self, *phones):
@@ -537,6 +539,18 @@ class Renewal(Case):
         self.assertGreater(net.now - started, 8.9)
         net.run(net.now + 1.0)
         self.assertEqual(self.agree(anna, bert).epoch, 3)
+
+    def test_lost_m4s(self):
+        for renews in (0, 1):
+            net, anna, bert, before = self.established()
+            anna.renew(net.now)
+            anna.caller._on_m4 = lambda message: None  # none arrives
+            net.run(70.0, lambda: False)
+            self.assertEqual((len(anna.established), len(bert.established)), (1, 2))
+            self.assertTrue((anna, bert)[renews].renew(net.now))
+            net.run(net.now + 5.0)
+            after = self.agree(anna, bert)
+            self.assertEqual((after.previous, after.goes_on), (before.session_hash, True))
 
     def test_both_renew(self):
         for seed in range(10):

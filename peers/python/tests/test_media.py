@@ -59,7 +59,7 @@ class Change(unittest.TestCase):
         self.callee(1.0, 2, True)  # M4 takes half a minute
         self.assertEqual(self.talk(1.0, 31.0), [[1], [1]])
         self.caller(31.0, 2, True)
-        self.assertEqual(self.talk(31.0, 31.1), [[1, 2], [2]])
+        self.assertEqual(self.talk(31.0, 31.1), [[2], [2]])  # the caller's report has told it
         self.assertEqual(self.talk(31.1, 45.0), [[2], [2]])
         self.nothing_lost()
         self.assertEqual((len(self.anna._receiver._keys), len(self.bert._receiver._keys)), (1, 1))
@@ -73,13 +73,24 @@ class Change(unittest.TestCase):
         self.assertFalse({self.anna._ssrc, self.bert._ssrc} & set(before))
         self.nothing_lost()
 
-    def test_the_old_epoch_lives_ten_seconds(self):
+    def test_the_old_epoch_lives_on_until_the_callee_is_heard_under_the_new(self):
         self.talk(0.0, 1.0)
         self.caller(1.0, 2, True)
-        self.talk(1.0, 10.9)
+        self.talk(1.0, 30.0)
         self.assertEqual(self.anna.auth_failures, 0)
-        self.talk(11.0, 12.0)
-        self.assertGreater(self.anna.auth_failures, 0)
+        self.assertEqual(len(self.anna._receiver._keys), 2)
+        self.anna.due(121.1)
+        self.assertEqual(len(self.anna._receiver._keys), 1)
+
+    def test_the_old_epoch_lives_ten_seconds_more(self):
+        self.talk(0.0, 1.0)
+        self.callee(1.0, 2, True)
+        self.caller(1.0, 2, True)
+        self.talk(1.0, 10.9)
+        self.assertEqual(len(self.anna._receiver._keys), 2)
+        self.talk(11.1, 12.0)
+        self.assertEqual(len(self.anna._receiver._keys), 1)
+        self.nothing_lost()
 
 
 if __name__ == "__main__":

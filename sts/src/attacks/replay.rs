@@ -72,11 +72,28 @@ fn eve_repeats_m3() -> Vec<Established> {
 #[test]
 fn keys_are_installed_twice_by_a_callee_that_takes_m3_twice() {
     let twice = without(
-        |defences| defences.keys_are_released_once = false,
+        |defences| {
+            defences.keys_are_released_once = false;
+            defences.epochs_are_used_once = false;
+        },
         eve_repeats_m3,
     );
     assert_eq!(twice.len(), 2);
     assert!(same_keys(&twice[0], &twice[1]));
+}
+
+#[test]
+fn each_of_two_defences_alone_has_keys_installed_once() {
+    let once = without(
+        |defences| defences.keys_are_released_once = false,
+        eve_repeats_m3,
+    );
+    assert_eq!(once.len(), 1);
+    let once = without(
+        |defences| defences.epochs_are_used_once = false,
+        eve_repeats_m3,
+    );
+    assert_eq!(once.len(), 1);
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct FragmentHead<'a> {
 pub enum Admission {
     /// Reassemble it.
     Admit,
+    /// The same, and whoever sent it has received something of ours: no flood
+    /// from addresses that are not its senders' may keep it out.
+    AdmitProven,
     /// Forget it; a challenge may be on its way to where it came from.
     Drop,
 }
@@ -49,7 +52,7 @@ const PROOF_LASTS: Duration = Duration::from_secs(60);
 const MAX_PROVEN: usize = 512;
 
 impl Gate {
-    /// A new first message has come.
+    /// A new first message has come, or part of something that may be one.
     pub(super) fn note_m1(&mut self, now: Duration) {
         self.turn_to(now);
         self.m1s = self.m1s.saturating_add(1);
@@ -71,21 +74,24 @@ impl Gate {
         self.jar.bake(now, address, random)
     }
 
-    /// Remembers the address if the cookie is its own.
+    /// Whether the cookie is the address's own; if so, the address is
+    /// remembered.
     pub(super) fn show(
         &mut self,
         now: Duration,
         address: SocketAddr,
         cookie: &[u8; COOKIE_LEN],
         random: &mut dyn Random,
-    ) {
-        if self.jar.accepts(now, address, cookie, random) {
+    ) -> bool {
+        let is_good = self.jar.accepts(now, address, cookie, random);
+        if is_good {
             self.proven.retain(|(proven, _)| *proven != address);
             if self.proven.len() >= MAX_PROVEN {
                 self.proven.pop_front();
             }
             self.proven.push_back((address, now));
         }
+        is_good
     }
 
     /// Whether the address has lately shown a cookie.

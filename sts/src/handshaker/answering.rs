@@ -6,10 +6,12 @@ use core::time::Duration;
 use super::admission::Admission;
 use super::event::{Event, Ignored};
 use super::incoming::Incoming;
+use super::path::origin;
 use super::queue::Flight;
 use super::{AMPLIFICATION, Arrival, EPOCHS_OVERLAP, Handshaker};
 use crate::Refusal;
 use crate::carriage::datagrams_len;
+use crate::defences::defences;
 use crate::established::{Role, Running};
 use crate::messages::{Challenge, M1, MessageKind, SessionId};
 use crate::responder::{Answering, AwaitM3, M1Error};
@@ -18,16 +20,24 @@ use crate::staples;
 impl Handshaker {
     /// A fragment without the header: let in where somebody is known, and
     /// where there is no need to ask.
-    pub(super) fn admit_headless(&mut self, now: Duration, from: SocketAddr) -> Admission {
-        let calling = self.outgoing.as_ref();
-        let known = calling.is_some_and(|outgoing| outgoing.remote == from)
-            || self.incomings.knows(from)
-            || (self.config.answers && !self.wants_proof(now, from));
-        if known {
-            Admission::Admit
-        } else {
-            Admission::Drop
+    pub(super) fn admit_headless(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        shows_cookie: bool,
+    ) -> Admission {
+        if shows_cookie {
+            return Admission::AdmitProven;
         }
+        if self.is_called(from) || self.incomings.knows(from) {
+            return Admission::Admit;
+        }
+        if !self.may_answer() || self.wants_proof(now, from) {
+            return Admission::Drop;
+        }
+        // It costs as much as a first message, and is as easily spoofed.
+        self.gate.note_m1(now);
+        Admission::Admit
     }
 
     /// Whether a new first message from this address is to show a cookie.
@@ -73,10 +83,13 @@ impl Handshaker {
         m1: &[u8],
     ) -> Result<(), Ignored> {
         let Arrival { now, from, .. } = arrival;
-        if !self.config.answers {
+        if !self.may_answer() {
             return Err(Ignored::NotAnswering);
         }
         let parsed = M1::parse(m1).map_err(M1Error::from)?;
+        if !self.config.answers && parsed.previous.is_none() {
+            return Err(Ignored::NotAnswering);
+        }
         if self.is_calling_as(caller) {
             return Err(Ignored::OwnM1);
         }
@@ -108,6 +121,7 @@ impl Handshaker {
         let answering = Answering {
             suites: self.config.suites.clone(),
             running: self.running,
+            unconfirmed: self.unconfirmed,
             staples: self.staples(),
         };
         let own = self.config.own.clone();
@@ -138,6 +152,7 @@ impl Handshaker {
             && self
                 .established_at
                 .is_some_and(|at| now < at + EPOCHS_OVERLAP);
+        let calls: Vec<Running> = self.calls().collect();
         let session = self
             .incomings
             .of_m3(caller, callee)
@@ -155,6 +170,9 @@ impl Handshaker {
         }
         if is_too_soon {
             return Err(Ignored::TooSoon);
+        }
+        if defences().epochs_are_used_once && !presented.fits_beside(&calls) {
+            return Err(Ignored::Overtaken);
         }
         session.present(arrival, m3, presented, &mut self.queue);
         let handle = session.handle;
@@ -179,6 +197,7 @@ impl Handshaker {
             session: handle,
             role: Role::Callee,
             identity,
+            origin: origin(arrival.from),
             staple,
         });
         Ok(())

@@ -3,12 +3,13 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::event::{CallError, Event, Ignored, SessionHandle};
+use super::event::{CallError, Event, Failure, Ignored, SessionHandle};
 use super::outgoing::{Outcome, Outgoing};
 use super::{EPOCHS_OVERLAP, Handshaker};
-use crate::Number;
+use crate::established::Running;
 use crate::initiator::{AwaitM2, Offer};
 use crate::messages::{Challenge, MessageKind, SessionId};
+use crate::{Number, Refusal};
 
 impl Handshaker {
     pub(super) fn begin_call(
@@ -111,6 +112,15 @@ impl Handshaker {
         let Some(outgoing) = ended else { return };
         match outcome {
             Outcome::GoesOn => {}
+            // Somebody else's call has been secured meanwhile.
+            Outcome::Established(established)
+                if !Running::admits(self.running.as_ref(), established.peer()) =>
+            {
+                self.queue.tell(Event::Failed {
+                    session: outgoing.handle,
+                    why: Failure::RefusedHere(Refusal::Declined),
+                });
+            }
             Outcome::Established(established) => {
                 self.finish(now, outgoing.handle, outgoing.remote, established);
             }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::path::Origin;
+
 use crate::established::{Established, Role};
 use crate::initiator::{M2Error, M4Error, RefusedStatus};
 use crate::messages::{MessageError, MessageKind};
@@ -53,6 +55,8 @@ pub enum Event {
         role: Role,
         /// What the peer presents.
         identity: Identity,
+        /// Where it speaks from.
+        origin: Origin,
         /// What it hands over to show that the key is the number's, if
         /// [it was asked to](super::Config::taking_staples). Nobody has judged
         /// it.
@@ -83,8 +87,8 @@ pub enum Event {
         /// The one that finished instead.
         by: SessionHandle,
     },
-    /// Somebody was refused, without a question, because somebody else is
-    /// expected here.
+    /// Somebody was refused because somebody else is expected here, or is
+    /// already in a call with us.
     TurnedAway {
         /// The handshake that is over.
         session: SessionHandle,
@@ -157,6 +161,10 @@ pub enum Ignored {
     /// The last handshake beside the call is less than ten seconds old.
     #[error("the last handshake of this call is less than ten seconds old")]
     TooSoon,
+    /// Since its M1 another handshake has finished, with the epoch that this
+    /// one was given, or in the place of the call that it renews.
+    #[error("another handshake of this call has finished since its M1")]
+    Overtaken,
     /// The same caller sends one M3 after another.
     #[error("M3s of this handshake come too often")]
     TooOften,
@@ -242,6 +250,10 @@ pub enum AcceptError {
     /// What is vouched for is another number altogether.
     #[error("another number than the one presented is vouched for")]
     AnotherNumber,
+    /// Meanwhile there is a call with somebody else. The handshake is over;
+    /// its caller has been told that we decline.
+    #[error("meanwhile there is a call with somebody else")]
+    SomebodyElse,
 }
 
 fn last(ignored: &Option<Ignored>) -> String {

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::event::{Event, Failure, Ignored, SessionHandle};
+use super::path::origin;
 use super::queue::{Flight, Queue};
 use super::{CHALLENGE_GAP, VERDICT_PATIENCE};
 use crate::carriage::COOKIE_LEN;
@@ -147,6 +148,7 @@ impl Outgoing {
             session: self.handle,
             role: Role::Caller,
             identity: *callee.identity(),
+            origin: origin(self.remote),
             staple: callee.staple().cloned(),
         });
         *presented = Some(Presented {

@@ -49,22 +49,25 @@ impl Path {
 
 /// What one subscriber line can speak from: an IPv4 address, or the first 64
 /// bits of an IPv6 address.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Origin {
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Origin(Line);
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Line {
     V4([u8; 4]),
     V6([u8; 8]),
 }
 
 /// The line that an address is of.
 pub(super) fn origin(address: SocketAddr) -> Origin {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => Origin::V4(ip.octets()),
+    Origin(match address.ip().to_canonical() {
+        IpAddr::V4(ip) => Line::V4(ip.octets()),
         IpAddr::V6(ip) => {
             let mut prefix = [0; 8];
             prefix.copy_from_slice(&ip.octets()[..8]);
-            Origin::V6(prefix)
+            Line::V6(prefix)
         }
-    }
+    })
 }
 
 #[cfg(test)]

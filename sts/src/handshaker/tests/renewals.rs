@@ -1,15 +1,18 @@
 //! Handshakes beside a running call.
 
+use core::time::Duration;
+
 use callseal_testkit::{Conditions, Pair, Peer as _};
 
-use crate::handshaker::{CallError, Failure, Ignored};
+use crate::handshaker::{AcceptError, CallError, Failure, Ignored};
 use crate::initiator::M2Error;
 use crate::messages::{M1, MessageKind};
 use crate::phone::{
-    MS, Phone, S, address, config, identity, key, number, pair, pair_in_call, share_keys,
+    MS, Phone, S, Verdict, address, config, identity, key, number, pair, pair_in_call, share_keys,
+    wrap,
 };
 use crate::responder::M1Error;
-use crate::{Config, Refusal, Running, SessionHash, work};
+use crate::{Config, Refusal, Running, SessionHash, VerifiedPeerKey, work};
 
 /// Phones 1 and 2, whose call is old enough to be renewed.
 fn old_call(seed: u64) -> Pair<Phone, Phone> {
@@ -199,5 +202,157 @@ fn both_may_renew_at_once() {
         assert!(share_keys(&pair.a, &pair.b));
         assert_eq!((pair.a.established.len(), pair.b.established.len()), (2, 2));
         assert_eq!(pair.a.superseded.len() + pair.b.superseded.len(), 1);
+    }
+}
+
+/// Carries the messages that are not of this kind to and fro for a while.
+fn run_without(pair: &mut Pair<Phone, Phone>, lost: MessageKind, until: Duration) {
+    while pair.now < until {
+        pair.now += 50 * MS;
+        for a_sends in [true, false, true, false, true] {
+            let (from, to) = match a_sends {
+                true => (&mut pair.a, &mut pair.b),
+                false => (&mut pair.b, &mut pair.a),
+            };
+            from.handle_timeout(pair.now);
+            while let Some(transmit) = from.handshaker.poll_transmit() {
+                if MessageKind::of(&transmit.message) != Ok(lost) {
+                    to.handle_datagram(pair.now, from.address, wrap(&transmit));
+                }
+            }
+        }
+    }
+}
+
+/// Phones 1 and 2 in an old call; phone 2 has answered a renewal and is not
+/// heard under its keys, for none of its M4s has arrived.
+fn renewed_at_one_end(seed: u64) -> Pair<Phone, Phone> {
+    let mut pair = old_call(seed);
+    pair.b.is_heard_at_once = false;
+    pair.a.call_again(pair.now, 2);
+    run_without(&mut pair, MessageKind::M4, 70 * S);
+    assert_eq!((pair.a.established.len(), pair.b.established.len()), (1, 2));
+    pair
+}
+
+#[test]
+fn a_caller_that_got_no_m4_renews_the_call_that_it_knows() {
+    let mut pair = renewed_at_one_end(30);
+    let known = pair.a.last().unwrap().session_hash();
+    pair.a.call_again(pair.now, 2);
+    pair.run_to(pair.now + 5 * S, 100).unwrap();
+    assert!(share_keys(&pair.a, &pair.b));
+    assert_eq!(pair.b.last().unwrap().previous(), Some(known));
+    assert_eq!(pair.b.last().unwrap().epoch(), 3, "2 was given away");
+}
+
+#[test]
+fn a_callee_whose_m4s_were_lost_renews_the_call_that_both_know() {
+    let mut pair = renewed_at_one_end(31);
+    let known = pair.a.last().unwrap().session_hash();
+    pair.b.call_again(pair.now, 1);
+    pair.run_to(pair.now + 5 * S, 100).unwrap();
+    assert!(share_keys(&pair.a, &pair.b));
+    assert_eq!(pair.a.last().unwrap().previous(), Some(known));
+}
+
+#[test]
+fn a_caller_that_was_never_heard_renews_the_call_that_it_has_renewed() {
+    let mut pair = old_call(32);
+    pair.b.is_heard_at_once = false;
+    for times in 1..4 {
+        let known = pair.a.last().unwrap().session_hash();
+        pair.a.call_again(pair.now, 2);
+        pair.run_to(pair.now + 20 * S, 100).unwrap();
+        assert!(share_keys(&pair.a, &pair.b));
+        assert_eq!(pair.b.established.len(), 1 + times);
+        assert_eq!(pair.b.last().unwrap().previous(), Some(known));
+        // Whoever has named it has finished it.
+        let running = pair.b.handshaker.running().unwrap();
+        assert_eq!(running.session_hash, known);
+    }
+    let epoch = pair.b.last().unwrap().epoch();
+    pair.b.handshaker.peer_uses(epoch);
+    let newest = pair.a.last().unwrap().session_hash();
+    assert_eq!(pair.b.handshaker.running().unwrap().session_hash, newest);
+}
+
+#[test]
+fn a_verdict_that_comes_after_somebody_elses_call_turns_the_caller_away() {
+    let mut phones = [
+        Phone::new(2, config(2), 40),
+        Phone::new(1, config(1), 41),
+        Phone::new(3, config(3), 42),
+    ];
+    phones[0].verdict = Verdict::Silence;
+    let now = S;
+    for caller in &mut phones[1..] {
+        caller.call(now, 2);
+    }
+    for _ in 0..4 {
+        exchange(now, &mut phones);
+    }
+    let [(first, _, alice), (second, _, carol)] = phones[0].presented[..] else {
+        panic!("{:?}", phones[0].presented);
+    };
+    let bob = &mut phones[0];
+    let vouch = VerifiedPeerKey::vouch;
+    assert_eq!(bob.handshaker.accept(now, first, vouch(alice)), Ok(()));
+    let late = bob.handshaker.accept(now, second, vouch(carol));
+    assert_eq!(late, Err(AcceptError::SomebodyElse));
+    bob.look(now);
+    assert_eq!(bob.established.len(), 1);
+    assert_eq!(bob.turned_away, [carol]);
+    assert_eq!(bob.handshaker.running().unwrap().peer, alice);
+    exchange(now, &mut phones);
+    assert!(matches!(
+        phones[2].failed[..],
+        [(_, Failure::RefusedByPeer(status))] if status.refusal() == Some(Refusal::Declined)
+    ));
+}
+
+#[test]
+fn an_own_call_whose_m4_comes_after_somebody_elses_call_has_failed() {
+    let mut pair = pair(43, Conditions::perfect().delay(20 * MS));
+    pair.a.call(pair.now, 2);
+    pair.run_until(100, |pair| pair.b.established.len() == 1)
+        .unwrap();
+    pair.a.handshaker.set_running(Some(Running {
+        session_hash: SessionHash::from_bytes([9; 32]),
+        epoch: 9,
+        peer: identity(3),
+    }));
+    pair.run_to(S, 100).unwrap();
+    assert!(pair.a.established.is_empty());
+    assert_eq!(pair.a.failed[0].1, Failure::RefusedHere(Refusal::Declined));
+    assert_eq!(pair.a.handshaker.running().unwrap().peer, identity(3));
+}
+
+#[test]
+fn an_m3_whose_epoch_another_handshake_has_taken_is_ignored() {
+    let mut pair = pair(44, Conditions::perfect().delay(20 * MS));
+    pair.a.call(pair.now, 2);
+    pair.run_until(100, |pair| pair.b.sent(MessageKind::M2) == 1)
+        .unwrap();
+    // Another call with the same phone, from elsewhere, with the same epoch.
+    pair.b.handshaker.set_running(Some(Running {
+        session_hash: SessionHash::from_bytes([9; 32]),
+        epoch: 1,
+        peer: identity(1),
+    }));
+    pair.run_to(S, 100).unwrap();
+    assert!(pair.b.established.is_empty());
+    assert!(pair.b.ignored.contains(&Ignored::Overtaken));
+}
+
+/// Carries what the phones have to say to each other.
+fn exchange(now: Duration, phones: &mut [Phone]) {
+    for at in 0..phones.len() {
+        while let Some(transmit) = phones[at].handshaker.poll_transmit() {
+            let from = phones[at].address;
+            if let Some(to) = phones.iter_mut().find(|to| to.address == transmit.to) {
+                to.handle_datagram(now, from, wrap(&transmit));
+            }
+        }
     }
 }
