@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::keys_file::read_text;
 use crate::output_file::{Existing, OutputError, Privacy, write_whole};
+use crate::phone_keys::{PassphraseArguments, PhoneKeys};
 use crate::secret::Secret;
 
 const FORMAT: &str = "callseal identity";
@@ -86,6 +87,23 @@ impl IdentityFile {
         Self::parse(&text).map_err(|what| IdentityFileError::NotAKey {
             path: path.to_owned(),
             what,
+        })
+    }
+
+    /// The identity in a key file of either kind: such a one, or a phone's with
+    /// all its secrets, whose passphrase is then asked for.
+    ///
+    /// # Errors
+    /// As for each of them, and where no passphrase is to be had.
+    pub fn read_either(path: &Path, passphrase: &PassphraseArguments) -> anyhow::Result<Self> {
+        let is_phones = read_text(path).is_ok_and(|text| PhoneKeys::is_meant_by(&text));
+        if !is_phones {
+            return Ok(Self::read(path)?);
+        }
+        let keys = PhoneKeys::read(path, &passphrase.of_existing()?)?;
+        Ok(Self {
+            key: keys.identity,
+            number: keys.number,
         })
     }
 
@@ -156,6 +174,8 @@ fn warn_if_public(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phone_keys::Work;
+    use crate::random::SystemRandom;
 
     fn example() -> IdentityFile {
         IdentityFile {
@@ -198,6 +218,24 @@ mod tests {
             assert!(error.contains(named), "{named}: {error}");
             assert!(!error.contains("5a5a5a"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_phones_key_file_serves_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alice.phone");
+        let keys = PhoneKeys::generate(example().number, Some(example().key), &mut SystemRandom);
+        let random = &mut SystemRandom;
+        keys.write(&path, "one", Work::LEAST, random, Existing::Keep)
+            .unwrap();
+        let passphrase_file = folder.path().join("passphrase");
+        std::fs::write(&passphrase_file, "one\n").unwrap();
+        let passphrase = PassphraseArguments {
+            passphrase_file: Some(passphrase_file),
+        };
+        let read = IdentityFile::read_either(&path, &passphrase).unwrap();
+        assert_eq!(read.key.public(), example().key.public());
+        assert_eq!(read.number, example().number);
     }
 
     #[test]

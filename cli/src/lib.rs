@@ -23,6 +23,7 @@ pub mod loopback_node;
 pub mod media_sockets;
 pub mod output_file;
 pub mod phone;
+pub mod phone_keys;
 pub mod random;
 pub mod record_source;
 pub mod replay;

@@ -97,6 +97,70 @@ fn a_new_key_is_private_and_not_overwritten() {
 }
 
 #[test]
+fn a_phones_keys_are_under_a_passphrase_and_keep_an_identity_that_was_there() {
+    let folder = folder();
+    let (key, phone) = (
+        folder.path().join("alice.key"),
+        folder.path().join("alice.phone"),
+    );
+    run(&["keygen", text(&key), "--number", "+8613800000001"]).expect_code(0);
+    let old: serde_json::Value = serde_json::from_slice(&std::fs::read(&key).unwrap()).unwrap();
+    let arguments = ["keygen", text(&phone), "--wallet", "--identity", text(&key)];
+    // Nobody is there to be asked, and no passphrase is none.
+    let refused = run(&arguments).expect_code(2);
+    assert!(
+        refused.stderr.contains("--passphrase-file"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!phone.exists());
+
+    let passphrase = folder.path().join("passphrase");
+    std::fs::write(&passphrase, "open sesame\n").unwrap();
+    let with = ["--passphrase-file", text(&passphrase), "--json"];
+    let made = run(&[&arguments[..], &with].concat()).expect_code(0).json();
+    assert_eq!(made["public_key"], old["public_key"]);
+    assert_eq!(made["number"], "+8613800000001");
+    let file = std::fs::read_to_string(&phone).unwrap();
+    assert!(!file.contains(old["secret_key"].as_str().unwrap()));
+    let again = run(&[&arguments[..], &with].concat()).expect_code(2);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+
+    // A call opens it, or says why it does not.
+    std::fs::write(&passphrase, "open barley\n").unwrap();
+    let listen = [
+        "listen",
+        "--bind",
+        "127.0.0.1:0",
+        "--rpc",
+        "http://127.0.0.1:1",
+        "--contract",
+        "0x5fbdb2315678afecb367f032d93f642f64180aa3",
+        "--trusted-block",
+        "0xed67f35b269817490e582f51a00e6046659ea9e58deb7f1dd793fc8a75c467b1",
+        "--wait",
+        "0.2",
+        "--key",
+        text(&phone),
+        "--passphrase-file",
+        text(&passphrase),
+    ];
+    let done = run(&listen).expect_code(2);
+    assert!(
+        done.stderr.contains("the passphrase is wrong"),
+        "{}",
+        done.stderr
+    );
+    std::fs::write(&passphrase, "open sesame\n").unwrap();
+    let done = run(&listen).expect_code(1);
+    assert!(
+        done.stderr.contains("+8613800000001 listens on"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn a_bad_key_file_is_named_before_anything_is_sent() {
     let folder = folder();
     let key = folder.path().join("bad.key");

@@ -12,6 +12,7 @@ use callseal_sts::Number;
 
 use crate::commands::light::NetworkArguments;
 use crate::phone::{Call, Destination};
+use crate::phone_keys::PassphraseArguments;
 use crate::speech::{Codec, Speaker};
 
 /// Calls a number as one phone
@@ -66,6 +67,10 @@ pub struct PhoneArguments {
     /// Our identity key; `callseal keygen` makes one
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+
+    /// Where the passphrase of an encrypted key file comes from.
+    #[command(flatten)]
+    pub passphrase: PassphraseArguments,
 
     /// Our own number [default: the one in the key file]
     #[arg(long, value_name = "+NUMBER")]

@@ -1,0 +1,413 @@
+//! The file that holds all of a phone's secrets, under a passphrase.
+//!
+//! ```json
+//! {
+//!   "format": "callseal phone",
+//!   "version": 1,
+//!   "number": "+8613800000001",
+//!   "identity_key": "0279be66…",
+//!   "enrolment_key": "8f40c5ad…",
+//!   "wallet": { "version": 3, "id": "…", "address": "…", "crypto": { … } },
+//!   "keys": { … }
+//! }
+//! ```
+//!
+//! `wallet` is an Ethereum keystore as it stands, for any wallet software.
+//! `keys` is the `crypto` part of another with the identity's secret and the
+//! enrolment key's, 32 octets each. Public keys that do not belong to the
+//! secrets are refused.
+
+pub mod keystore;
+mod passphrase;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::{Address, keccak256};
+use callseal_devchain::{NotASecret, uncompressed_key};
+use callseal_eims::SealingKey;
+use callseal_sts::{IdentityKey, Number, Random};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+pub use self::keystore::Work;
+pub use self::passphrase::PassphraseArguments;
+use crate::keys_file::read_text;
+use crate::output_file::{Existing, OutputError, Privacy, write_whole};
+use keystore::{OpenError, PassphraseKey, Sealed};
+
+const FORMAT: &str = "callseal phone";
+const VERSION: u32 = 1;
+
+/// A phone's secrets.
+#[derive(Clone)]
+pub struct PhoneKeys {
+    /// Whose they are, if that is known.
+    pub number: Option<Number>,
+    /// Signs handshakes; the registry has its public half.
+    pub identity: IdentityKey,
+    /// What the operator seals to. Each run with a token has to use the same.
+    pub enrolment: SealingKey,
+    /// The wallet's secret, big-endian.
+    wallet: Zeroizing<[u8; 32]>,
+    address: Address,
+}
+
+/// Why a phone's key file could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PhoneKeysError {
+    /// It could not be read.
+    #[error("cannot read the key file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It is no such file.
+    #[error("{} is not a phone's key file: {what}", path.display())]
+    NotKeys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, without any secret.
+        what: String,
+    },
+    /// It cannot be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    format: String,
+    version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    identity_key: String,
+    enrolment_key: String,
+    wallet: Keystore,
+    keys: Sealed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keystore {
+    version: u32,
+    id: String,
+    address: String,
+    crypto: Sealed,
+}
+
+/// What is wrong with a file, before its path is known.
+enum Fault {
+    NotKeys(String),
+    Open(OpenError),
+}
+
+impl PhoneKeys {
+    /// Fresh secrets; the identity may be one that is there already.
+    pub fn generate(
+        number: Option<Number>,
+        identity: Option<IdentityKey>,
+        random: &mut dyn Random,
+    ) -> Self {
+        loop {
+            let mut wallet = Zeroizing::new([0; 32]);
+            random.fill(&mut *wallet);
+            let mut enrolment = Zeroizing::new([0; 32]);
+            random.fill(&mut *enrolment);
+            let identity = identity.clone();
+            let identity = identity.unwrap_or_else(|| IdentityKey::generate(random));
+            // All but one in 2^127 draws are below the group's order.
+            if let Ok(keys) = Self::of(number, identity, SealingKey::from_bytes(*enrolment), wallet)
+            {
+                return keys;
+            }
+        }
+    }
+
+    /// The wallet's address, where its fees are paid from.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The wallet's secret, big-endian, to sign transactions with.
+    pub fn wallet(&self) -> &[u8; 32] {
+        &self.wallet
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`PhoneKeysError`] names the file and what is wrong with it.
+    pub fn read(path: &Path, passphrase: &str) -> Result<Self, PhoneKeysError> {
+        let text = read_text(path).map_err(|source| PhoneKeysError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = || path.to_owned();
+        Self::parse(&text, passphrase).map_err(|fault| match fault {
+            Fault::NotKeys(what) => PhoneKeysError::NotKeys { path: path(), what },
+            Fault::Open(source) => PhoneKeysError::Open {
+                path: path(),
+                source,
+            },
+        })
+    }
+
+    /// Whether the file says of itself that it is one of these, whatever else
+    /// is wrong with it.
+    pub fn is_meant_by(text: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+        }
+        serde_json::from_str::<Head>(text).is_ok_and(|head| head.format == FORMAT)
+    }
+
+    /// Writes the file, readable by its owner only, whole or not at all.
+    ///
+    /// # Errors
+    /// [`OutputError`] where there is such a file already and it is to be
+    /// kept, or it cannot be written.
+    pub fn write(
+        &self,
+        path: &Path,
+        passphrase: &str,
+        work: Work,
+        random: &mut dyn Random,
+        existing: Existing,
+    ) -> Result<(), OutputError> {
+        let io_error = |source| OutputError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let key = PassphraseKey::make(passphrase, work, random)
+            .map_err(|error| io_error(io::Error::other(error)))?;
+        let mut both = Zeroizing::new([0; 64]);
+        both[..32].copy_from_slice(&*self.identity.to_bytes());
+        both[32..].copy_from_slice(&*self.enrolment.to_bytes());
+        let contents = Contents {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            number: self.number.as_ref().map(Number::to_string),
+            identity_key: self.identity.public().to_string(),
+            enrolment_key: hex::encode(self.enrolment.public().0),
+            wallet: Keystore {
+                version: 3,
+                id: uuid(random),
+                address: hex::encode(self.address),
+                crypto: Sealed::seal(&*self.wallet, &key, random),
+            },
+            keys: Sealed::seal(&*both, &key, random),
+        };
+        let mut text =
+            serde_json::to_vec_pretty(&contents).map_err(|error| io_error(error.into()))?;
+        text.push(b'\n');
+        write_whole(path, Privacy::Owner, existing, &text)
+    }
+
+    fn parse(text: &str, passphrase: &str) -> Result<Self, Fault> {
+        let not_keys = |what: String| Fault::NotKeys(what);
+        let contents: Contents =
+            serde_json::from_str(text).map_err(|error| not_keys(error.to_string()))?;
+        if contents.format != FORMAT {
+            return Err(not_keys(format!("\"format\" is not \"{FORMAT}\"")));
+        }
+        if (contents.version, contents.wallet.version) != (VERSION, 3) {
+            return Err(not_keys("its version is not known".to_owned()));
+        }
+        let number = contents.number.as_deref().map(Number::parse).transpose();
+        let number = number.map_err(|error| not_keys(format!("\"number\": {error}")))?;
+        let key = contents.keys.key(passphrase)?;
+        let both = contents.keys.open(passphrase, &key)?;
+        let wallet = contents.wallet.crypto.open(passphrase, &key)?;
+        let (Some((identity, rest)), Some((secret, []))) =
+            (both.split_first_chunk::<32>(), wallet.split_first_chunk())
+        else {
+            return Err(not_keys("its secrets are too short or too long".to_owned()));
+        };
+        let Ok(enrolment) = <[u8; 32]>::try_from(rest).map(Zeroizing::new) else {
+            return Err(not_keys("its secrets are too short or too long".to_owned()));
+        };
+        let identity = IdentityKey::from_bytes(*identity)
+            .map_err(|error| not_keys(format!("the identity's secret is {error}")))?;
+        let enrolment = SealingKey::from_bytes(*enrolment);
+        let keys = Self::of(number, identity, enrolment, Zeroizing::new(*secret))
+            .map_err(|error| not_keys(format!("the wallet's secret: {error}")))?;
+        let is_same = contents.identity_key == keys.identity.public().to_string()
+            && contents.enrolment_key == hex::encode(keys.enrolment.public().0)
+            && contents.wallet.address == hex::encode(keys.address);
+        if !is_same {
+            return Err(not_keys(
+                "its public keys do not belong to its secrets".to_owned(),
+            ));
+        }
+        Ok(keys)
+    }
+
+    fn of(
+        number: Option<Number>,
+        identity: IdentityKey,
+        enrolment: SealingKey,
+        wallet: Zeroizing<[u8; 32]>,
+    ) -> Result<Self, NotASecret> {
+        let hash = keccak256(uncompressed_key(&wallet)?);
+        Ok(Self {
+            number,
+            identity,
+            enrolment,
+            wallet,
+            address: Address::from_slice(&hash[12..]),
+        })
+    }
+}
+
+impl fmt::Debug for PhoneKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhoneKeys")
+            .field("identity", &self.identity.public())
+            .field("wallet", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<OpenError> for Fault {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+/// A random one (RFC 9562, version 4), which keystores have and nobody reads.
+fn uuid(random: &mut dyn Random) -> String {
+    let mut octets = [0; 16];
+    random.fill(&mut octets);
+    octets[6] = 0x40 | (octets[6] & 0x0f);
+    octets[8] = 0x80 | (octets[8] & 0x3f);
+    let text = hex::encode(octets);
+    let parts = [
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..],
+    ];
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+
+    const NUMBER: &str = "+8613800000001";
+
+    fn written(folder: &Path, identity: Option<IdentityKey>) -> (PhoneKeys, PathBuf) {
+        let path = folder.join("alice.phone");
+        let number = Number::parse(NUMBER).unwrap();
+        let keys = PhoneKeys::generate(Some(number), identity, &mut SystemRandom);
+        keys.write(
+            &path,
+            "open sesame",
+            Work::LEAST,
+            &mut SystemRandom,
+            Existing::Keep,
+        )
+        .unwrap();
+        (keys, path)
+    }
+
+    #[test]
+    fn keys_are_read_as_they_were_written_and_only_by_their_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = IdentityKey::from_bytes([0x5a; 32]).unwrap();
+        let (keys, path) = written(folder.path(), Some(identity.clone()));
+        let read = PhoneKeys::read(&path, "open sesame").unwrap();
+        assert_eq!(read.identity.public(), identity.public());
+        assert_eq!(read.enrolment.public(), keys.enrolment.public());
+        assert_eq!(read.wallet(), keys.wallet());
+        assert_eq!(read.address(), keys.address());
+        assert_eq!(read.number.unwrap().to_string(), NUMBER);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let error = PhoneKeys::read(&path, "open barley").unwrap_err();
+        assert!(error.to_string().ends_with("the passphrase is wrong"));
+    }
+
+    #[test]
+    fn no_secret_stands_in_the_file_or_in_debug() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, path) = written(folder.path(), None);
+        let shown = std::fs::read_to_string(path).unwrap() + &format!("{keys:?}");
+        for secret in [
+            &keys.wallet[..],
+            &keys.identity.to_bytes()[..],
+            &keys.enrolment.to_bytes()[..],
+        ] {
+            assert!(!shown.contains(&hex::encode(secret)));
+        }
+    }
+
+    /// The address of the wallet whose secret is 1 is known everywhere.
+    #[test]
+    fn the_address_is_ethereums() {
+        let mut secret = [0; 32];
+        secret[31] = 1;
+        let keys = PhoneKeys::of(
+            None,
+            IdentityKey::from_bytes([1; 32]).unwrap(),
+            SealingKey::from_bytes([2; 32]),
+            Zeroizing::new(secret),
+        );
+        let address = keys.unwrap().address().to_string();
+        assert_eq!(address, "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf");
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, path) = written(folder.path(), None);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(PhoneKeys::is_meant_by(&text));
+        let (_, other) = {
+            let folder = folder.path().join("other");
+            std::fs::create_dir(&folder).unwrap();
+            written(&folder, None)
+        };
+        let other: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(other).unwrap()).unwrap();
+        let changed = |field: &str| {
+            let mut changed: serde_json::Value = serde_json::from_str(&text).unwrap();
+            changed[field] = other[field].clone();
+            changed.to_string()
+        };
+        for (text, named) in [
+            (text.replacen(FORMAT, "PEM", 1), "\"format\""),
+            (
+                text.replacen("\"version\": 1", "\"version\": 9", 1),
+                "version",
+            ),
+            (text.replacen(NUMBER, "13", 1), "\"number\""),
+            (text.replacen("\"keys\"", "\"kyes\"", 1), "kyes"),
+            (changed("identity_key"), "do not belong"),
+            (changed("enrolment_key"), "do not belong"),
+            (changed("keys"), "do not belong"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = PhoneKeys::read(&path, "open sesame").unwrap_err();
+            assert!(error.to_string().contains(named), "{named}: {error}");
+        }
+    }
+}
