@@ -16,6 +16,10 @@ mod enrolment_messages;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/enrolment_token.rs"]
 mod enrolment_token;
+#[cfg(feature = "net")]
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/operator_requests.rs"]
+mod operator_requests;
 
 #[test]
 fn tokens_survive_mutation() {
@@ -27,6 +31,13 @@ fn tokens_survive_mutation() {
 fn messages_survive_mutation() {
     let body = enrolment_messages::enrolment_messages;
     play("enrolment_messages", 40, body);
+}
+
+#[cfg(feature = "net")]
+#[test]
+fn requests_survive_mutation() {
+    let body = operator_requests::operator_requests;
+    play("operator_requests", 100, body);
 }
 
 /// Every seed, every seed cut short, and so many mutations of each.

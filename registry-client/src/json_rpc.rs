@@ -20,6 +20,13 @@ pub enum BlockId {
     Number(u64),
 }
 
+/// Asks anything. The answer: [`result`].
+#[must_use]
+pub fn ask(id: u64, method: &str, params: Value) -> Vec<u8> {
+    let question = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+    question.to_string().into_bytes()
+}
+
 /// Asks for the id of the node's chain. The answer: [`chain_id`].
 #[must_use]
 pub fn ask_chain_id(id: u64) -> Vec<u8> {
@@ -155,12 +162,12 @@ struct SlotProof {
     proof: Vec<Bytes>,
 }
 
-fn ask(id: u64, method: &str, params: Value) -> Vec<u8> {
-    let question = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-    question.to_string().into_bytes()
-}
-
-fn result<T: DeserializeOwned>(response: &[u8], id: u64) -> Result<T, ResponseError> {
+/// Reads the answer to [`ask`], in the form that the question asks for.
+///
+/// # Errors
+///
+/// [`ResponseError`] when there is none in `response`.
+pub fn result<T: DeserializeOwned>(response: &[u8], id: u64) -> Result<T, ResponseError> {
     let response: Response = serde_json::from_slice(response)
         .map_err(|error| ResponseError::Envelope(quote(&error.to_string())))?;
     // Before the id: a node that could not read the question answers with a null id.

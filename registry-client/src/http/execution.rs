@@ -4,6 +4,7 @@ use core::fmt;
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
+use serde::de::DeserializeOwned;
 
 use crate::http::client::{Client, Limits, UrlError};
 use crate::json_rpc::{self, BlockId, ResponseError};
@@ -60,6 +61,22 @@ impl HttpTransport {
             takes_hashes: true,
             number: None,
         })
+    }
+
+    /// Puts a question that no proof answers: for those who have to believe a node of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when there is no answer of this form; `Refused` holds the node's words.
+    pub fn ask<A: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &serde_json::Value,
+    ) -> Result<A, TransportError> {
+        self.answer(
+            |id| json_rpc::ask(id, method, params.clone()),
+            json_rpc::result,
+        )
     }
 
     /// Puts a question, which `ask` makes of its id, and reads the answer with `read`.
