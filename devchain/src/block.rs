@@ -17,6 +17,7 @@ use revm::primitives::eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE;
 use revm::primitives::hardfork::SpecId;
 use revm::{ExecuteEvm, MainBuilder, MainContext};
 
+use crate::node::Pooled;
 use crate::state::{View, World};
 use crate::transaction::{Outcome, Receipt, SendError, Transaction};
 
@@ -35,6 +36,7 @@ pub(crate) struct Block {
     pub(crate) hash: B256,
     pub(crate) header: Header,
     pub(crate) world: World,
+    pub(crate) receipts: Vec<Receipt>,
 }
 
 impl Block {
@@ -49,6 +51,7 @@ impl Block {
             hash: header.hash_slow(),
             header,
             world,
+            receipts: Vec::new(),
         }
     }
 }
@@ -108,6 +111,7 @@ impl Draft {
         let env = Env {
             gas_limit,
             gas_price: base_fee,
+            tip: 0,
             nonce,
         };
         let ran = match execute(
@@ -133,8 +137,36 @@ impl Draft {
             return Ok(Run::NoRoom);
         }
         self.world.commit(ran.state);
-        self.take(transaction, env, ran.result);
+        let signed = envelope(self.chain_id, transaction, env);
+        self.take(transaction, signed, ran.result);
         Ok(Run::Taken)
+    }
+
+    /// Executes a transaction exactly as it was signed.
+    pub(crate) fn run_signed(
+        &mut self,
+        signed: &Pooled,
+        hash_of: impl Fn(u64) -> Option<B256>,
+    ) -> Result<(), SendError> {
+        let content = &signed.content;
+        let transaction = Transaction {
+            from: signed.from,
+            to: content.to.to().copied(),
+            value: content.value,
+            data: content.input.clone(),
+        };
+        let price = |price: u128| u64::try_from(price).unwrap_or(u64::MAX);
+        let env = Env {
+            gas_limit: content.gas_limit,
+            gas_price: price(content.max_fee_per_gas),
+            tip: price(content.max_priority_fee_per_gas),
+            nonce: content.nonce,
+        };
+        let (world, header) = (&self.world, &self.header);
+        let ran = execute(world, self.chain_id, header, &transaction, env, hash_of)?;
+        self.world.commit(ran.state);
+        self.take(&transaction, signed.envelope.clone(), ran.result);
+        Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -162,12 +194,12 @@ impl Draft {
             hash,
             header,
             world: self.world,
+            receipts: receipts.clone(),
         };
         (block, receipts)
     }
 
-    fn take(&mut self, transaction: &Transaction, env: Env, result: ExecutionResult) {
-        let signed = envelope(self.chain_id, transaction, env);
+    fn take(&mut self, transaction: &Transaction, signed: TxEnvelope, result: ExecutionResult) {
         let gas_used = result.tx_gas_used();
         self.header.gas_used += gas_used;
         let logs = if result.is_success() {
@@ -213,6 +245,7 @@ pub(crate) fn call(
     let env = Env {
         gas_limit: TRANSACTION_GAS,
         gas_price: 0,
+        tip: 0,
         nonce: block
             .world
             .account(transaction.from)
@@ -227,6 +260,7 @@ pub(crate) fn call(
 struct Env {
     gas_limit: u64,
     gas_price: u64,
+    tip: u64,
     nonce: u64,
 }
 
@@ -260,7 +294,7 @@ fn execute(
         .nonce(env.nonce)
         .gas_limit(env.gas_limit)
         .gas_price(env.gas_price.into())
-        .gas_priority_fee(Some(0))
+        .gas_priority_fee(Some(env.tip.into()))
         .chain_id(Some(chain_id))
         .build()
         .map_err(|error| SendError::Invalid(format!("{error:?}")))?;

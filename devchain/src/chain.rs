@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 
 use crate::block::{Block, Draft, Run, call};
 use crate::genesis::{FUNDED_ACCOUNTS, Genesis, funded_account};
+use crate::node::{Pool, Pooled};
 use crate::transaction::{Outcome, Receipt, SendError, Transaction};
 
 /// Seconds between blocks, unless the next one's time was set.
@@ -56,6 +57,8 @@ impl DevChain {
                 next_timestamp: None,
                 head: Arc::new(block),
                 past: VecDeque::new(),
+                pool: Pool::new(),
+                automatic: true,
             })),
         }
     }
@@ -173,12 +176,9 @@ impl DevChain {
         self.lock().transact_all(&transactions)
     }
 
-    /// Makes an empty block and returns its hash.
+    /// Makes a block with the signed transactions that wait and can be in it, and returns its hash.
     pub fn mine(&self) -> B256 {
-        let mut chain = self.lock();
-        let (block, _) = chain.draft().seal();
-        chain.append(block);
-        chain.head.hash
+        self.lock().mine()
     }
 
     /// What a call would end in now, without any effect.
@@ -222,7 +222,7 @@ impl DevChain {
         self.lock().block(block_hash).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Chain> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Chain> {
         // Whoever panicked had the next block in its own hands, not in here.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -239,13 +239,17 @@ pub struct ClockError {
 }
 
 #[derive(Debug)]
-struct Chain {
+pub(crate) struct Chain {
     chain_id: u64,
     kept_blocks: usize,
     next_timestamp: Option<u64>,
-    head: Arc<Block>,
+    pub(crate) head: Arc<Block>,
     /// The kept blocks before the head, oldest first, without a gap.
     past: VecDeque<Arc<Block>>,
+    /// What is signed and in no block.
+    pub(crate) pool: Pool,
+    /// Whether that is put in blocks at once.
+    pub(crate) automatic: bool,
 }
 
 impl Chain {
@@ -254,6 +258,7 @@ impl Chain {
         let mut ahead = Self {
             past: self.past.clone(),
             head: self.head.clone(),
+            pool: self.pool.clone(),
             ..*self
         };
         let mut receipts = Vec::new();
@@ -278,6 +283,103 @@ impl Chain {
         Ok(receipts)
     }
 
+    pub(crate) fn mine(&mut self) -> B256 {
+        let mut draft = self.draft();
+        let mut pool = std::mem::take(&mut self.pool);
+        // In the order of senders and nonces; what cannot be in this block waits on.
+        pool.retain(|_, signed| {
+            draft
+                .run_signed(signed, |number| self.hash_of(number))
+                .is_err()
+        });
+        self.pool = pool;
+        let (block, _) = draft.seal();
+        self.append(block);
+        self.forget_used();
+        self.head.hash
+    }
+
+    /// Puts one waiting transaction in a block of its own, if there is one that can be.
+    pub(crate) fn mine_one(&mut self) -> bool {
+        let due = |((from, nonce), _): &(&(Address, u64), &Pooled)| self.nonce(*from) == *nonce;
+        let Some((key, signed)) = self.pool.iter().find(due) else {
+            return false;
+        };
+        let key = *key;
+        let mut draft = self.draft();
+        let ran = draft.run_signed(signed, |number| self.hash_of(number));
+        self.pool.remove(&key);
+        if ran.is_ok() {
+            let (block, _) = draft.seal();
+            self.append(block);
+        }
+        true
+    }
+
+    /// Whether a signed transaction could be in the next block.
+    pub(crate) fn try_signed(&self, signed: &Pooled) -> Result<(), SendError> {
+        self.draft()
+            .run_signed(signed, |number| self.hash_of(number))
+    }
+
+    pub(crate) fn nonce(&self, account: Address) -> u64 {
+        self.head
+            .world
+            .account(account)
+            .map_or(0, |account| account.nonce)
+    }
+
+    pub(crate) fn receipt(&self, transaction: B256) -> Option<Receipt> {
+        self.blocks()
+            .flat_map(|block| &block.receipts)
+            .find(|receipt| receipt.transaction_hash == transaction)
+            .cloned()
+    }
+
+    pub(crate) fn logs(
+        &self,
+        contract: Address,
+        topic: B256,
+        from: u64,
+        to: u64,
+    ) -> Vec<(u64, Log)> {
+        let blocks = self.past.iter().chain(std::iter::once(&self.head));
+        let within = blocks.filter(|block| (from..=to).contains(&block.header.number));
+        within
+            .flat_map(|block| &block.receipts)
+            .flat_map(|receipt| {
+                let logs = receipt.logs.iter().cloned();
+                logs.map(|log| (receipt.block_number, log))
+            })
+            .filter(|(_, log)| log.address == contract && log.topics().first() == Some(&topic))
+            .collect()
+    }
+
+    pub(crate) fn rewind(&mut self, blocks: usize) -> usize {
+        let mut rewound = 0;
+        while rewound < blocks
+            && let Some(before) = self.past.pop_back()
+        {
+            self.head = before;
+            rewound += 1;
+        }
+        // Another block of the same number is another block.
+        if rewound > 0 {
+            let timestamp = self.head.header.timestamp;
+            self.next_timestamp = Some(timestamp + BLOCK_TIME + 1);
+        }
+        rewound
+    }
+
+    /// Whatever was in a block under the same nonce has taken its place.
+    fn forget_used(&mut self) {
+        let pool = std::mem::take(&mut self.pool);
+        self.pool = pool
+            .into_iter()
+            .filter(|((from, nonce), _)| *nonce >= self.nonce(*from))
+            .collect();
+    }
+
     fn draft(&self) -> Draft {
         let timestamp = self
             .next_timestamp
@@ -298,7 +400,7 @@ impl Chain {
         self.blocks().find(|block| block.hash == hash)
     }
 
-    fn hash_of(&self, number: u64) -> Option<B256> {
+    pub(crate) fn hash_of(&self, number: u64) -> Option<B256> {
         self.blocks()
             .find(|block| block.header.number == number)
             .map(|block| block.hash)

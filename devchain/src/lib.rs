@@ -7,7 +7,9 @@
 //!
 //! [`DevBeacon`] makes its blocks final for light clients, with sync committees that really sign.
 //!
-//! What is not real: nobody signs transactions, the committees' keys are no secret, nothing is written to disk.
+//! Signed transactions are taken as a node takes them ([`DevChain::send_raw`]).
+//!
+//! What is not real: nobody has to sign transactions, the committees' keys are no secret, nothing is written to disk.
 #![forbid(unsafe_code)]
 
 mod beacon;
@@ -15,6 +17,7 @@ mod block;
 mod chain;
 mod genesis;
 mod identity;
+mod node;
 mod registry;
 mod state;
 mod transaction;

@@ -106,6 +106,21 @@ impl Claim {
     }
 }
 
+impl Operator {
+    /// What creates a registry on any chain: its bytecode and its constructor's arguments.
+    #[must_use]
+    pub fn init_code(&self) -> Bytes {
+        let arguments = contract::constructorCall {
+            account: self.account,
+            signingKey: Bytes::copy_from_slice(&self.signing_key),
+            sealingKey: self.sealing_key.into(),
+        };
+        [&contract::BYTECODE[..], &arguments.abi_encode()]
+            .concat()
+            .into()
+    }
+}
+
 impl DevRegistry {
     /// Puts the registry's own bytecode on a chain; `from` pays.
     ///
@@ -117,13 +132,8 @@ impl DevRegistry {
         from: Address,
         operator: &Operator,
     ) -> Result<Self, RegistryError> {
-        let arguments = contract::constructorCall {
-            account: operator.account,
-            signingKey: Bytes::copy_from_slice(&operator.signing_key),
-            sealingKey: operator.sealing_key.into(),
-        };
-        let init_code = [&contract::BYTECODE[..], &arguments.abi_encode()].concat();
-        let receipt = done(chain.transact(Transaction::create(from, init_code))?)?;
+        let creation = Transaction::create(from, operator.init_code());
+        let receipt = done(chain.transact(creation)?)?;
         let address = receipt
             .created
             .ok_or(SendError::NotCreated(receipt.outcome))?;

@@ -57,6 +57,14 @@ pub struct Receipt {
     pub logs: Vec<Log>,
 }
 
+impl Receipt {
+    /// Whether the transaction did what it says.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        matches!(self.outcome, Outcome::Returned(_))
+    }
+}
+
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

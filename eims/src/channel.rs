@@ -110,13 +110,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         frames::receive(&mut self.tls, frames::MAX_LEN).await
     }
 
-    /// Ends the channel, so that the other side sees an end and no break.
-    ///
-    /// # Errors
-    ///
-    /// What the network says.
-    pub async fn close(mut self) -> io::Result<()> {
-        self.tls.shutdown().await
+    /// Ends the channel, so that the other side sees an end and no break. One
+    /// that the other side has ended already is ended.
+    pub async fn close(mut self) {
+        let _ = self.tls.shutdown().await;
     }
 
     fn checked(

@@ -151,12 +151,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     /// Ends the connection.
-    ///
-    /// # Errors
-    ///
-    /// What the network says.
-    pub async fn close(self) -> io::Result<()> {
-        self.channel.close().await
+    pub async fn close(self) {
+        self.channel.close().await;
     }
 
     async fn ask(&mut self, request: &Request) -> Result<Status, RequestError> {

@@ -44,6 +44,8 @@ mod requests;
 mod responder;
 mod runs;
 mod sealing;
+#[cfg(feature = "service")]
+pub mod service;
 mod token;
 #[cfg(feature = "net")]
 mod transaction;

@@ -375,7 +375,7 @@ impl Clear {
 }
 
 impl Wait {
-    fn of(code: u8) -> Option<Self> {
+    pub(crate) fn of(code: u8) -> Option<Self> {
         [Self::Turn, Self::Funds, Self::Node]
             .into_iter()
             .find(|wait| *wait as u8 == code)

@@ -1,0 +1,42 @@
+//! The operator's service: tokens in, ether and approvals out.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `store.rs` | what must survive: a database, each change synced before anything follows from it |
+//! | `records.rs` | what is in it |
+//! | `worker.rs` | the one who sends transactions: signs, stores, sends, settles; watches claims, approves |
+//! | `limits.rs` | how often somebody may ask |
+//! | `server.rs` | the connections |
+//! | `points.rs` | where a test stops the service |
+//!
+//! # Why nobody is paid twice
+//!
+//! A payment gets a nonce of the operator's account, once and for good, in the
+//! same synced change that records it as signed; everything sent for it later,
+//! with whatever fee, has that nonce. Of all transactions with one nonce a
+//! chain takes one. Nothing that a node says makes the service give a second
+//! nonce to a payment. An approval gets another nonce only after the registry
+//! has taken the one before back, and the registry itself takes the second
+//! approval of a claim back.
+
+mod limits;
+mod points;
+mod records;
+mod server;
+mod store;
+mod worker;
+
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod misbehaviour;
+#[cfg(test)]
+mod trial;
+
+pub use limits::RateLimit;
+pub use points::{Point, Points, Purpose, Stopped, Write};
+pub use server::{Bounds, Server, ServerError};
+pub use store::{Backends, Memory, Store, StoreError};
+pub use worker::{Terms, WorkError, Worker};

@@ -1,0 +1,511 @@
+//! The connections of phones.
+//!
+//! Each is a task of its own, with a time for every step and an end to
+//! everything: how many there are, from one address and in all, how long one
+//! may take, how much it may say. Nothing that a phone asks waits for a node.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use crate::frames;
+use crate::messages::Kind;
+use crate::requests::{Clear, Fund, Refusal, Reply, Request, Wait};
+use crate::service::limits::RateLimit;
+use crate::service::store::Store;
+use crate::service::worker::{Terms, WorkError, Worker};
+use crate::{Agreed, Channel, Clock, Node, Random, Responder, ResponderKeys};
+
+/// How much a service takes, from one and from all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Of these, from one address (IPv6: one network of 64 bits).
+    pub connections_per_address: usize,
+    /// Connections begun by one address in a minute.
+    pub begun_per_minute: u32,
+    /// The time for each message of the agreement, and for TLS.
+    pub patience: Duration,
+    /// The time for the next request.
+    pub idle: Duration,
+    /// The time for a connection in all.
+    pub connection: Duration,
+    /// Requests with one token in ten minutes.
+    pub requests_per_token: u32,
+    /// How often the chain is looked at.
+    pub poll: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            connections_per_address: 16,
+            begun_per_minute: 60,
+            patience: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            connection: Duration::from_secs(1_800),
+            requests_per_token: 600,
+            poll: Duration::from_secs(2),
+        }
+    }
+}
+
+/// An operator that answers phones.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use callseal_eims::service::{Bounds, Server, Store, Terms, Worker};
+/// use callseal_eims::{AccountKey, JsonRpcNode, OperatorId, ResponderKeys};
+/// # use callseal_eims::Random;
+///
+/// # async fn serve(
+/// #     operator: OperatorId, account: AccountKey, keys: ResponderKeys, random: Box<dyn Random + Send>,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let terms = Terms::default();
+/// let store = Store::open(Path::new("eims.redb"), operator)?;
+/// let node = JsonRpcNode::new("http://127.0.0.1:8545")?;
+/// let worker = Worker::new(store.clone(), node, account, terms);
+/// let server = Server::new(store, keys, terms, Bounds::default(), random);
+/// let listener = tokio::net::TcpListener::bind("0.0.0.0:7474").await?;
+/// server.serve(listener, worker).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// Why a service has ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The port.
+    #[error("cannot take connections: {0}")]
+    Listener(#[source] io::Error),
+    /// What cannot get better by itself.
+    #[error(transparent)]
+    Work(WorkError),
+}
+
+struct Shared {
+    store: Store,
+    terms: Terms,
+    bounds: Bounds,
+    clock: Clock,
+    agreement: Mutex<Agreement>,
+    limits: Mutex<Limits>,
+    connections: Arc<Semaphore>,
+    /// Wakes the worker.
+    told: Notify,
+    wait: Mutex<Arc<AtomicU8>>,
+    stop: AtomicBool,
+    stopped: Notify,
+}
+
+struct Agreement {
+    responder: Responder,
+    random: Box<dyn Random + Send>,
+}
+
+struct Limits {
+    begun: RateLimit<IpAddr>,
+    requests: RateLimit<[u8; 32]>,
+    open: std::collections::HashMap<IpAddr, usize>,
+}
+
+/// A place among the connections, given back when dropped.
+struct Place {
+    shared: Arc<Shared>,
+    from: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Server {
+    /// An operator with these records and keys. Listens nowhere yet.
+    pub fn new(
+        store: Store,
+        keys: ResponderKeys,
+        terms: Terms,
+        bounds: Bounds,
+        random: Box<dyn Random + Send>,
+    ) -> Self {
+        let responder = Responder::new(store.operator(), keys, crate::Limits::default());
+        let minute = Duration::from_secs(60);
+        let limits = Limits {
+            begun: RateLimit::new(bounds.begun_per_minute, minute, 16_384),
+            requests: RateLimit::new(bounds.requests_per_token, 10 * minute, 16_384),
+            open: std::collections::HashMap::new(),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                terms,
+                bounds,
+                clock: Clock::start(),
+                agreement: Mutex::new(Agreement { responder, random }),
+                limits: Mutex::new(limits),
+                connections: Arc::new(Semaphore::new(bounds.connections)),
+                told: Notify::new(),
+                wait: Mutex::new(Arc::new(AtomicU8::new(Wait::Turn as u8))),
+                stop: AtomicBool::new(false),
+                stopped: Notify::new(),
+            }),
+        }
+    }
+
+    /// After a rotation of the operator's keys.
+    pub fn set_keys(&self, keys: ResponderKeys) {
+        lock(&self.shared.agreement).responder.set_keys(keys);
+    }
+
+    /// What ends [`serve`](Self::serve) when it is called.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            shared.stop.store(true, Ordering::Relaxed);
+            shared.stopped.notify_waiters();
+            shared.stopped.notify_one();
+        }
+    }
+
+    /// Answers phones and works, until it is stopped or something is wrong
+    /// that cannot get better by itself. Has to run on tokio's multi-threaded
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`].
+    pub async fn serve<N: Node + 'static>(
+        &self,
+        listener: TcpListener,
+        worker: Worker<N>,
+    ) -> Result<(), ServerError> {
+        let shared = &self.shared;
+        *lock(&shared.wait) = worker.waits();
+        let mut work = tokio::spawn(Arc::clone(shared).work(worker));
+        let ended = tokio::select! {
+            done = &mut work => {
+                return match done {
+                    Ok(Err(error)) => Err(ServerError::Work(error)),
+                    _ => Ok(()),
+                };
+            }
+            refused = Arc::clone(shared).listen(listener) => refused,
+            () = shared.stopped.notified() => Ok(()),
+        };
+        // The worker ends between two steps, never inside of one.
+        shared.stop.store(true, Ordering::Relaxed);
+        shared.told.notify_one();
+        let _ = work.await;
+        ended
+    }
+}
+
+impl Shared {
+    /// One step after the other, on a thread where waiting blocks nobody.
+    async fn work<N: Node + 'static>(
+        self: Arc<Self>,
+        mut worker: Worker<N>,
+    ) -> Result<(), WorkError> {
+        let mut before = String::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            let stepped = tokio::task::spawn_blocking(move || {
+                let done = worker.step();
+                (worker, done)
+            });
+            let Ok((returned, done)) = stepped.await else {
+                // A step has panicked, and the worker is gone with it.
+                return Ok(());
+            };
+            worker = returned;
+            match done {
+                Ok(()) => before.clear(),
+                Err(
+                    error @ (WorkError::WrongChain { .. }
+                    | WorkError::NotOperator { .. }
+                    | WorkError::NoRegistry { .. }
+                    | WorkError::Stopped(_)),
+                ) => return Err(error),
+                Err(error) => {
+                    // Said once, not every two seconds.
+                    let words = error.to_string();
+                    if words != before {
+                        tracing::error!("{words}; it is tried again");
+                        before = words;
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.told.notified() => {}
+                () = sleep(self.bounds.poll) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn listen(self: Arc<Self>, listener: TcpListener) -> Result<(), ServerError> {
+        loop {
+            match listener.accept().await {
+                Ok((stream, from)) => {
+                    // Without a place the connection ends at once.
+                    if let Some(place) = self.place(from) {
+                        tokio::spawn(async move {
+                            let shared = Arc::clone(&place.shared);
+                            let life = shared.bounds.connection;
+                            let _ = timeout(life, shared.converse(stream)).await;
+                            drop(place);
+                        });
+                    }
+                }
+                // Too many open files, or a connection that is gone already:
+                // others are not to suffer from it.
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!("cannot take a connection: {error}");
+                    sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(ServerError::Listener(error)),
+            }
+        }
+    }
+
+    fn place(self: &Arc<Self>, from: SocketAddr) -> Option<Place> {
+        let from = network(from.ip());
+        let now = self.clock.now().elapsed;
+        let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
+        let mut limits = lock(&self.limits);
+        let open = limits.open.get(&from).copied().unwrap_or(0);
+        if open >= self.bounds.connections_per_address || !limits.begun.admit(from, now) {
+            return None;
+        }
+        limits.open.insert(from, open + 1);
+        Some(Place {
+            shared: Arc::clone(self),
+            from,
+            _permit: permit,
+        })
+    }
+
+    /// One connection, from message 1 to its end. What goes wrong concerns
+    /// this phone alone.
+    async fn converse(self: Arc<Self>, mut stream: TcpStream) -> Option<()> {
+        let _ = stream.set_nodelay(true);
+        let agreed = self.agree(&mut stream).await?;
+        let (token, patience) = (agreed.token, self.bounds.patience);
+        let now = self.clock.now().elapsed;
+        let number = agreed.claims.number;
+        let channel = Channel::accept(stream, agreed.psk, now, patience).await;
+        let mut channel = match channel {
+            Ok(channel) => channel,
+            Err(error) => {
+                tracing::info!(%token, "no channel: {error}");
+                return None;
+            }
+        };
+        tracing::info!(%token, ?number, "a phone is connected");
+        let phone = Phone {
+            token: token.0,
+            number,
+        };
+        while let Ok(Ok(Some(request))) = timeout(self.bounds.idle, channel.receive()).await {
+            let reply = Arc::clone(&self).answer(&phone, &request).await;
+            timeout(patience, channel.send(&reply.to_bytes()))
+                .await
+                .ok()?
+                .ok()?;
+        }
+        timeout(patience, channel.close()).await.ok()
+    }
+
+    async fn agree(self: &Arc<Self>, stream: &mut TcpStream) -> Option<Agreed> {
+        let message_1 = self.next(stream, Kind::M1.len()).await?;
+        let now = self.clock.now();
+        let message_2 = {
+            let mut agreement = lock(&self.agreement);
+            let Agreement { responder, random } = &mut *agreement;
+            responder.receive_message_1(&message_1, now, &self.store, random.as_mut())
+        };
+        let message_2 = match message_2 {
+            Ok(message_2) => message_2,
+            Err(error) => {
+                tracing::info!("message 1 is refused: {error}");
+                self.refuse(stream, (&error).into()).await;
+                return None;
+            }
+        };
+        let patience = self.bounds.patience;
+        timeout(patience, frames::send(stream, &message_2))
+            .await
+            .ok()?
+            .ok()?;
+        let message_3 = self.next(stream, Kind::M3.len()).await?;
+        // The binding is synced to a disk, which may take its time.
+        let shared = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let now = shared.clock.now();
+            let mut store = shared.store.clone();
+            let mut agreement = lock(&shared.agreement);
+            agreement
+                .responder
+                .receive_message_3(&message_3, now, &mut store)
+        });
+        match done.await.ok()? {
+            Ok(agreed) => {
+                let proceed = Clear::Proceed.to_bytes();
+                timeout(patience, frames::send(stream, &proceed))
+                    .await
+                    .ok()?
+                    .ok()?;
+                Some(agreed)
+            }
+            Err(error) => {
+                tracing::info!("message 3 is refused: {error}");
+                self.refuse(stream, (&error).into()).await;
+                None
+            }
+        }
+    }
+
+    async fn next(&self, stream: &mut TcpStream, max_len: usize) -> Option<Vec<u8>> {
+        let next = timeout(self.bounds.patience, frames::receive(stream, max_len)).await;
+        match next.ok()? {
+            Ok(message) => message,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.refuse(stream, Refusal::Malformed).await;
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn refuse(&self, stream: &mut TcpStream, refusal: Refusal) {
+        let refused = Clear::Refused(refusal).to_bytes();
+        let told = async {
+            frames::send(stream, &refused).await?;
+            stream.shutdown().await?;
+            // A connection that is closed before all of it was read is reset,
+            // and the refusal lost.
+            let mut rest = stream.take(frames::MAX_LEN as u64);
+            tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+        };
+        let _ = timeout(self.bounds.patience, told).await;
+    }
+
+    async fn answer(self: Arc<Self>, phone: &Phone, request: &[u8]) -> Reply {
+        let now = self.clock.now();
+        if !lock(&self.limits).requests.admit(phone.token, now.elapsed) {
+            return Reply::Refused(Refusal::TooMany);
+        }
+        let request = match Request::from_bytes(request) {
+            Ok(request) => request,
+            Err(_) => return Reply::Refused(Refusal::Malformed),
+        };
+        let phone = *phone;
+        let answer = tokio::task::spawn_blocking(move || {
+            if let Request::Fund(fund) = request {
+                self.fund(&phone, &fund, now.unix)?;
+                self.told.notify_one();
+            }
+            let wait = lock(&self.wait).load(Ordering::Relaxed);
+            let wait = Wait::of(wait).unwrap_or(Wait::Turn);
+            match self.store.status(&crate::TokenHash(phone.token), wait) {
+                Ok(Some(status)) => Ok(status),
+                Ok(None) => Err(Refusal::OtherToken),
+                Err(error) => Err(unavailable(&error)),
+            }
+        });
+        match answer.await {
+            Ok(Ok(status)) => Reply::Status(status),
+            Ok(Err(refusal)) => Reply::Refused(refusal),
+            Err(_) => Reply::Refused(Refusal::Unavailable),
+        }
+    }
+
+    /// Checks what a phone tells, and records it.
+    fn fund(&self, phone: &Phone, fund: &Fund, unix: u64) -> Result<(), Refusal> {
+        let claim = &fund.claim;
+        if fund.number != phone.number {
+            return Err(Refusal::OtherNumber);
+        }
+        if claim.token_hash.0 != phone.token {
+            return Err(Refusal::OtherToken);
+        }
+        if !claim.is_by_its_key(self.store.operator()) {
+            return Err(Refusal::Proof);
+        }
+        let token = claim.token_hash;
+        let told = self
+            .store
+            .tell(claim, unix, self.terms.payments_per_day)
+            .map_err(|error| unavailable(&error))?;
+        match &told {
+            Ok(()) => tracing::info!(%token, wallet = %claim.wallet, "a phone has told its claim"),
+            Err(refusal) => tracing::warn!(%token, "not funded: {refusal}"),
+        }
+        told
+    }
+}
+
+/// Who is at the other end of a channel.
+#[derive(Clone, Copy)]
+struct Phone {
+    token: [u8; 32],
+    number: crate::Number,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut limits = lock(&self.shared.limits);
+        if let Some(open) = limits.open.get_mut(&self.from) {
+            *open -= 1;
+            if *open == 0 {
+                limits.open.remove(&self.from);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing behind these is left half done by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable(error: &dyn fmt::Display) -> Refusal {
+    tracing::error!("{error}");
+    Refusal::Unavailable
+}
+
+/// Whoever has one address of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address => address,
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected
+    )
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.shared.store.operator())
+    }
+}

@@ -1,0 +1,460 @@
+//! What the service's tests run it on: the embedded chain as a node that can
+//! be made to misbehave, and a disk that drops what was not synced.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use callseal_devchain::{DevChain, DevRegistry, Genesis, GenesisAccount, Outcome};
+use redb::StorageBackend;
+
+use crate::service::{Backends, Point, Points, Stopped};
+use crate::{
+    AccountKey, BlockLog, CallEnd, Claim, Fees, Head, Lifetime, Node, Number, OperatorId, Random,
+    Receipt, SealingKey, SendError, SigningKey, Token, TokenClaims, TransportError, Unsigned,
+};
+
+pub(super) const NOON: u64 = 1_795_000_000;
+const CHAIN_ID: u64 = 31_337;
+
+/// SplitMix64's octets: the same in every run.
+pub(super) struct Seeded(pub(super) u64);
+
+impl Random for Seeded {
+    fn fill(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(z ^ (z >> 31)).to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// An operator's registry on a chain of its own, and its secrets.
+pub(super) struct World {
+    pub(super) chain: DevChain,
+    pub(super) registry: DevRegistry,
+    pub(super) operator: OperatorId,
+    pub(super) account: AccountKey,
+    pub(super) signing: SigningKey,
+    pub(super) sealing: SealingKey,
+}
+
+/// A subscriber with all its secrets.
+pub(super) struct Subscriber {
+    pub(super) number: Number,
+    pub(super) token: Token,
+    pub(super) phone_key: SealingKey,
+    pub(super) wallet: AccountKey,
+    pub(super) claim: Claim,
+}
+
+impl World {
+    /// The operator's account owns `ether`.
+    pub(super) fn new(ether: u64) -> Self {
+        let account = AccountKey::from_bytes([0x51; 32]).unwrap();
+        let funds = GenesisAccount {
+            balance: U256::from(ether) * U256::from(10_u64.pow(18)),
+            ..GenesisAccount::default()
+        };
+        let genesis = Genesis::new(CHAIN_ID).with_account(account.address(), funds);
+        let chain = DevChain::from_genesis(genesis);
+        let signing = SigningKey::from_bytes([0x52; 32]).unwrap();
+        let sealing = SealingKey::from_bytes([0x53; 32]);
+        let signer = AccountKey::from_bytes(*signing.to_bytes()).unwrap();
+        let keys = callseal_devchain::Operator {
+            account: account.address(),
+            signing_key: signer.uncompressed(),
+            sealing_key: sealing.public().0,
+        };
+        let registry = DevRegistry::deploy(&chain, chain.account(0), &keys).unwrap();
+        Self {
+            operator: OperatorId {
+                chain_id: CHAIN_ID,
+                contract: registry.address().into_array(),
+            },
+            chain,
+            registry,
+            account,
+            signing,
+            sealing,
+        }
+    }
+
+    /// A subscriber with a token, the `seed`th.
+    pub(super) fn subscriber(&self, seed: u8) -> Subscriber {
+        let number: Number = format!("+86138000000{seed:02}").parse().unwrap();
+        let claims = TokenClaims {
+            operator: self.operator,
+            number,
+            serial: seed.into(),
+            lifetime: Lifetime::new(1, u64::MAX).unwrap(),
+        };
+        let token = Token::issue(claims, &self.signing, &mut Seeded(seed.into()));
+        let wallet = AccountKey::from_bytes([seed; 32]).unwrap();
+        let identity = AccountKey::from_bytes([0x80 | seed; 32]).unwrap();
+        Subscriber {
+            number,
+            phone_key: SealingKey::from_bytes([0x40 | seed; 32]),
+            claim: Claim::make(
+                self.operator,
+                number,
+                wallet.address(),
+                &identity,
+                token.hash(),
+            ),
+            token,
+            wallet,
+        }
+    }
+
+    /// Sends `addClient` from a wallet that can pay for it and has sent nothing
+    /// yet.
+    pub(super) fn claim(&self, subscriber: &Subscriber) {
+        let wallet = subscriber.wallet.address();
+        if self.chain.nonce(wallet) > 0 || self.chain.balance(wallet) < U256::from(10_u64.pow(15)) {
+            return;
+        }
+        let fees = Fees {
+            max_per_gas: 20_000_000_000,
+            tip_per_gas: 1,
+        };
+        let call = Unsigned::call(
+            CHAIN_ID,
+            0,
+            fees,
+            self.registry.address(),
+            subscriber.claim.add_client(),
+            crate::contract::ADD_CLIENT_GAS,
+        );
+        let _ = self.chain.send_raw(&call.sign(&subscriber.wallet).raw);
+    }
+
+    /// The embedded chain as the operator's node.
+    pub(super) fn node(&self) -> TrialNode {
+        TrialNode {
+            chain: self.chain.clone(),
+            faults: Arc::default(),
+        }
+    }
+
+    /// How many transactions the operator has in blocks.
+    pub(super) fn sent(&self) -> u64 {
+        self.chain.nonce(self.account.address())
+    }
+
+    pub(super) fn is_approved(&self, subscriber: &Subscriber) -> bool {
+        let entry = self.registry.client(subscriber.claim.number_hash).unwrap();
+        entry.is_some_and(|entry| {
+            entry.revision == 1
+                && entry.key == subscriber.claim.compressed_key()
+                && entry.holder == subscriber.wallet.address()
+        })
+    }
+}
+
+/// What a node does wrong at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// It does not answer.
+    pub(super) away: bool,
+    /// It takes transactions and says that it could not be reached.
+    pub(super) loses_answers: bool,
+    /// It says that it took a transaction, so many times, and did not.
+    pub(super) drops: usize,
+    /// It refuses transactions.
+    pub(super) rejects: bool,
+    /// It knows of no receipt.
+    pub(super) hides_receipts: bool,
+    /// Its receipts say that all was taken back.
+    pub(super) denies_success: bool,
+    /// It is so many blocks behind.
+    pub(super) lag: u64,
+    /// How often a transaction came.
+    pub(super) came: usize,
+}
+
+/// The embedded chain as a node.
+#[derive(Clone)]
+pub(super) struct TrialNode {
+    chain: DevChain,
+    pub(super) faults: Arc<Mutex<Faults>>,
+}
+
+impl TrialNode {
+    pub(super) fn set(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.faults.lock().unwrap());
+    }
+
+    fn away(&self) -> Result<(), TransportError> {
+        match self.faults.lock().unwrap().away {
+            true => Err(unreachable()),
+            false => Ok(()),
+        }
+    }
+
+    fn newest(&self) -> u64 {
+        let lag = self.faults.lock().unwrap().lag;
+        self.chain.head_number().saturating_sub(lag)
+    }
+}
+
+impl Node for TrialNode {
+    fn chain_id(&mut self) -> Result<u64, TransportError> {
+        self.away()?;
+        Ok(self.chain.id())
+    }
+
+    fn head(&mut self) -> Result<Head, TransportError> {
+        self.away()?;
+        let number = self.newest();
+        Ok(Head {
+            number,
+            hash: self.chain.block_hash(number).unwrap(),
+            timestamp: self.chain.head_timestamp(),
+            base_fee: self.chain.base_fee().into(),
+        })
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<Option<B256>, TransportError> {
+        self.away()?;
+        Ok(self.chain.block_hash(number))
+    }
+
+    fn nonce(&mut self, account: Address) -> Result<u64, TransportError> {
+        self.away()?;
+        Ok(self.chain.nonce(account))
+    }
+
+    fn balance(&mut self, account: Address) -> Result<U256, TransportError> {
+        self.away()?;
+        Ok(self.chain.balance(account))
+    }
+
+    fn tip(&mut self) -> Result<u128, TransportError> {
+        self.away()?;
+        Ok(1)
+    }
+
+    fn call(&mut self, from: Address, to: Address, data: Bytes) -> Result<CallEnd, TransportError> {
+        self.away()?;
+        Ok(match self.chain.call(from, to, data).unwrap() {
+            Outcome::Returned(data) => CallEnd::Returned(data),
+            Outcome::Reverted(data) => CallEnd::Reverted(data),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn send(&mut self, raw: &[u8]) -> Result<(), SendError> {
+        self.away().map_err(SendError::Transport)?;
+        let (rejects, loses_answers) = {
+            let mut faults = self.faults.lock().unwrap();
+            faults.came += 1;
+            if faults.drops > 0 {
+                faults.drops -= 1;
+                return Ok(());
+            }
+            (faults.rejects, faults.loses_answers)
+        };
+        if rejects {
+            let message = "txpool is full".into();
+            return Err(SendError::Refused { message });
+        }
+        let sent = match self.chain.send_raw(raw) {
+            Ok(_) => Ok(()),
+            Err(error) => SendError::of_words(&error.to_string()).map_or(Ok(()), Err),
+        };
+        match loses_answers {
+            true => Err(SendError::Transport(unreachable())),
+            false => sent,
+        }
+    }
+
+    fn receipt(&mut self, transaction: B256) -> Result<Option<Receipt>, TransportError> {
+        self.away()?;
+        let newest = self.newest();
+        let faults = self.faults.lock().unwrap();
+        if faults.hides_receipts {
+            return Ok(None);
+        }
+        let receipt = self.chain.receipt(transaction);
+        let receipt = receipt.filter(|receipt| receipt.block_number <= newest);
+        Ok(receipt.map(|receipt| Receipt {
+            block_number: receipt.block_number,
+            block_hash: receipt.block_hash,
+            succeeded: receipt.succeeded() && !faults.denies_success,
+        }))
+    }
+
+    fn logs(
+        &mut self,
+        contract: Address,
+        topic: B256,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<BlockLog>, TransportError> {
+        self.away()?;
+        let logs = self.chain.logs(contract, topic, from, to);
+        let block_log = |(block_number, log): (u64, Log)| BlockLog { block_number, log };
+        Ok(logs.into_iter().map(block_log).collect())
+    }
+}
+
+fn unreachable() -> TransportError {
+    TransportError::Unreachable {
+        node: "the trial's node".into(),
+        cause: "connection refused".into(),
+    }
+}
+
+/// A disk that drops what was not synced when it loses power.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk(Arc<Mutex<Platter>>);
+
+#[derive(Debug, Default)]
+struct Platter {
+    synced: Vec<u8>,
+    written: Vec<u8>,
+    /// Handles from before a loss of power are dead.
+    life: u64,
+    /// Operations until it fails; none: it does not.
+    fails_after: Option<usize>,
+    /// How many operations there were.
+    operations: usize,
+}
+
+/// An open file on the disk.
+#[derive(Debug)]
+struct Handle {
+    disk: Disk,
+    life: u64,
+}
+
+impl Disk {
+    /// The machine is switched off and on.
+    pub(super) fn lose_power(&self) {
+        let mut platter = self.0.lock().unwrap();
+        platter.written = platter.synced.clone();
+        platter.life += 1;
+        platter.fails_after = None;
+    }
+
+    /// Every change fails after so many more, as on a full disk.
+    pub(super) fn fail_after(&self, operations: Option<usize>) {
+        self.0.lock().unwrap().fails_after = operations;
+    }
+
+    /// How many changes there were.
+    pub(super) fn operations(&self) -> usize {
+        self.0.lock().unwrap().operations
+    }
+}
+
+impl Backends for Disk {
+    fn open(&self) -> Result<Box<dyn StorageBackend>, redb::DatabaseError> {
+        let life = self.0.lock().unwrap().life;
+        Ok(Box::new(Handle {
+            disk: self.clone(),
+            life,
+        }))
+    }
+}
+
+impl Handle {
+    fn platter(&self) -> Result<std::sync::MutexGuard<'_, Platter>, io::Error> {
+        let platter = self.disk.0.lock().unwrap();
+        match platter.life == self.life {
+            true => Ok(platter),
+            false => Err(io::Error::other("the machine was switched off")),
+        }
+    }
+
+    fn changing(&self) -> Result<std::sync::MutexGuard<'_, Platter>, io::Error> {
+        let mut platter = self.platter()?;
+        platter.operations += 1;
+        match &mut platter.fails_after {
+            Some(0) => Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                "no space left on device",
+            )),
+            Some(left) => {
+                *left -= 1;
+                Ok(platter)
+            }
+            None => Ok(platter),
+        }
+    }
+}
+
+impl StorageBackend for Handle {
+    fn len(&self) -> Result<u64, io::Error> {
+        Ok(self.platter()?.written.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        let platter = self.platter()?;
+        let from = offset as usize;
+        let octets = platter.written.get(from..from + out.len());
+        out.copy_from_slice(octets.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.changing()?.written.resize(len as usize, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        let mut platter = self.changing()?;
+        platter.synced = platter.written.clone();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        let from = offset as usize;
+        self.changing()?.written[from..from + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+/// Switches the machine off at the point of this number, and counts them.
+#[derive(Clone, Debug)]
+pub(super) struct StopAt {
+    state: Arc<Mutex<(Option<usize>, Vec<Point>)>>,
+    disk: Disk,
+}
+
+impl StopAt {
+    /// After so many points; never, if not said.
+    pub(super) fn new(points: Option<usize>, disk: &Disk) -> Self {
+        Self {
+            state: Arc::new(Mutex::new((points, Vec::new()))),
+            disk: disk.clone(),
+        }
+    }
+
+    pub(super) fn reached(&self) -> Vec<Point> {
+        self.state.lock().unwrap().1.clone()
+    }
+}
+
+impl Points for StopAt {
+    fn reach(&self, point: Point) -> Result<(), Stopped> {
+        let mut state = self.state.lock().unwrap();
+        state.1.push(point);
+        match &mut state.0 {
+            Some(0) => {
+                // Before anything is put in order: a killed process closes
+                // nothing.
+                self.disk.lose_power();
+                Err(Stopped)
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
