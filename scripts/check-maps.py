@@ -150,7 +150,7 @@ def check_row(row):
 def tests_of(path, known={}):
     if path not in known:
         text = path.read_text()
-        attributes = r"#\[test\]\s*(?:#\[[^\]]*\]\s*)*(?:///[^\n]*\s*)*fn (\w+)"
+        attributes = r"#\[(?:tokio::)?test(?:\([^)]*\))?\]\s*(?:#\[[^\]]*\]\s*)*(?:///[^\n]*\s*)*(?:async )?fn (\w+)"
         known[path] = set(re.findall(attributes, text))
         if path.suffix == ".py":
             known[path] = set(re.findall(r"def (test_\w+)", text))

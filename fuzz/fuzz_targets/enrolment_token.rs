@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../eims/tests/fuzz/enrolment_token.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::enrolment_token(data));
