@@ -1,6 +1,8 @@
 //! The part of the contract's interface that is written down in this crate is
 //! the compiled contract's.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use alloy_primitives::{Address, B256, keccak256};
 use callseal_eims::{AccountKey, Claim, LoggedClaim, OperatorId, TokenHash, contract};
 use serde_json::Value;
