@@ -21,6 +21,7 @@ pub mod logging;
 pub mod look_up;
 pub mod loopback_node;
 pub mod media_sockets;
+pub mod operators_file;
 pub mod output_file;
 pub mod phone;
 pub mod phone_keys;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use callseal_registry_client::light::Beacon;
-use callseal_registry_client::{Answer, LiveRegistry, Registry, Transport, Verified};
+use callseal_registry_client::{Answer, LiveRegistry, Registries, Registry, Transport, Verified};
 use callseal_sts::{Number, PublicKey, Staple};
 
 use crate::light_state::LightState;
@@ -52,6 +52,13 @@ impl NotKnown {
 
 /// As of one block that somebody else has found.
 impl<T: Transport + Send> RecordSource for Registry<T> {
+    fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
+        Self::look_up(self, number.as_str()).map_err(|error| NotKnown::because(&error))
+    }
+}
+
+/// As of one block of each operator's chain that somebody else has found.
+impl<T: Transport + Send> RecordSource for Registries<T> {
     fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
         Self::look_up(self, number.as_str()).map_err(|error| NotKnown::because(&error))
     }

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A network that ends with the test, or by itself.
 struct Devnet {
@@ -123,4 +123,51 @@ fn a_record_is_read_from_a_checkpoint_over_loopback_and_the_state_is_kept() {
         error.contains("start again from a fresh checkpoint"),
         "{error}"
     );
+}
+
+#[test]
+fn a_number_is_read_in_the_registry_of_its_operator_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let devnet = Devnet::start(folder.path());
+    let operators = folder.path().join("operators.json");
+    let entry = |name: &str, chain_id: u64, prefix: &str| {
+        json!({
+            "name": name, "chain_id": chain_id, "contract": devnet.text("contract"), "prefixes": [prefix],
+        })
+    };
+    let contents = json!({
+        "format": "callseal operators", "version": 1,
+        "operators": [entry("North", 31_337, "+86"), entry("South", 1, "+44")],
+    });
+    std::fs::write(&operators, contents.to_string()).unwrap();
+    let get = |number: &str| {
+        let (url, network) = (devnet.text("url"), devnet.text("network"));
+        callseal()
+            .args(["registry", "get", number, "--json", "--operators"])
+            .arg(&operators)
+            .args(["--rpc", url, "--beacon", url, "--network", network])
+            .args(["--checkpoint", devnet.text("checkpoint"), "--state"])
+            .arg(folder.path().join("light.state"))
+            .output()
+            .unwrap()
+    };
+    let output = get("+8613800000001");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["operator"], "North");
+    assert_eq!(found["record"]["status"], "approved");
+
+    for (number, expected) in [
+        (
+            "+4413800000001",
+            "is of South, whose registry is on chain 1",
+        ),
+        ("+3313800000001", "belongs to no operator"),
+    ] {
+        let output = get(number);
+        assert_eq!(output.status.code(), Some(2), "{number}");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(expected), "{error}");
+    }
 }

@@ -89,12 +89,12 @@ fn a_caller_with_another_key_than_the_registrys_is_refused() {
 fn a_registry_that_cannot_be_verified_refuses_on_either_side() {
     let world = World::new();
     let mut pair = world.pair(link(6));
-    pair.a.registry = world.broken_reader();
+    pair.a.registry = world.broken_reader().into();
     pair.a.call(pair.now, BOB, B);
     assert_never_secured(&mut pair);
 
     let mut pair = world.pair(link(6));
-    pair.b.registry = world.broken_reader();
+    pair.b.registry = world.broken_reader().into();
     pair.a.call(pair.now, BOB, B);
     assert_never_secured(&mut pair);
 }

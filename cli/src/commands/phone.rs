@@ -134,26 +134,54 @@ pub struct PhoneArguments {
 /// Which registry, and who is asked.
 #[derive(Debug, clap::Args)]
 pub struct RegistryArguments {
-    /// An Ethereum node to ask; nothing it says is believed without proof
-    #[arg(long, value_name = "URL", help_heading = "Registry")]
-    pub rpc: String,
-
-    /// The registry contract
-    #[arg(long, value_name = "ADDRESS", help_heading = "Registry")]
-    pub contract: Address,
-
-    /// The block that everything is proven from, where no --beacon is asked; nodes keep about 128 blocks of proofs
+    /// An Ethereum node to ask; nothing it says is believed without proof. Where operators are on several
+    /// chains, one for each: CHAIN=URL
     #[arg(
         long,
-        value_name = "HASH",
+        value_name = "[CHAIN=]URL",
+        required = true,
+        help_heading = "Registry"
+    )]
+    pub rpc: Vec<OfChain<String>>,
+
+    /// The registry contract, in which every number is looked up
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        required_unless_present = "operators",
+        conflicts_with = "operators",
+        help_heading = "Registry"
+    )]
+    pub contract: Option<Address>,
+
+    /// A file that says which operator has which numbers, and where its registry is; each number is then
+    /// looked up at its own operator. Goes with --trusted-block, not yet with --beacon
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "beacon",
+        help_heading = "Registry"
+    )]
+    pub operators: Option<PathBuf>,
+
+    /// The block that everything is proven from, where no --beacon is asked; nodes keep about 128 blocks of proofs.
+    /// Of several chains, one for each: CHAIN=HASH
+    #[arg(
+        long,
+        value_name = "[CHAIN=]HASH",
         required_unless_present = "beacon",
         conflicts_with = "beacon",
         help_heading = "Registry"
     )]
-    pub trusted_block: Option<B256>,
+    pub trusted_block: Vec<OfChain<B256>>,
 
     /// Refuses a node of another chain [default: the trusted block says which chain it is]
-    #[arg(long, value_name = "N", help_heading = "Registry")]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "operators",
+        help_heading = "Registry"
+    )]
     pub chain_id: Option<u64>,
 
     /// A beacon node to ask; may be repeated. A light client then finds the newest final block and trusts nobody;
@@ -174,6 +202,33 @@ pub struct RegistryArguments {
     /// Which network the light client follows.
     #[command(flatten)]
     pub network: NetworkArguments,
+}
+
+/// What is said of one chain (`CHAIN=…`, by its id), or of any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfChain<T> {
+    /// The chain's id, if it is of one.
+    pub chain_id: Option<u64>,
+    /// What is said.
+    pub value: T,
+}
+
+impl<T: FromStr> FromStr for OfChain<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let chain = text
+            .split_once('=')
+            .and_then(|(chain, rest)| Some((chain.parse().ok()?, rest)));
+        let (chain_id, value) = match chain {
+            Some((chain, rest)) => (Some(chain), rest),
+            None => (None, text),
+        };
+        Ok(Self {
+            chain_id,
+            value: value.parse()?,
+        })
+    }
 }
 
 /// What a phone says.
@@ -283,6 +338,8 @@ Examples:
       --rpc … --contract … --trusted-block … --record call --export-keys call/keys.json
   callseal call +8613800000002@192.0.2.2:40000 --key alice.key --contract 0x5FbD… \
       --rpc https://rpc.example --beacon https://beacon.example --checkpoint 0x1bd0…
+  callseal call +4420000000002@192.0.2.2:40000 --key alice.key --operators operators.json \\
+      --rpc 1=https://rpc.example --trusted-block 1=0x1bd0…
   callseal replay call/call.pcapng --keys call/keys.json
 
 Exit codes:
@@ -325,6 +382,16 @@ mod tests {
         ] {
             assert!(Callee::from_str(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_node_or_a_block_may_name_its_chain() {
+        let of = |text: &str| text.parse::<OfChain<String>>().unwrap();
+        let said = of("11155111=https://rpc.example/?key=1");
+        assert_eq!(said.chain_id, Some(11_155_111));
+        assert_eq!(said.value, "https://rpc.example/?key=1");
+        assert_eq!(of("https://rpc.example/?key=1").chain_id, None);
+        assert!("1=0x12".parse::<OfChain<B256>>().is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `callseal registry`: what the registry holds, and the light client that finds it.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result, bail};
 use callseal_registry_client::light::{LightClient, Network, Synced};
 use callseal_registry_client::{
-    Answer, HttpBeacon, HttpTransport, LiveError, LiveRegistry, Policy, RegistryConfig, layout,
+    Answer, HttpBeacon, HttpTransport, LiveError, LiveRegistry, Operator, Policy, RegistryConfig,
+    layout,
 };
 use callseal_sts::Number;
 use clap::Subcommand;
@@ -19,6 +21,7 @@ use crate::commands::EXIT_FAILED;
 use crate::commands::light::{NetworkArguments, light_client};
 use crate::light_state::LightState;
 use crate::look_up_evidence::{evidence_json, evidence_lines};
+use crate::operators_file;
 
 /// Reads the registry through a light client that trusts nobody
 ///
@@ -51,11 +54,26 @@ struct GetArguments {
     rpc: Vec<String>,
 
     /// The registry contract
-    #[arg(long, value_name = "ADDRESS", help_heading = "Registry")]
-    contract: Address,
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        required_unless_present = "operators",
+        conflicts_with = "operators",
+        help_heading = "Registry"
+    )]
+    contract: Option<Address>,
+
+    /// A file that says which operator has which numbers, and where its registry is
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
+    operators: Option<PathBuf>,
 
     /// keccak256 of the contract's code [default: that of this version's registry]
-    #[arg(long, value_name = "HASH", help_heading = "Registry")]
+    #[arg(
+        long,
+        value_name = "HASH",
+        conflicts_with = "operators",
+        help_heading = "Registry"
+    )]
     code_hash: Option<B256>,
 
     /// The oldest block that an answer may come from
@@ -145,13 +163,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn get(arguments: &GetArguments) -> Result<ExitCode> {
     let now = unix_time();
     let (network, state) = arguments.light.network.open()?;
+    let operator = operator(arguments, &network)?;
+    let config = operator.registry;
     let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     let begun_at = light.store().finalized_slot();
-    let config = RegistryConfig {
-        contract: arguments.contract,
-        code_hash: arguments.code_hash.unwrap_or(layout::CODE_HASH),
-        chain_id: network.chain_id(),
-    };
     let nodes = arguments
         .rpc
         .iter()
@@ -173,10 +188,16 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
     let mut stdout = std::io::stdout().lock();
     match arguments.light.json {
         true => {
-            let line = evidence_json(&arguments.number, &live, &config, begun_at, &found, now);
+            let mut line = evidence_json(&arguments.number, &live, &config, begun_at, &found, now);
+            if !operator.name.is_empty() {
+                line["operator"] = json!(operator.name);
+            }
             writeln!(stdout, "{line}")?;
         }
         false => {
+            if !operator.name.is_empty() {
+                writeln!(stdout, "operator      {}", operator.name)?;
+            }
             let lines = evidence_lines(
                 &arguments.number,
                 &live,
@@ -199,6 +220,35 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => EXIT_FAILED.into(),
     })
+}
+
+/// Whose registry the number is looked up in. Without a file of operators, one without a name.
+fn operator(arguments: &GetArguments, network: &Network) -> Result<Operator> {
+    let Some(path) = &arguments.operators else {
+        let Some(contract) = arguments.contract else {
+            bail!("say which registry, with --contract or --operators");
+        };
+        return Ok(Operator {
+            name: String::new(),
+            registry: RegistryConfig {
+                contract,
+                code_hash: arguments.code_hash.unwrap_or(layout::CODE_HASH),
+                chain_id: network.chain_id(),
+            },
+        });
+    };
+    let operators = operators_file::read(path)?;
+    let operator = operators_file::operator_of(&operators, &arguments.number)?;
+    let (wanted, chain) = (operator.registry.chain_id, network.chain_id());
+    if wanted != chain {
+        bail!(
+            "{} is of {}, whose registry is on chain {wanted}; {} is chain {chain}: name the other with --network",
+            arguments.number,
+            operator.name,
+            network.name()
+        );
+    }
+    Ok(operator.clone())
 }
 
 fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
@@ -305,6 +355,7 @@ Examples:
   callseal registry get +8613800000001 --contract 0x5FbD… --rpc https://rpc.example \\
       --beacon https://beacon.example --checkpoint 0x1bd0…
   callseal registry get +8613800000001 --contract 0x5FbD… --rpc … --beacon …   # later
+  callseal registry get +8613800000001 --operators operators.json --rpc … --beacon …
   callseal devnet                                                     # something to try it on
 
 Exit codes:

@@ -121,7 +121,10 @@ pub fn enrol(numbers: &[&str]) -> Result<Enrolled, EnrolError> {
 }
 
 /// The same on a chain that is there already.
-pub(crate) fn enrol_on(
+///
+/// # Errors
+/// [`EnrolError`] where a number is none or the contract refuses.
+pub fn enrol_on(
     chain: &DevChain,
     numbers: &[&str],
 ) -> Result<(DevRegistry, Vec<Subscriber>), EnrolError> {

@@ -1,15 +1,18 @@
 //! What a phone's arguments say about the registry.
 
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256};
 use anyhow::{Result, bail};
 use callseal_registry_client::{
-    HttpTransport, LiveRegistry, Policy, RawProof, Registry, RegistryConfig, Transport,
-    TransportError, layout,
+    HttpBeacon, HttpTransport, LiveRegistry, Operators, Policy, RawProof, Registries, Registry,
+    RegistryConfig, Transport, TransportError, layout,
 };
 use callseal_sts::{Number, PublicKey};
 
 use crate::clock::unix_time;
 use crate::commands::light::light_client;
-use crate::commands::phone::RegistryArguments;
+use crate::commands::phone::{OfChain, RegistryArguments};
+use crate::operators_file;
 use crate::record_source::{LiveSource, RecordSource};
 
 /// Whom the phone with this number and key asks, over HTTP.
@@ -21,19 +24,75 @@ pub(super) fn source(
     number: Number,
     key: PublicKey,
 ) -> Result<Box<dyn RecordSource>> {
+    let contract = match (&arguments.operators, arguments.contract) {
+        (Some(path), _) => {
+            let operators = operators_file::read(path)?;
+            return Ok(Box::new(of_operators(operators, arguments)?));
+        }
+        (None, Some(contract)) => contract,
+        (None, None) => bail!("say which registry, with --contract or --operators"),
+    };
     let config = RegistryConfig {
-        contract: arguments.contract,
+        contract,
         code_hash: layout::CODE_HASH,
         chain_id: arguments.chain_id.unwrap_or_default(),
     };
-    let transport = HttpTransport::new(&arguments.rpc)?;
-    if let Some(trusted_block) = arguments.trusted_block {
-        let node = Node {
-            transport,
-            is_chain_checked: arguments.chain_id.is_some(),
-        };
-        return Ok(Box::new(Registry::new(config, trusted_block, node)));
+    match arguments.trusted_block.is_empty() {
+        true => Ok(Box::new(live(config, arguments, (number, key))?)),
+        false => Ok(Box::new(in_trusted_block(config, arguments)?)),
     }
+}
+
+/// One registry for every number, in the block that the arguments name.
+fn in_trusted_block(
+    config: RegistryConfig,
+    arguments: &RegistryArguments,
+) -> Result<Registry<Node>> {
+    let chain = arguments.chain_id;
+    let said = (
+        of_chain("--rpc", &arguments.rpc, chain)?,
+        of_chain("--trusted-block", &arguments.trusted_block, chain)?,
+    );
+    let (Some(url), Some(trusted_block)) = said else {
+        bail!("beside --contract, --rpc and --trusted-block name no chain but that of --chain-id");
+    };
+    let node = Node {
+        transport: HttpTransport::new(url)?,
+        is_chain_checked: chain.is_some(),
+    };
+    Ok(Registry::new(config, *trusted_block, node))
+}
+
+/// Each operator's registry, in the block of its chain that the arguments name.
+fn of_operators(operators: Operators, arguments: &RegistryArguments) -> Result<Registries<Node>> {
+    let node_of = |chain: u64| -> Result<Option<(B256, Node)>> {
+        let said = (
+            of_chain("--rpc", &arguments.rpc, Some(chain))?,
+            of_chain("--trusted-block", &arguments.trusted_block, Some(chain))?,
+        );
+        // Where one is not named, others' numbers can be looked up all the same.
+        let (Some(url), Some(trusted_block)) = said else {
+            return Ok(None);
+        };
+        let node = Node {
+            transport: HttpTransport::new(url)?,
+            is_chain_checked: true,
+        };
+        Ok(Some((*trusted_block, node)))
+    };
+    let nodes = operators
+        .iter()
+        .map(|operator| node_of(operator.registry.chain_id));
+    let mut nodes = nodes.collect::<Result<Vec<_>>>()?.into_iter();
+    Ok(Registries::new(operators, |_| nodes.next().flatten()))
+}
+
+/// One registry for every number, as of the newest final block.
+fn live(
+    config: RegistryConfig,
+    arguments: &RegistryArguments,
+    own: (Number, PublicKey),
+) -> Result<LiveSource<HttpBeacon, HttpTransport>> {
     let now = unix_time();
     let (network, state) = arguments.network.open()?;
     let chain_id = network.chain_id();
@@ -45,6 +104,13 @@ pub(super) fn source(
             network.name()
         );
     }
+    let Some(url) = of_chain("--rpc", &arguments.rpc, Some(chain_id))? else {
+        bail!(
+            "--rpc names another chain than that of {}, {chain_id}",
+            network.name()
+        );
+    };
+    let nodes = [(url.clone(), HttpTransport::new(url)?)];
     let (mut light, started) = light_client(
         &network,
         &state,
@@ -63,14 +129,27 @@ pub(super) fn source(
     }
     state.keep(light.store())?;
     let config = RegistryConfig { chain_id, ..config };
-    let nodes = [(arguments.rpc.clone(), transport)];
     let live = LiveRegistry::new(config, light, nodes, Policy::default());
-    Ok(Box::new(LiveSource::new(
-        live,
-        (number, key),
-        Box::new(unix_time),
-        Some(state),
-    )))
+    Ok(LiveSource::new(live, own, Box::new(unix_time), Some(state)))
+}
+
+/// What is said of this chain, or else of any.
+fn of_chain<'a, T>(
+    option: &str,
+    said: &'a [OfChain<T>],
+    chain: Option<u64>,
+) -> Result<Option<&'a T>> {
+    for wanted in [chain, None] {
+        let mut of_it = said.iter().filter(|said| said.chain_id == wanted);
+        match (of_it.next(), of_it.next()) {
+            (Some(first), None) => return Ok(Some(&first.value)),
+            (Some(_), Some(_)) => {
+                bail!("{option} is given twice; for several chains, name them: CHAIN=…")
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// A node that is asked for its chain only where somebody has said which it
@@ -81,18 +160,15 @@ struct Node {
 }
 
 impl Transport for Node {
-    fn header(
-        &mut self,
-        block_hash: alloy_primitives::B256,
-    ) -> Result<alloy_consensus::Header, TransportError> {
+    fn header(&mut self, block_hash: B256) -> Result<Header, TransportError> {
         self.transport.header(block_hash)
     }
 
     fn proof(
         &mut self,
-        contract: alloy_primitives::Address,
-        slots: &[alloy_primitives::B256],
-        block_hash: alloy_primitives::B256,
+        contract: Address,
+        slots: &[B256],
+        block_hash: B256,
     ) -> Result<RawProof, TransportError> {
         self.transport.proof(contract, slots, block_hash)
     }
@@ -101,6 +177,38 @@ impl Transport for Node {
         match self.is_chain_checked {
             true => self.transport.chain_id(),
             false => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(texts: &[&str]) -> Vec<OfChain<String>> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_said_of_a_chain_counts_before_what_is_said_of_any() {
+        let nodes = said(&["http://any", "2=http://two"]);
+        let of = |chain| of_chain("--rpc", &nodes, chain).unwrap().unwrap().as_str();
+        assert_eq!(of(Some(2)), "http://two");
+        assert_eq!(of(Some(1)), "http://any");
+        assert_eq!(of(None), "http://any");
+        let of_two_alone = said(&["2=http://two"]);
+        let of = |chain| of_chain("--rpc", &of_two_alone, chain).unwrap();
+        assert_eq!((of(Some(1)), of(None)), (None, None));
+    }
+
+    #[test]
+    fn what_is_said_twice_of_one_chain_is_refused() {
+        for (texts, chain) in [
+            (["http://one", "http://two"], Some(1)),
+            (["1=http://one", "1=http://two"], Some(1)),
+        ] {
+            let error = of_chain("--rpc", &said(&texts), chain).unwrap_err();
+            assert!(error.to_string().starts_with("--rpc is given twice"));
         }
     }
 }

@@ -13,7 +13,7 @@ use callseal_devchain::{
 use callseal_endpoint::{
     Answering, Config, EndReason, Event, Leg, Port, Received, Remote, Secured,
 };
-use callseal_registry_client::{Registry, RegistryConfig, number_hash};
+use callseal_registry_client::{Registries, Registry, RegistryConfig, number_hash};
 use callseal_sts::{Identity, IdentityKey, Number, Random};
 use callseal_testkit::{Conditions, Link, Pair, Peer, SplitMix64};
 
@@ -50,7 +50,12 @@ impl World {
     }
 
     pub(crate) fn empty() -> Self {
-        let chain = DevChain::new(31_337);
+        Self::on_chain(31_337)
+    }
+
+    /// The same on a chain with this id.
+    pub(crate) fn on_chain(chain_id: u64) -> Self {
+        let chain = DevChain::new(chain_id);
         let operator = Operator {
             account: chain.account(0),
             signing_key: uncompressed_key(&[0x77; 32]).unwrap(),
@@ -173,7 +178,7 @@ impl Random for SeededRandom {
 pub(crate) struct Phone {
     pub(crate) leg: Leg,
     pub(crate) address: SocketAddr,
-    pub(crate) registry: Registry<DevChain>,
+    pub(crate) registry: Registries<DevChain>,
     /// How long the node takes to answer.
     pub(crate) node_latency: Duration,
     look_ups: Vec<(Duration, Number)>,
@@ -187,7 +192,7 @@ impl Phone {
     pub(crate) fn new(
         config: Config,
         address: &str,
-        registry: Registry<DevChain>,
+        registry: impl Into<Registries<DevChain>>,
         seed: &str,
     ) -> Self {
         let seed = seed.bytes().fold(7, |seed: u64, octet| {
@@ -197,7 +202,7 @@ impl Phone {
         Self {
             leg: Leg::new(Duration::ZERO, config, random).unwrap(),
             address: address.parse().unwrap(),
-            registry,
+            registry: registry.into(),
             node_latency: 20 * MS,
             look_ups: Vec::new(),
             events: Vec::new(),
