@@ -1,13 +1,10 @@
 //! The fuzz target's body over its seeds and over mutations of these, the same
 //! in every run.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::fs;
 use std::panic;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use callseal_testkit::SplitMix64;
+use callseal_testkit::{SplitMix64, seeds};
 
 #[expect(unreachable_pub, reason = "the fuzz target includes the same file")]
 #[path = "fuzz/c_calls.rs"]
@@ -23,19 +20,11 @@ fn calls_from_c_survive_mutation_and_nothing_panics_inside() {
         PANICS.fetch_add(1, Ordering::Relaxed);
         hook(info);
     }));
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/c_calls");
-    let mut seeds: Vec<_> = fs::read_dir(seeds)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    seeds.sort();
-    assert!(!seeds.is_empty());
-    for (n, seed) in seeds.iter().enumerate() {
-        let octets = fs::read(seed).unwrap();
-        c_calls::c_calls(&octets);
+    for (n, seed) in seeds("c_calls").iter().enumerate() {
+        c_calls::c_calls(seed);
         let mut random = SplitMix64::new(n as u64);
         for _ in 0..60 {
-            c_calls::c_calls(&mutated(&octets, &mut random));
+            c_calls::c_calls(&mutated(seed, &mut random));
         }
     }
     assert_eq!(PANICS.load(Ordering::Relaxed), 0);

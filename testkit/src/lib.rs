@@ -1,6 +1,6 @@
 //! What tests of sans-IO peers need and nothing else: a network in virtual
-//! time, a driver that lets two peers talk over it, a seeded generator, and
-//! an allocator that counts.
+//! time, a driver that lets two peers talk over it, a seeded generator,
+//! mutations of fuzz targets' seeds, and an allocator that counts.
 //!
 //! Nothing here reads a clock, opens a socket or asks the system for
 //! randomness, so a test that fails once fails again with the same seed.
@@ -12,16 +12,20 @@
 //!   something happens to the next, in a bounded number of steps.
 //! - [`SplitMix64`] is the generator behind both, for tests that need
 //!   reproducible bytes.
+//! - [`play`] runs the body of a fuzz target over its seeds and mutations of
+//!   these, in a test.
 //! - [`CountingAllocator`] shows what a piece of code allocates, thread by
 //!   thread.
 #![deny(unsafe_code)]
 
 mod allocator;
 mod link;
+mod mutation;
 mod pair;
 mod random;
 
 pub use allocator::{Allocations, CountingAllocator};
 pub use link::{Conditions, Datagram, Link, Tally};
+pub use mutation::{play, seeds};
 pub use pair::{Pair, Peer, RunError};
 pub use random::SplitMix64;
