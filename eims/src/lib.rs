@@ -12,8 +12,9 @@
 //!
 //! With the feature `net` there is what runs it over a network: `Channel`, TLS
 //! with the agreed key; `Client`, a phone's connection to its operator; `Node`,
-//! `Unsigned` and `Claim`, to send transactions. With the feature `service`
-//! there is the operator's service.
+//! `Unsigned` and `Claim`, to send transactions; `Enrolment`, a phone's steps
+//! from a token to a record. With the feature `service` there is the operator's
+//! service.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "net")]
@@ -26,6 +27,8 @@ mod client;
 #[cfg(feature = "net")]
 pub mod contract;
 mod defences;
+#[cfg(feature = "net")]
+mod enrolment;
 #[cfg(feature = "net")]
 mod frames;
 #[cfg(feature = "net")]
@@ -63,6 +66,10 @@ pub use channel::{Channel, ChannelError};
 pub use client::{Client, Clock, ConnectError, RequestError};
 #[cfg(feature = "net")]
 pub use contract::{Claim, LoggedClaim, hash_of};
+#[cfg(feature = "net")]
+pub use enrolment::{
+    Advance, EnrolError, Enrolment, ProgressError, SignedClaim, Step, Surroundings, Waiting,
+};
 #[cfg(feature = "net")]
 pub use json_rpc_node::JsonRpcNode;
 pub use messages::MalformedMessage;

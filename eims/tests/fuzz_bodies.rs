@@ -6,6 +6,10 @@ use callseal_testkit::play;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/enrolment_messages.rs"]
 mod enrolment_messages;
+#[cfg(feature = "net")]
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/enrolment_notes.rs"]
+mod enrolment_notes;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/enrolment_token.rs"]
 mod enrolment_token;
@@ -31,4 +35,11 @@ fn messages_survive_mutation() {
 fn requests_survive_mutation() {
     let body = operator_requests::operator_requests;
     play("operator_requests", 100, body);
+}
+
+#[cfg(feature = "net")]
+#[test]
+fn stored_enrolments_survive_mutation() {
+    let body = enrolment_notes::enrolment_notes;
+    play("enrolment_notes", 100, body);
 }
