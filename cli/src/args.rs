@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{bench, demo, devnet, keygen, phone, registry, replay};
+use crate::commands::{bench, demo, devnet, keygen, operator, phone, registry, replay};
 
 /// Calls that are private end to end.
 ///
@@ -23,6 +23,7 @@ Examples:
   callseal bench                             how fast SRTP is on this machine
   callseal call +8613800000002@192.0.2.2:40000 --help
   callseal registry get +8613800000001 --help
+  callseal operator --help                   tokens, funding and approval: an operator's side
   callseal devnet                            a network on this machine to try it on
 
 Exit codes:
@@ -50,5 +51,16 @@ pub(crate) enum Command {
     Keygen(keygen::Arguments),
     Bench(bench::Arguments),
     Registry(registry::Arguments),
+    Operator(operator::Arguments),
     Devnet(devnet::Arguments),
+}
+
+impl Command {
+    /// How much it says where nobody has asked for more.
+    pub(crate) fn least_verbosity(&self) -> u8 {
+        match self {
+            Self::Operator(arguments) => arguments.least_verbosity(),
+            _ => 0,
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub mod logging;
 pub mod look_up;
 pub mod loopback_node;
 pub mod media_sockets;
+pub mod operator_keys;
 pub mod operators_file;
 pub mod output_file;
 pub mod phone;
@@ -54,13 +55,14 @@ use crate::commands::EXIT_UNUSABLE;
 /// went wrong into words on standard error.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(arguments.verbose);
+    logging::start(arguments.verbose.max(arguments.command.least_verbosity()));
     let done = match &arguments.command {
         Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Call(arguments) => commands::phone::call(arguments),
         Command::Listen(arguments) => commands::phone::listen(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Registry(arguments) => commands::registry::run(arguments),
+        Command::Operator(arguments) => commands::operator::run(arguments),
         Command::Devnet(arguments) => commands::devnet::run(arguments),
         Command::Keygen(arguments) => commands::keygen::run(arguments),
         Command::Bench(arguments) => commands::bench::run(arguments),

@@ -1,7 +1,10 @@
 //! The embedded chain behind HTTP on this host: an execution node and a beacon node in one.
 
+mod wallet;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -30,11 +33,29 @@ impl LoopbackNode {
     /// # Errors
     /// Where the port is not to be had.
     pub fn serve(chain: &DevChain, beacon: &DevBeacon, port: u16) -> io::Result<Self> {
+        Self::start(chain, beacon, port, None)
+    }
+
+    /// The same on any free port, where whatever is sent is final at once. Nobody else may make blocks meanwhile.
+    ///
+    /// # Errors
+    /// Where there is no port.
+    pub fn serve_final(chain: &DevChain, beacon: &DevBeacon) -> io::Result<Self> {
+        Self::start(chain, beacon, 0, Some(Arc::default()))
+    }
+
+    fn start(
+        chain: &DevChain,
+        beacon: &DevBeacon,
+        port: u16,
+        finality: Option<Arc<Mutex<()>>>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
         let node = Node {
             chain: chain.clone(),
             beacon: beacon.clone(),
+            finality,
         };
         thread::Builder::new()
             .name("loopback node".into())
@@ -58,6 +79,8 @@ impl LoopbackNode {
 struct Node {
     chain: DevChain,
     beacon: DevBeacon,
+    /// Where each transaction is made final: one after the other.
+    finality: Option<Arc<Mutex<()>>>,
 }
 
 impl Node {
@@ -153,7 +176,19 @@ impl Node {
                     .map_err(|error| error.to_string())?;
                 Ok(proof_json(proof))
             }
-            other => Err(format!("{other:?} is not served here")),
+            other => {
+                let finality = self.finality.clone();
+                let finality = finality.filter(|_| other == "eth_sendRawTransaction");
+                let turn = finality
+                    .as_deref()
+                    .map(|finality| finality.lock().unwrap_or_else(PoisonError::into_inner));
+                let answer = wallet::answer(&self.chain, other, params)
+                    .unwrap_or_else(|| Err(format!("{other:?} is not served here")));
+                if turn.is_some() && answer.is_ok() {
+                    self.beacon.finalize();
+                }
+                answer
+            }
         }
     }
 }

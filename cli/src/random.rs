@@ -15,6 +15,14 @@ use callseal_sts::Random;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
+impl callseal_eims::Random for SystemRandom {
+    /// # Panics
+    /// As for the handshake's.
+    fn fill(&mut self, out: &mut [u8]) {
+        Random::fill(self, out);
+    }
+}
+
 impl Random for SystemRandom {
     /// # Panics
     /// If the operating system has no random octets to give: nothing secret

@@ -11,7 +11,9 @@ use support::{folder, run, text};
 #[test]
 fn help_at_every_level_has_examples_and_exit_codes() {
     let top = run(&["--help"]).expect_code(0).stdout;
-    for command in ["demo", "call", "listen", "replay", "keygen", "bench"] {
+    for command in [
+        "demo", "call", "listen", "replay", "keygen", "bench", "operator",
+    ] {
         assert!(top.contains(command), "{top}");
         let help = run(&[command, "--help"]).expect_code(0).stdout;
         assert!(help.contains("Examples:"), "{command}: {help}");

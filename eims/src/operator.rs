@@ -88,6 +88,15 @@ impl OperatorId {
         octets[8..].copy_from_slice(&self.contract);
         octets
     }
+
+    #[cfg(feature = "service")]
+    pub(crate) fn from_bytes(octets: &[u8]) -> Option<Self> {
+        let (chain_id, contract) = octets.split_first_chunk()?;
+        Some(Self {
+            chain_id: u64::from_be_bytes(*chain_id),
+            contract: contract.try_into().ok()?,
+        })
+    }
 }
 
 impl SigningKey {

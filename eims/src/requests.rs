@@ -357,6 +357,8 @@ pub enum MalformedRequest {
 impl Clear {
     const PROCEED: u8 = 4;
 
+    /// An operator alone says it.
+    #[cfg(any(test, feature = "service"))]
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Proceed => vec![VERSION, Self::PROCEED],

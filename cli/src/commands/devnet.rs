@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result};
-use callseal_devchain::{DevBeacon, DevChain, Genesis};
+use callseal_devchain::{DevBeacon, DevChain, Genesis, GenesisAccount};
 use callseal_sts::Number;
 use serde_json::json;
 
@@ -21,8 +22,9 @@ use crate::output_file::{Existing, Privacy, write_whole};
 
 /// An Ethereum network on this machine: chain, committees, registry, two subscribers
 ///
-/// Serves JSON-RPC and the beacon API on 127.0.0.1 until it is interrupted. Blocks become final every twelve
-/// seconds; committees of 32 keys change every 64 slots. Nothing of it is real but what a light client checks.
+/// Serves JSON-RPC and the beacon API on 127.0.0.1 until it is interrupted. A transaction that is sent is in a block
+/// at once; blocks become final every twelve seconds; committees of 32 keys change every 64 slots. Nothing of it is
+/// real but what a light client checks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What it leaves in its folder:
@@ -31,11 +33,16 @@ What it leaves in its folder:
 
 Examples:
   callseal devnet
-  callseal devnet --number +8613800000001 --port 8545 --json")]
+  callseal devnet --number +8613800000001 --port 8545 --json
+  callseal devnet --fund 0x1a64…            an account of `callseal operator keys`, to try an operator with")]
 pub struct Arguments {
     /// A subscriber to enrol; may be repeated [default: the demonstration's two]
     #[arg(long, value_name = "+NUMBER")]
     number: Vec<Number>,
+
+    /// An account that has 100 ether from the start, of an operator or a phone; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    fund: Vec<Address>,
 
     /// The port; 0 takes any that is free
     #[arg(long, default_value_t = 0, value_name = "PORT")]
@@ -66,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     // Far enough back that all its blocks have been by now.
     let began = unix_time() - BLOCK_TIME * (8 + 2 * numbers.len() as u64 + 8);
-    let chain = DevChain::from_genesis(Genesis::new(CHAIN_ID).at(began));
+    let chain = DevChain::from_genesis(genesis(began, &arguments.fund));
     let beacon = DevBeacon::new(&chain)?;
     let checkpoint = beacon.finalize();
     let (registry, enrolled) =
@@ -138,6 +145,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         thread::sleep(TICK);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn genesis(began: u64, funded: &[Address]) -> Genesis {
+    let ether = U256::from(10_u64.pow(18));
+    let funds = GenesisAccount {
+        balance: U256::from(100) * ether,
+        ..GenesisAccount::default()
+    };
+    let genesis = Genesis::new(CHAIN_ID).at(began);
+    funded.iter().fold(genesis, |genesis, account| {
+        genesis.with_account(*account, funds.clone())
+    })
 }
 
 /// The embedded chain's, in seconds.

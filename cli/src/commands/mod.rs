@@ -5,6 +5,7 @@ pub mod demo;
 pub mod devnet;
 pub mod keygen;
 pub mod light;
+pub mod operator;
 pub mod phone;
 pub mod registry;
 pub mod replay;

@@ -3,7 +3,7 @@
 //! ciphertext.
 
 use aes::Aes128;
-use alloy_primitives::keccak256;
+use alloy_primitives::{Address, keccak256};
 use callseal_sts::Random;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
@@ -21,6 +21,17 @@ pub struct Sealed {
     kdf: String,
     kdfparams: KdfParams,
     mac: String,
+}
+
+/// An account's secret as a keystore of its own, which any wallet software
+/// reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keystore {
+    version: u32,
+    id: String,
+    address: String,
+    crypto: Sealed,
 }
 
 /// A key made from a passphrase. Making it is slow on purpose.
@@ -78,6 +89,46 @@ const KDF: &str = "scrypt";
 /// The most memory that a file may make us take, in octets; geth's own files
 /// take a quarter of it.
 const MAX_MEMORY_LEN: u64 = 1 << 30;
+
+impl Keystore {
+    const VERSION: u32 = 3;
+
+    /// Seals an account's secret, big-endian.
+    pub fn seal(
+        secret: &[u8; 32],
+        address: Address,
+        key: &PassphraseKey,
+        random: &mut dyn Random,
+    ) -> Self {
+        Self {
+            version: Self::VERSION,
+            id: uuid(random),
+            address: hex::encode(address),
+            crypto: Sealed::seal(secret, key, random),
+        }
+    }
+
+    /// The secret; see [`Sealed::open`].
+    ///
+    /// # Errors
+    /// Those of [`Sealed::open`], and where the format's version is not 3.
+    pub fn open(
+        &self,
+        passphrase: &str,
+        key: &PassphraseKey,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        if self.version != Self::VERSION {
+            let what = "the keystore's \"version\"";
+            return Err(OpenError::Unknown { what });
+        }
+        self.crypto.open(passphrase, key)
+    }
+
+    /// Whether it says that it is this account's.
+    pub fn is_of(&self, address: Address) -> bool {
+        self.address == hex::encode(address)
+    }
+}
 
 impl Work {
     /// Takes a third of a second and 128 MiB.
@@ -209,6 +260,23 @@ impl Sealed {
 
 fn octets(text: &str, what: &'static str) -> Result<Vec<u8>, OpenError> {
     hex::decode(text).map_err(|_| OpenError::Malformed { what })
+}
+
+/// A random one (RFC 9562, version 4), which keystores have and nobody reads.
+fn uuid(random: &mut dyn Random) -> String {
+    let mut octets = [0; 16];
+    random.fill(&mut octets);
+    octets[6] = 0x40 | (octets[6] & 0x0f);
+    octets[8] = 0x80 | (octets[8] & 0x3f);
+    let text = hex::encode(octets);
+    let parts = [
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..],
+    ];
+    parts.join("-")
 }
 
 #[cfg(test)]

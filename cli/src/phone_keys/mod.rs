@@ -35,7 +35,7 @@ pub use self::keystore::Work;
 pub use self::passphrase::PassphraseArguments;
 use crate::keys_file::read_text;
 use crate::output_file::{Existing, OutputError, Privacy, write_whole};
-use keystore::{OpenError, PassphraseKey, Sealed};
+use keystore::{Keystore, OpenError, PassphraseKey, Sealed};
 
 const FORMAT: &str = "callseal phone";
 const VERSION: u32 = 1;
@@ -96,15 +96,6 @@ struct Contents {
     enrolment_key: String,
     wallet: Keystore,
     keys: Sealed,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Keystore {
-    version: u32,
-    id: String,
-    address: String,
-    crypto: Sealed,
 }
 
 /// What is wrong with a file, before its path is known.
@@ -202,12 +193,7 @@ impl PhoneKeys {
             number: self.number.as_ref().map(Number::to_string),
             identity_key: self.identity.public().to_string(),
             enrolment_key: hex::encode(self.enrolment.public().0),
-            wallet: Keystore {
-                version: 3,
-                id: uuid(random),
-                address: hex::encode(self.address),
-                crypto: Sealed::seal(&*self.wallet, &key, random),
-            },
+            wallet: Keystore::seal(&self.wallet, self.address, &key, random),
             keys: Sealed::seal(&*both, &key, random),
         };
         let mut text =
@@ -223,14 +209,14 @@ impl PhoneKeys {
         if contents.format != FORMAT {
             return Err(not_keys(format!("\"format\" is not \"{FORMAT}\"")));
         }
-        if (contents.version, contents.wallet.version) != (VERSION, 3) {
+        if contents.version != VERSION {
             return Err(not_keys("its version is not known".to_owned()));
         }
         let number = contents.number.as_deref().map(Number::parse).transpose();
         let number = number.map_err(|error| not_keys(format!("\"number\": {error}")))?;
         let key = contents.keys.key(passphrase)?;
         let both = contents.keys.open(passphrase, &key)?;
-        let wallet = contents.wallet.crypto.open(passphrase, &key)?;
+        let wallet = contents.wallet.open(passphrase, &key)?;
         let (Some((identity, rest)), Some((secret, []))) =
             (both.split_first_chunk::<32>(), wallet.split_first_chunk())
         else {
@@ -246,7 +232,7 @@ impl PhoneKeys {
             .map_err(|error| not_keys(format!("the wallet's secret: {error}")))?;
         let is_same = contents.identity_key == keys.identity.public().to_string()
             && contents.enrolment_key == hex::encode(keys.enrolment.public().0)
-            && contents.wallet.address == hex::encode(keys.address);
+            && contents.wallet.is_of(keys.address);
         if !is_same {
             return Err(not_keys(
                 "its public keys do not belong to its secrets".to_owned(),
@@ -285,23 +271,6 @@ impl From<OpenError> for Fault {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
     }
-}
-
-/// A random one (RFC 9562, version 4), which keystores have and nobody reads.
-fn uuid(random: &mut dyn Random) -> String {
-    let mut octets = [0; 16];
-    random.fill(&mut octets);
-    octets[6] = 0x40 | (octets[6] & 0x0f);
-    octets[8] = 0x80 | (octets[8] & 0x3f);
-    let text = hex::encode(octets);
-    let parts = [
-        &text[..8],
-        &text[8..12],
-        &text[12..16],
-        &text[16..20],
-        &text[20..],
-    ];
-    parts.join("-")
 }
 
 #[cfg(test)]

@@ -26,9 +26,15 @@ pub(crate) struct Devnet {
 impl Devnet {
     /// Starts it, with its files in `folder`.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = callseal()
             .args(["devnet", "--json", "--duration", "120", "--out"])
             .arg(folder)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

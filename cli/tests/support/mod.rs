@@ -11,6 +11,7 @@
 pub(crate) mod anvil;
 pub(crate) mod devnet;
 pub(crate) mod node;
+pub(crate) mod operator;
 pub(crate) mod phones;
 
 use std::path::{Path, PathBuf};

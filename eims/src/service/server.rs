@@ -97,6 +97,10 @@ pub enum ServerError {
     /// What cannot get better by itself.
     #[error(transparent)]
     Work(WorkError),
+    /// A fault in this program: a step has panicked. What was promised is in
+    /// the records, and done when the service runs again.
+    #[error("the service has a fault, and stopped; start it again")]
+    Panicked,
 }
 
 struct Shared {
@@ -198,8 +202,9 @@ impl Server {
         let ended = tokio::select! {
             done = &mut work => {
                 return match done {
-                    Ok(Err(error)) => Err(ServerError::Work(error)),
-                    _ => Ok(()),
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(error),
+                    Err(_) => Err(ServerError::Panicked),
                 };
             }
             refused = Arc::clone(shared).listen(listener) => refused,
@@ -218,7 +223,7 @@ impl Shared {
     async fn work<N: Node + 'static>(
         self: Arc<Self>,
         mut worker: Worker<N>,
-    ) -> Result<(), WorkError> {
+    ) -> Result<(), ServerError> {
         let mut before = String::new();
         while !self.stop.load(Ordering::Relaxed) {
             let stepped = tokio::task::spawn_blocking(move || {
@@ -226,8 +231,7 @@ impl Shared {
                 (worker, done)
             });
             let Ok((returned, done)) = stepped.await else {
-                // A step has panicked, and the worker is gone with it.
-                return Ok(());
+                return Err(ServerError::Panicked);
             };
             worker = returned;
             match done {
@@ -237,7 +241,7 @@ impl Shared {
                     | WorkError::NotOperator { .. }
                     | WorkError::NoRegistry { .. }
                     | WorkError::Stopped(_)),
-                ) => return Err(error),
+                ) => return Err(ServerError::Work(error)),
                 Err(error) => {
                     // Said once, not every two seconds.
                     let words = error.to_string();

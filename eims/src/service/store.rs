@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy_primitives::{Address, B256};
+use redb::backends::FileBackend;
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition,
     WriteTransaction,
@@ -519,7 +520,8 @@ impl Store {
         match found {
             Some(found) if found != inner.operator.to_bytes() => Err(StoreError::OtherOperator {
                 place: inner.place.clone(),
-                found: found.iter().map(|octet| format!("{octet:02x}")).collect(),
+                found: OperatorId::from_bytes(&found)
+                    .map_or("unknown".into(), |found| found.to_string()),
                 expected: inner.operator,
             }),
             _ => Ok(()),
@@ -738,12 +740,23 @@ impl Change<'_> {
     }
 }
 
+/// A file that its owner alone can read: it says who enrols, and when.
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 impl Inner {
     fn open(&self) -> Result<Database, redb::Error> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_LEN);
         let database = match (&self.file, &self.backends) {
-            (Some(file), _) => builder.create(file)?,
+            (Some(file), _) => {
+                builder.create_with_backend(FileBackend::new(private_file(file)?)?)?
+            }
             (None, Some(backends)) => builder.create_with_backend(Erased(backends.open()?))?,
             (None, None) => unreachable!("records are in a file or elsewhere"),
         };

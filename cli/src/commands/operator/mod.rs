@@ -1,0 +1,85 @@
+//! `callseal operator`: keys, registry, tokens and service of an operator.
+
+mod deploy;
+mod issue_token;
+mod keys;
+mod registry;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::operator_keys::OperatorKeys;
+use crate::phone_keys::PassphraseArguments;
+
+/// Runs an operator: keys, registry, tokens, and the service that phones enrol at
+///
+/// In this order: make keys; give their account ether; deploy the registry;
+/// issue a token for each subscriber; serve. A phone with a token then enrols
+/// itself.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callseal operator keys operator.json
+  callseal operator deploy --keys operator.json --rpc http://127.0.0.1:8545
+  callseal operator issue-token +8613800000001 --keys operator.json --contract 0x5fbd… --rpc http://127.0.0.1:8545
+  callseal operator serve --keys operator.json --contract 0x5fbd… --rpc http://127.0.0.1:8545 --store eims.redb
+
+The passphrase of the keys is asked for on the terminal; a service without one gets it by --passphrase-file.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Keys(keys::Arguments),
+    Deploy(deploy::Arguments),
+    IssueToken(issue_token::Arguments),
+    Serve(Box<serve::Arguments>),
+}
+
+/// Which keys, and how they are opened.
+#[derive(Debug, clap::Args)]
+struct KeyArguments {
+    /// The operator's keys, made by `callseal operator keys`
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What is unusable, by name.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.command {
+        Command::Keys(arguments) => keys::run(arguments),
+        Command::Deploy(arguments) => deploy::run(arguments),
+        Command::IssueToken(arguments) => issue_token::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    /// The service runs for months, and says what it does without being asked.
+    pub fn least_verbosity(&self) -> u8 {
+        match self.command {
+            Command::Serve(_) => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl KeyArguments {
+    fn read(&self) -> Result<OperatorKeys> {
+        let passphrase = self.passphrase.of_existing()?;
+        Ok(OperatorKeys::read(&self.keys, &passphrase)?)
+    }
+}

@@ -1,0 +1,280 @@
+//! `callseal operator`, on the embedded chain.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "whatever is not as expected fails the test"
+)]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use alloy_primitives::{Address, B256};
+use callseal::operator_keys::OperatorKeys;
+use callseal_eims::contract::{ask_client, client};
+use callseal_eims::{
+    CallEnd, JsonRpcNode, Node as _, OperatorId, Payment, Token, TokenSigners, VerifyError,
+};
+use support::devnet::Devnet;
+use support::operator::{Operator, Service, Subscriber, until};
+use support::{folder, run, text};
+
+const ALICE: &str = "+8613800000077";
+const CONTRACT: &str = "0x5fbdb2315678afecb367f032d93f642f64180aa3";
+
+#[test]
+fn help_is_there_at_every_level() {
+    let top = run(&["operator", "--help"]).expect_code(0).stdout;
+    for command in ["keys", "deploy", "issue-token", "serve"] {
+        assert!(top.contains(command), "{top}");
+        let help = run(&["operator", command, "--help"]).expect_code(0).stdout;
+        let example = format!("callseal operator {command}");
+        assert!(help.contains("Examples:"), "{command}: {help}");
+        assert!(help.contains(&example), "{command}: {help}");
+    }
+}
+
+#[test]
+fn keys_are_made_once_and_for_their_owner_alone() {
+    let folder = folder();
+    let operator = Operator::new(folder.path());
+    let mode = operator.keys.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(&operator.keys).unwrap();
+    let again = run(&[
+        "operator",
+        "keys",
+        text(&operator.keys),
+        "--passphrase-file",
+        text(&operator.passphrase),
+    ])
+    .expect_code(2);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    assert_eq!(std::fs::read(&operator.keys).unwrap(), before);
+
+    // Nobody is there to be asked for a passphrase.
+    let other = folder.path().join("other.json");
+    let refused = run(&["operator", "keys", text(&other)]).expect_code(2);
+    assert!(
+        refused.stderr.contains("--passphrase-file"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!other.exists());
+}
+
+#[test]
+fn a_token_is_the_operators_for_its_number_and_time() {
+    let folder = folder();
+    let operator = Operator::new(folder.path());
+    let offline = [ALICE, "--contract", CONTRACT, "--chain-id", "5", "--json"];
+    let said = operator
+        .run("issue-token", &[&offline[..], &["--days", "2"]].concat())
+        .expect_code(0)
+        .json();
+    let token: Token = said["token"].as_str().unwrap().parse().unwrap();
+    let keys = OperatorKeys::read(&operator.keys, "open sesame").unwrap();
+    let signers = TokenSigners::new(keys.signing.public());
+    let id = OperatorId {
+        chain_id: 5,
+        contract: CONTRACT.parse::<Address>().unwrap().into_array(),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = now.as_secs();
+    let claims = token.verify(&id, &signers, now).unwrap();
+    assert_eq!(claims.number.to_string(), ALICE);
+    assert_eq!(said["token_hash"], token.hash().to_string());
+    let expires = said["expires"].as_u64().unwrap();
+    assert!(token.verify(&id, &signers, expires - 1).is_ok());
+    assert!(expires.abs_diff(now + 2 * 86_400) < 60);
+    assert!(matches!(
+        token.verify(&id, &signers, expires),
+        Err(VerifyError::Expired { .. })
+    ));
+    let elsewhere = OperatorId { chain_id: 6, ..id };
+    assert!(token.verify(&elsewhere, &signers, now).is_err());
+
+    // Into a file of its owner's, once, and not on the screen.
+    let file = folder.path().join("alice.token");
+    let to_file = [&offline[..], &["--out", text(&file)]].concat();
+    let said = operator.run("issue-token", &to_file).expect_code(0).json();
+    assert!(said["token"].is_null(), "{said}");
+    let mode = file.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let written: Token = std::fs::read_to_string(&file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert_eq!(said["token_hash"], written.hash().to_string());
+    // Another token each time.
+    assert_ne!(written.hash(), token.hash());
+    let again = operator.run("issue-token", &to_file).expect_code(2);
+    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+}
+
+#[test]
+fn what_is_wrong_is_said_before_anything_is_done() {
+    let folder = folder();
+    let operator = Operator::new(folder.path());
+    let wrong = folder.path().join("wrong");
+    std::fs::write(&wrong, "open barley\n").unwrap();
+    let keys = text(&operator.keys);
+    let nobody = "http://127.0.0.1:1";
+    let offline = ["issue-token", ALICE, "--contract", CONTRACT];
+    let given = ["--passphrase-file", text(&operator.passphrase)];
+    for (arguments, named) in [
+        (
+            [
+                &offline[..],
+                &["--chain-id", "1", "--keys", keys, "--passphrase-file"],
+                &[text(&wrong)],
+            ]
+            .concat(),
+            "the passphrase is wrong",
+        ),
+        (
+            [
+                &offline[..],
+                &["--chain-id", "1", "--keys", text(&wrong)],
+                &given[..],
+            ]
+            .concat(),
+            "is not an operator's key file",
+        ),
+        (
+            [
+                &offline[..],
+                &["--chain-id", "1", "--keys", "none.json"],
+                &given[..],
+            ]
+            .concat(),
+            "`callseal operator keys` makes some",
+        ),
+        (
+            [&offline[..], &["--keys", keys], &given[..]].concat(),
+            "--chain-id",
+        ),
+        (
+            [
+                &offline[..],
+                &["--chain-id", "1", "--days", "0", "--keys", keys],
+                &given[..],
+            ]
+            .concat(),
+            "--days",
+        ),
+        (
+            [&["deploy", "--rpc", nobody, "--keys", keys], &given[..]].concat(),
+            "127.0.0.1:1",
+        ),
+        (
+            [
+                &["serve", "--rpc", nobody, "--keys", keys],
+                &given[..],
+                &["--contract", CONTRACT, "--store", "none.redb"],
+                &["--fee-money", "much"],
+            ]
+            .concat(),
+            "not an amount of ether",
+        ),
+    ] {
+        let done = run(&[&["operator"], &arguments[..]].concat()).expect_code(2);
+        assert!(done.stderr.contains(named), "{named}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
+    let folder = folder();
+    let operator = Operator::new(folder.path());
+    let account = operator.account.to_string();
+    let devnet = Devnet::start_with(&folder.path().join("net"), &["--fund", &account]);
+    let rpc = devnet.text("url");
+    // An account without ether is told how much it needs.
+    let poor = folder.path().join("poor");
+    std::fs::create_dir(&poor).unwrap();
+    let refused = Operator::new(&poor).run("deploy", &["--rpc", rpc]);
+    let refused = refused.expect_code(2).stderr;
+    assert!(refused.contains("owns 0 wei"), "{refused}");
+
+    let contract = operator.deploy(rpc);
+    let address = contract.to_string();
+    let store = folder.path().join("eims.redb");
+    let serve = [
+        "--rpc",
+        rpc,
+        "--contract",
+        &address,
+        "--store",
+        text(&store),
+    ];
+    let quick = ["--poll", "50", "--depth", "1"];
+    let arguments = [&serve[..], &quick[..]].concat();
+    let service = Service::start(&mut operator.command("serve", &arguments));
+    let mode = store.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let person = Subscriber::new(operator.token(ALICE, contract, rpc));
+    person.fund(&service.address, rpc);
+    person.send_claim(rpc);
+    let status = person.await_approval(&service.address, rpc);
+    assert!(matches!(status.payment, Payment::Settled(_)), "{status:?}");
+    until("the number has its record", || {
+        record(rpc, contract, person.claim().number_hash) == Some(person.claim().compressed_key())
+    });
+
+    // The records are in use: a second service would pay from them as well.
+    let second = operator.run("serve", &arguments).expect_code(2).stderr;
+    assert!(second.contains("eims.redb"), "{second}");
+
+    let log = service.interrupt();
+    assert!(log.contains("settled"), "{log}");
+    assert!(log.contains("stopped"), "{log}");
+    let keys = OperatorKeys::read(&operator.keys, "open sesame").unwrap();
+    for secret in [
+        ALICE.to_owned(),
+        ALICE[1..].to_owned(),
+        person.token.to_text().to_string(),
+        hex::encode(*keys.account.to_bytes()),
+        hex::encode(*keys.signing.to_bytes()),
+        hex::encode(*keys.sealing.to_bytes()),
+        hex::encode(*person.identity.to_bytes()),
+        "open sesame".to_owned(),
+    ] {
+        assert!(!log.contains(&secret), "{log}");
+    }
+
+    // Another registry, of the same keys: other records.
+    let other = operator.deploy(rpc).to_string();
+    let arguments = ["--rpc", rpc, "--contract", &other, "--store", text(&store)];
+    let refused = operator.run("serve", &arguments).expect_code(2).stderr;
+    assert!(refused.contains("are of operator"), "{refused}");
+    // A registry that is another operator's.
+    let foreign = devnet.text("contract");
+    let fresh = folder.path().join("fresh.redb");
+    let arguments = ["--rpc", rpc, "--contract", foreign, "--store", text(&fresh)];
+    let refused = operator.run("serve", &arguments).expect_code(2).stderr;
+    assert!(refused.contains("names other keys"), "{refused}");
+    assert!(!fresh.exists());
+    // No registry.
+    let arguments = [ALICE, "--contract", CONTRACT, "--rpc", rpc];
+    let refused = operator
+        .run("issue-token", &arguments)
+        .expect_code(2)
+        .stderr;
+    assert!(refused.contains("there is no registry"), "{refused}");
+}
+
+/// The approved key of a number, unproven.
+fn record(rpc: &str, contract: Address, number_hash: B256) -> Option<[u8; 33]> {
+    let mut node = JsonRpcNode::new(rpc).unwrap();
+    let answer = node.call(Address::ZERO, contract, ask_client(number_hash));
+    let CallEnd::Returned(answer) = answer.unwrap() else {
+        panic!("no registry")
+    };
+    client(number_hash, &answer)
+        .unwrap()
+        .map(|record| record.key)
+}
