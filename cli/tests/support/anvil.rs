@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor};
 use callseal_devchain::{Claim, prove_possession, uncompressed_key};
 use callseal_registry_client::{number_hash, proof_of_possession_digest};
@@ -19,7 +19,7 @@ mod abi {
     alloy_sol_types::sol!(Registry, "../contracts/artifacts/Registry.json");
 }
 
-const CHAIN_ID: u64 = 31_337;
+pub(crate) const CHAIN_ID: u64 = 31_337;
 
 /// A running anvil, ended with this.
 pub(crate) struct Anvil {
@@ -37,9 +37,15 @@ pub(crate) struct Registry<'a> {
 impl Anvil {
     /// Starts the binary at this path on a free port.
     pub(crate) fn start(binary: &Path) -> Self {
+        Self::start_with(binary, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(binary: &Path, arguments: &[&str]) -> Self {
         let mut process = Command::new(binary)
             .args(["--host", "127.0.0.1", "--port", "0"])
             .args(["--chain-id", &CHAIN_ID.to_string()])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
@@ -81,14 +87,20 @@ impl Anvil {
         self.ask("evm_mine", json!([]));
     }
 
+    /// Has an account own so much, in wei.
+    pub(crate) fn fund(&self, account: Address, wei: U256) {
+        self.ask("anvil_setBalance", json!([account, wei]));
+    }
+
+    /// What proven answers about a registry begin with: its newest block.
+    pub(crate) fn head(&self) -> B256 {
+        let block = self.ask("eth_getBlockByNumber", json!(["latest", false]));
+        block["hash"].as_str().unwrap().parse().unwrap()
+    }
+
     fn account(&self, index: usize) -> Address {
         let accounts = self.ask("eth_accounts", json!([]));
         accounts[index].as_str().unwrap().parse().unwrap()
-    }
-
-    fn head(&self) -> B256 {
-        let block = self.ask("eth_getBlockByNumber", json!(["latest", false]));
-        block["hash"].as_str().unwrap().parse().unwrap()
     }
 
     /// Has a transaction mined and returns its receipt.

@@ -10,8 +10,8 @@ use alloy_primitives::{Address, U256};
 use callseal::random::SystemRandom;
 use callseal_eims::contract::{ADD_CLIENT_GAS, ask_operator, operator};
 use callseal_eims::{
-    AccountKey, Approval, Begin, CallEnd, Claim, Client, Clock, Fees, Fund, JsonRpcNode, Node,
-    OperatorId, SealingKey, SealingPublicKey, Status, Token, Unsigned,
+    AccountKey, Approval, Begin, CallEnd, Claim, Client, Clock, ConnectError, Fees, Fund,
+    JsonRpcNode, Node, OperatorId, Refusal, SealingKey, SealingPublicKey, Status, Token, Unsigned,
 };
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -221,7 +221,33 @@ impl Subscriber {
         })
     }
 
+    /// Waits until payment and approval are deep in the chain, and the token
+    /// so used that the service refuses it.
+    pub(crate) fn await_end(&self, service: &str, rpc: &str) {
+        block_on(async {
+            let begun = Instant::now();
+            loop {
+                match self.try_connect(service, rpc).await {
+                    Ok(client) => client.close().await,
+                    Err(ConnectError::Refused(Refusal::UsedToken)) => return,
+                    Err(error) => panic!("{error}"),
+                }
+                assert!(begun.elapsed() < PATIENCE, "the token is not used yet");
+                // An operator takes eight runs with a token in ten minutes.
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+        });
+    }
+
     async fn connect(&self, service: &str, rpc: &str) -> Client<TcpStream> {
+        self.try_connect(service, rpc).await.unwrap()
+    }
+
+    async fn try_connect(
+        &self,
+        service: &str,
+        rpc: &str,
+    ) -> Result<Client<TcpStream>, ConnectError> {
         let operator = self.token.unverified_claims().operator;
         let begin = Begin {
             token: &self.token,
@@ -231,8 +257,7 @@ impl Subscriber {
         };
         let stream = TcpStream::connect(service).await.unwrap();
         let clock = Clock::start();
-        let connected = Client::connect(stream, begin, &clock, &mut SystemRandom).await;
-        connected.unwrap()
+        Client::connect(stream, begin, &clock, &mut SystemRandom).await
     }
 }
 
