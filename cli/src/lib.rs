@@ -40,8 +40,10 @@ pub mod wav;
 pub mod wire_recorder;
 
 mod args;
+mod file_lock;
 mod light_state;
 mod look_up_evidence;
+mod seen_revisions;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

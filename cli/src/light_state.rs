@@ -4,13 +4,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use callseal_registry_client::light::{Network, StateError, Store, json};
+use callseal_registry_client::light::{Network, SharedClient, StateError, Store, json};
 
+use crate::file_lock::FileLock;
 use crate::known_peers::default_path;
 use crate::output_file::{Existing, Privacy, write_whole};
 
 /// Such a file; it need not exist yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LightState {
     path: PathBuf,
 }
@@ -52,16 +53,47 @@ impl LightState {
         }
     }
 
-    /// Keeps what is known, as a whole or not at all.
-    pub(crate) fn keep(&self, store: &Store) -> Result<()> {
-        if let Some(folder) = self
-            .path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    /// Keeps what a light client knows, now and from now on. Where another process has kept that two histories are
+    /// proven, this client stops too.
+    pub(crate) fn keep_always<B>(&self, light: &SharedClient<B>) -> Result<()> {
+        let state = self.clone();
+        let (told, refused) = std::sync::mpsc::channel();
+        light.kept_by(move |store| match state.keep(store) {
+            Ok(contested) => contested,
+            Err(error) => {
+                // The first one is told to whoever begins.
+                if let Err(error) = told.send(error) {
+                    tracing::warn!("the light client's state is not kept: {:#}", error.0);
+                }
+                None
+            }
+        });
+        refused.try_recv().map_or(Ok(()), Err)
+    }
+
+    /// Keeps what is known, as a whole or not at all. That two histories are proven stays, and is given: only a newer
+    /// checkpoint [replaces](Self::replace) it.
+    fn keep(&self, store: &Store) -> Result<Option<u64>> {
+        let _lock = self.lock()?;
+        let kept = self.contested_slot(store.network(), 0);
+        if kept.is_none() || store.contested().is_some() {
+            self.write(store)?;
         }
+        Ok(kept)
+    }
+
+    /// Keeps what a checkpoint gives, whatever was kept before.
+    pub(crate) fn replace(&self, store: &Store) -> Result<()> {
+        let _lock = self.lock()?;
+        self.write(store)
+    }
+
+    fn lock(&self) -> Result<FileLock> {
+        FileLock::of(&self.path)
+            .with_context(|| format!("cannot write beside {}", self.path.display()))
+    }
+
+    fn write(&self, store: &Store) -> Result<()> {
         Ok(write_whole(
             &self.path,
             Privacy::Owner,
@@ -85,6 +117,10 @@ pub(crate) fn network_named(name: &str) -> Result<Network> {
 
 #[cfg(test)]
 mod tests {
+    use callseal_devchain::{DevBeacon, DevChain};
+    use callseal_registry_client::light::{LightClient, SyncError};
+    use sha2::Digest;
+
     use super::*;
 
     #[test]
@@ -100,6 +136,41 @@ mod tests {
         assert!(format!("{error:#}").contains("network.json holds no network's constants"));
         let error = network_named("nowhere").unwrap_err();
         assert!(format!("{error:#}").contains("neither mainnet nor hoodi"));
+    }
+
+    #[test]
+    fn that_two_histories_are_proven_outlasts_what_another_process_keeps() {
+        let (folder, chain) = (tempfile::tempdir().unwrap(), DevChain::new(1));
+        let beacon = DevBeacon::new(&chain).unwrap();
+        let (checkpoint, now) = (beacon.finalize(), beacon.now());
+        let network = beacon.network();
+        let client = || {
+            let beacons = vec![beacon.clone()];
+            let (client, _) = LightClient::start(network, checkpoint, beacons, now).unwrap();
+            SharedClient::from(client)
+        };
+        let state = LightState::of(network, Some(&folder.path().join("new/light.state"))).unwrap();
+        // Two processes; one is shown a second history.
+        let [one, other] = [client(), client()];
+        for client in [&one, &other] {
+            state.keep_always(client).unwrap();
+        }
+        // As `Store::to_state` writes it of a store that is contested in slot 9.
+        let mut mark = b"callseal\0\x02".to_vec();
+        mark.extend(network.terms().genesis_validators_root);
+        mark.extend(9_u64.to_be_bytes());
+        mark.extend(sha2::Sha256::digest(&mark));
+        std::fs::write(state.path(), &mark).unwrap();
+        assert_eq!(state.contested_slot(network, now), Some(9));
+        beacon.finalize();
+        for client in [&one, &other] {
+            let stopped = client.sync(beacon.now());
+            let is_stopped = matches!(stopped, Err(SyncError::Disagreement { slot: 9, .. }));
+            assert!(is_stopped, "{stopped:?}");
+            assert_eq!(std::fs::read(state.path()).unwrap(), mark);
+        }
+        state.replace(&client().store()).unwrap();
+        assert_eq!(state.contested_slot(network, now), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callseal_registry_client::light::{Beacon, Synced};
-use callseal_registry_client::{Answer, Found, LiveRegistry, Record, RegistryConfig, Transport};
+use callseal_registry_client::{Answer, Found, LiveRegistry, Record, Transport};
 use callseal_sts::Number;
 use serde_json::{Value, json};
 
@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 pub(crate) fn evidence_lines<B: Beacon, T: Transport>(
     number: &Number,
     live: &LiveRegistry<B, T>,
-    config: &RegistryConfig,
     begun_at: u64,
     started: &Synced,
     found: &Found,
@@ -58,7 +57,7 @@ pub(crate) fn evidence_lines<B: Beacon, T: Transport>(
     ));
     lines.push(format!(
         "contract      {}: its code is the registry's",
-        config.contract
+        answer.contract()
     ));
     match answer.value() {
         Answer::Absent => {
@@ -85,7 +84,6 @@ pub(crate) fn evidence_lines<B: Beacon, T: Transport>(
 pub(crate) fn evidence_json<B: Beacon, T: Transport>(
     number: &Number,
     live: &LiveRegistry<B, T>,
-    config: &RegistryConfig,
     begun_at: u64,
     found: &Found,
     now: u64,
@@ -117,7 +115,7 @@ pub(crate) fn evidence_json<B: Beacon, T: Transport>(
         "block_hash": answer.block_hash(),
         "block_number": answer.block_number(),
         "age_seconds": answer.age(now).as_secs(),
-        "contract": config.contract,
+        "contract": answer.contract(),
         "record": record,
         "faults": faults,
     })

@@ -136,6 +136,10 @@ impl Node {
             let root = update.finalized_header?.value.beacon.root();
             return Some(json!({ "data": { "root": root } }).to_string());
         }
+        if let Some(root) = path.strip_prefix("headers/") {
+            let header = self.beacon.block_header(root.parse().ok()?).ok()?;
+            return Some(json::block_header_text(&header));
+        }
         let slot = path.strip_prefix("blocks/")?.strip_suffix("/root")?;
         let root = self.beacon.block_root(slot.parse().ok()?).ok()??;
         Some(json!({ "data": { "root": root } }).to_string())

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use callseal_registry_client::light::Beacon;
-use callseal_registry_client::{Answer, LiveRegistry, Registries, Registry, Transport, Verified};
+use callseal_registry_client::{Answer, LiveRegistries, Registries, Registry, Transport, Verified};
 use callseal_sts::{Number, PublicKey, Staple};
 
-use crate::light_state::LightState;
+use crate::seen_revisions::SeenRevisions;
 
 /// Somebody who can say what a number's record is, with proof.
 pub trait RecordSource: Send {
@@ -64,47 +64,44 @@ impl<T: Transport + Send> RecordSource for Registries<T> {
     }
 }
 
-/// As of the newest final block, which a light client finds.
+/// As of the newest final block, which a light client finds; each number at its own operator.
 pub struct LiveSource<B, T> {
-    live: LiveRegistry<B, T>,
+    live: LiveRegistries<B, T>,
     number: Number,
     key: PublicKey,
     now: Box<dyn Fn() -> u64 + Send>,
-    state: Option<LightState>,
-    kept_slot: u64,
+    seen: Option<SeenRevisions>,
 }
 
 impl<B: Beacon, T: Transport> LiveSource<B, T> {
-    /// What the phone with this number and key asks. `now` is Unix time in seconds; what the light client learns is
-    /// kept in `state`.
+    /// What the phone with this number and key asks. `now` is Unix time in seconds; what is known of revisions is
+    /// remembered from `seen`, and kept there.
     pub(crate) fn new(
-        live: LiveRegistry<B, T>,
+        live: impl Into<LiveRegistries<B, T>>,
         (number, key): (Number, PublicKey),
         now: Box<dyn Fn() -> u64 + Send>,
-        state: Option<LightState>,
+        seen: Option<SeenRevisions>,
     ) -> Self {
+        let mut live = live.into();
+        for seen in seen.iter().flat_map(SeenRevisions::iter) {
+            live.remember(seen);
+        }
         Self {
-            kept_slot: live.light().store().finalized_slot(),
             live,
             number,
             key,
             now,
-            state,
+            seen,
         }
     }
 
-    fn keep(&mut self) {
-        let store = self.live.light().store();
-        let slot = store.finalized_slot();
-        // That histories disagree is to outlast a restart.
-        let is_news = slot != self.kept_slot || store.contested().is_some();
-        if let Some(state) = &self.state
-            && is_news
+    /// Keeps what was seen of a number.
+    fn keep(&mut self, number: &Number) {
+        if let Some(file) = &mut self.seen
+            && let Some(seen) = self.live.seen_revision(number.as_str())
+            && let Err(error) = file.note(seen)
         {
-            self.kept_slot = slot;
-            if let Err(error) = state.keep(store) {
-                tracing::warn!("the light client's state is not kept: {error:#}");
-            }
+            tracing::warn!("{error:#}");
         }
     }
 }
@@ -112,7 +109,7 @@ impl<B: Beacon, T: Transport> LiveSource<B, T> {
 impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
     fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
         let found = self.live.look_up(number.as_str(), (self.now)());
-        self.keep();
+        self.keep(number);
         match found {
             Ok(found) => Ok(found.answer),
             Err(error) => Err(NotKnown::because(&error)),
@@ -132,7 +129,7 @@ impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
         let (key, staple) = (key.as_bytes(), staple.as_bytes());
         let now = (self.now)();
         let verified = self.live.verify_staple(number.as_str(), key, staple, now);
-        self.keep();
+        self.keep(number);
         match verified {
             Ok(answer) => (Ok(answer), Ok(())),
             Err(refused) => (self.look_up(number), Err(NotKnown::because(&refused))),
@@ -144,7 +141,6 @@ impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
         let own = self
             .live
             .own_staple(number.as_str(), key.as_bytes(), (self.now)());
-        self.keep();
         Some(match own {
             Ok(own) => Staple::new(&own.octets).map_err(|error| NotKnown::because(&error)),
             Err(error) => Err(NotKnown::because(&error)),

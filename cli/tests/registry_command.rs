@@ -1,55 +1,20 @@
 //! `callseal devnet` and `callseal registry`: the whole way, over loopback HTTP.
-#![expect(
+#![allow(
     clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test may"
+    reason = "whatever is not as expected fails the test"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+mod support;
+
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-
-/// A network that ends with the test, or by itself.
-struct Devnet {
-    child: Child,
-    said: Value,
-}
-
-impl Devnet {
-    fn start(folder: &Path) -> Self {
-        let mut child = callseal()
-            .args(["devnet", "--json", "--duration", "60", "--out"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let said = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it said {line:?}"));
-        Self { child, said }
-    }
-
-    fn text(&self, field: &str) -> &str {
-        self.said[field].as_str().unwrap()
-    }
-}
-
-impl Drop for Devnet {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn callseal() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_callseal"))
-}
+use support::devnet::Devnet;
+use support::{callseal, folder};
 
 #[test]
 fn a_record_is_read_from_a_checkpoint_over_loopback_and_the_state_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let devnet = Devnet::start(folder.path());
     let state = folder.path().join("light.state");
     let light = |command: &mut Command| -> Output {
@@ -127,7 +92,7 @@ fn a_record_is_read_from_a_checkpoint_over_loopback_and_the_state_is_kept() {
 
 #[test]
 fn a_number_is_read_in_the_registry_of_its_operator_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let devnet = Devnet::start(folder.path());
     let operators = folder.path().join("operators.json");
     let entry = |name: &str, chain_id: u64, prefix: &str| {

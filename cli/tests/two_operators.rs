@@ -1,4 +1,4 @@
-//! Subscribers of two operators, on two chains, call each other.
+//! Subscribers of two operators, on one chain or on two, call each other.
 #![allow(
     clippy::unwrap_used,
     reason = "whatever is not as expected fails the test"
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use callseal::demo::subscribers::{Subscriber, enrol_on};
 use callseal_devchain::{DevChain, DevRegistry};
 use serde_json::json;
+use support::network::Network;
 use support::node::Node;
 use support::phones::{Phone, Running, short_speech};
 use support::{folder, text};
@@ -124,4 +125,49 @@ fn a_callee_of_no_operator_gets_no_call_and_the_error_says_so() {
     let error = error.as_str().unwrap();
     assert!(error.contains(NOBODY), "{error}");
     assert!(error.contains("belongs to no operator"), "{error}");
+}
+
+/// Each is proven to the other at its own operator's contract, by what it hands over itself.
+#[test]
+fn subscribers_of_two_operators_call_each_other_by_a_light_client_and_no_node_is_asked_about_them()
+{
+    let folder = folder();
+    let network = Network::new(folder.path(), &[ALICE, BOB]);
+    let [alice, bob] = [0, 1].map(|index| network.phone(index));
+    let words = short_speech(folder.path(), "a.pcap", 0xa11c_e000, 20);
+    let mut listen = bob.listen();
+    let listening = Running::start_listening(listen.args(["--send", "none"]));
+    let mut call = alice.call(&format!("{BOB}@{}", listening.address.unwrap()));
+    let called = Running::start(call.args(["--send", text(&words)])).finish();
+    for (done, peer) in [(called, 1), (listening.finish(), 0)] {
+        let said = done.expect_code(0).json();
+        assert_eq!(said["record_from"], "peer", "{said}");
+        let key = network.operators[peer].subscriber.key.public();
+        assert_eq!(said["peer_key"], key.to_string());
+    }
+}
+
+/// South vouches for a key of its own for a northern number, and hands over what proves that.
+#[test]
+fn what_is_proven_at_another_operators_contract_is_refused_for_the_same_number() {
+    let folder = folder();
+    let network = Network::new(folder.path(), &[ALICE, BOB]);
+    let (souths, mut mallory) = enrol_on(&network.chain, &[ALICE]).unwrap();
+    network.beacon.finalize();
+    let mallory = mallory.remove(0);
+    let contract = souths.address().to_string();
+    let mallory = Phone::new(
+        &folder.path().join("."),
+        "+8613800000001",
+        &mallory.key,
+        network.arguments(["--contract", &contract], "mallory.state"),
+    );
+    let bob = network.phone(1);
+    let mut listen = bob.listen();
+    let listening = Running::start_listening(listen.args(["--send", "none"]));
+    let mut call = mallory.call(&format!("{BOB}@{}", listening.address.unwrap()));
+    let called = Running::start(call.args(["--send", "none"])).finish();
+    called.expect_code(1);
+    listening.interrupt();
+    listening.finish().expect_code(1);
 }

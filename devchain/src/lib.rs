@@ -15,6 +15,7 @@
 mod beacon;
 mod block;
 mod chain;
+mod counted;
 mod genesis;
 mod identity;
 mod node;
@@ -26,6 +27,7 @@ mod trie;
 
 pub use beacon::DevBeacon;
 pub use chain::{ClockError, DevChain};
+pub use counted::{Counted, Tally};
 pub use genesis::{FUNDED_ACCOUNTS, Genesis, GenesisAccount};
 pub use identity::{NotASecret, prove_possession, uncompressed_key};
 pub use registry::{

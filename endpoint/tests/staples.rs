@@ -7,22 +7,16 @@
 
 mod phones;
 
-use core::net::SocketAddr;
-use core::time::Duration;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use alloy_consensus::Header;
-use alloy_primitives::{Address, B256};
-use callseal_devchain::{DevBeacon, DevChain};
+use alloy_primitives::B256;
+use callseal_devchain::{Counted, DevBeacon, DevChain, Tally};
 use callseal_endpoint::{Answering, Event, Leg, Port, Remote, Secured, Step};
-use callseal_registry_client::light::{Beacon, Bootstrap, LightClient, Update};
-use callseal_registry_client::{
-    LiveRegistry, Policy, RawProof, StapleError, Transport, TransportError,
-};
+use callseal_registry_client::light::LightClient;
+use callseal_registry_client::{LiveRegistry, Policy, StapleError, TransportError};
 use callseal_sts::messages::MessageKind;
 use callseal_sts::{IdentityKey, MAX_STAPLE_LEN, Staple};
 use callseal_testkit::{Conditions, Link, Pair, Peer, SplitMix64};
+use core::net::SocketAddr;
+use core::time::Duration;
 use phones::{
     A, ALICE, B, BOB, CAROL, MANY, MS, SECOND, SeededRandom, World, bad_link, config, link, number,
     secret,
@@ -34,12 +28,7 @@ struct Network {
     world: World,
     beacon: DevBeacon,
     checkpoint: B256,
-    asked: Arc<AtomicUsize>,
-}
-
-struct Counted<N> {
-    node: N,
-    asked: Arc<AtomicUsize>,
+    asked: Tally,
 }
 
 type Live = LiveRegistry<Counted<DevBeacon>, Counted<DevChain>>;
@@ -65,7 +54,7 @@ impl Network {
             world,
             beacon,
             checkpoint,
-            asked: Arc::default(),
+            asked: Tally::default(),
         }
     }
 
@@ -81,8 +70,7 @@ impl Network {
     }
 
     fn counted<N>(&self, node: N) -> Counted<N> {
-        let asked = Arc::clone(&self.asked);
-        Counted { node, asked }
+        Counted::new(node, &self.asked)
     }
 
     /// What the owner of a number would hand over, if it had the right key.
@@ -126,7 +114,7 @@ impl Network {
             self.phone(ALICE, A, Answering::Nobody, alices),
             self.phone(BOB, B, Answering::Only(number(ALICE)), bobs),
         );
-        self.asked.store(0, Ordering::Relaxed);
+        self.asked.reset();
         let remote = Remote::muxed(B.parse().unwrap());
         pair.a.leg.call(pair.now, remote, number(BOB)).unwrap();
         pair.a.take_events(pair.now);
@@ -134,8 +122,8 @@ impl Network {
         pair
     }
 
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+    fn asked(&self) -> u64 {
+        self.asked.total()
     }
 }
 
@@ -310,43 +298,5 @@ impl Peer for Phone {
     fn handle_timeout(&mut self, now: Duration) {
         self.leg.handle_timeout(now);
         self.take_events(now);
-    }
-}
-
-impl<N: Transport> Transport for Counted<N> {
-    fn header(&mut self, block_hash: B256) -> Result<Header, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.header(block_hash)
-    }
-
-    fn proof(
-        &mut self,
-        contract: Address,
-        slots: &[B256],
-        block_hash: B256,
-    ) -> Result<RawProof, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.proof(contract, slots, block_hash)
-    }
-}
-
-impl<N: Beacon> Beacon for Counted<N> {
-    fn name(&self) -> String {
-        self.node.name()
-    }
-
-    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.bootstrap(block_root)
-    }
-
-    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.update(period)
-    }
-
-    fn finality_update(&mut self) -> Result<Update, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.finality_update()
     }
 }

@@ -157,7 +157,7 @@ impl Evidence {
         now: u64,
         max_age: Duration,
     ) -> Result<Verified<Answer>, EvidenceError> {
-        self.check(store, config, number, now, max_age, Standing::Unknown)
+        self.check(store, config, number, now, max_age, Signatures::Unverified)
     }
 
     pub(crate) fn check(
@@ -167,7 +167,7 @@ impl Evidence {
         number: &str,
         now: u64,
         max_age: Duration,
-        standing: Standing,
+        signatures: Signatures,
     ) -> Result<Verified<Answer>, EvidenceError> {
         let finalized = self
             .finality_update
@@ -183,7 +183,7 @@ impl Evidence {
         let mut registry = Registry::new(config, anchor.block_hash(), node);
         registry.trust_anchor(&anchor);
         let answer = registry.look_up_gathered(number)?;
-        if standing == Standing::Unknown {
+        if signatures == Signatures::Unverified {
             prove_update(store, &self.finality_update, now)?;
         }
         Ok(answer)
@@ -199,13 +199,11 @@ pub(crate) fn update_digest(update: &Update, network: &Network) -> B256 {
     ethereum_hashing::hash_fixed(&ssz::finality_update_octets(update, shape)).into()
 }
 
-/// What is known of an update.
+/// Whether the very same update was verified before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Nothing.
-    Unknown,
-    /// The very same was verified before.
-    Proven,
+pub(crate) enum Signatures {
+    Unverified,
+    Verified,
 }
 
 /// Why evidence proves nothing.

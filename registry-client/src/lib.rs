@@ -17,7 +17,7 @@
 //! checkpoint. [`LiveRegistry`] joins the two: it reads the registry as it stands now and trusts nobody.
 //!
 //! Each operator has a registry of its own. [`Operators`] is a phone's own configuration of whose number is whose,
-//! and [`Registries`] looks each number up at its operator.
+//! and [`Registries`] looks each number up at its operator; [`LiveRegistries`] does so by one light client.
 //!
 //! ```
 //! use alloy_consensus::Header;
@@ -63,6 +63,7 @@ mod header;
 #[cfg(feature = "http")]
 mod http;
 mod live;
+mod live_registries;
 mod number;
 mod operators;
 #[cfg(feature = "json")]
@@ -87,7 +88,8 @@ pub use evidence::{Evidence, EvidenceError, MAX_EVIDENCE_LEN};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
-pub use live::{Found, LiveError, LiveRegistry, NodeFault, OutdatedError, Policy};
+pub use live::{Found, LiveError, LiveRegistry, NodeFault, OutdatedError, Policy, SeenRevision};
+pub use live_registries::LiveRegistries;
 pub use number::{NumberError, number_hash};
 pub use operators::{Operator, Operators, OperatorsError, Prefix, PrefixError};
 #[cfg(feature = "json")]

@@ -2,37 +2,37 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloy_consensus::Header;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 
-use crate::light::{Anchor, AnchorError, Beacon, LightClient, SyncError, Synced};
+use crate::light::{
+    Anchor, AnchorError, Beacon, SharedClient, Snapshot, SyncError, Synced, Update,
+};
 use crate::number::{NumberError, number_hash};
 use crate::registry::{Answer, LookUpError, Registry, RegistryConfig};
-use crate::staple::{OwnStaple, ProvenUpdates, StapleError};
+use crate::staple::{OwnStaple, StapleError};
 use crate::transport::{RawProof, Transport};
 use crate::verified::Verified;
 
 /// A reader that finds the block to trust by itself: nothing but a checkpoint is believed.
 ///
 /// Beacon nodes and execution nodes are asked in their order; one that fails or lies is passed over and reported.
-/// Answers are kept as long as the policy says.
+/// Answers are kept as long as the policy says. Several registries of one network share a light client.
 ///
 /// Time is given with every question (Unix time in seconds); a wrong clock makes fresh answers look old, or old
 /// ones fresh.
 #[derive(Debug)]
 pub struct LiveRegistry<B, T> {
     pub(crate) config: RegistryConfig,
-    pub(crate) light: LightClient<B>,
+    pub(crate) light: SharedClient<B>,
     nodes: Vec<Node<T>>,
     pub(crate) policy: Policy,
     kept: BTreeMap<B256, Verified<Answer>>,
     /// The highest revision that was proven of a number.
     revisions: BTreeMap<B256, u32>,
-    pub(crate) proven_updates: ProvenUpdates,
     pub(crate) own: Option<OwnStaple>,
-    /// Whether the light client was brought up to date since it was given to us.
-    is_synced: bool,
 }
 
 /// An execution node, and what errors call it.
@@ -88,6 +88,18 @@ pub struct NodeFault {
     pub cause: LookUpError,
 }
 
+/// A revision of a number's record that was proven. It is to outlast the program, which says how: by
+/// [`LiveRegistry::seen_revision`] after an answer, and [`LiveRegistry::remember`] before the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeenRevision {
+    /// The registry's contract.
+    pub contract: Address,
+    /// The number's hash, as the registry has it.
+    pub number_hash: B256,
+    /// The revision, from 1.
+    pub revision: u32,
+}
+
 /// The most answers that are kept.
 const MAX_KEPT: usize = 1_024;
 
@@ -95,10 +107,11 @@ const MAX_KEPT: usize = 1_024;
 const MAX_REVISIONS: usize = 65_536;
 
 impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
-    /// A reader of one registry by these nodes, each with what it is to be called. Asks nothing yet.
+    /// A reader of one registry by these nodes, each with what it is to be called. Asks nothing yet. `light` is a
+    /// [`LightClient`](crate::light::LightClient) of its own, or a handle on one that others read by too.
     pub fn new(
         config: RegistryConfig,
-        light: LightClient<B>,
+        light: impl Into<SharedClient<B>>,
         nodes: impl IntoIterator<Item = (String, T)>,
         policy: Policy,
     ) -> Self {
@@ -112,19 +125,22 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         });
         Self {
             config,
-            light,
+            light: light.into(),
             nodes: nodes.collect(),
             policy,
             kept: BTreeMap::new(),
             revisions: BTreeMap::new(),
-            proven_updates: ProvenUpdates::default(),
             own: None,
-            is_synced: false,
         }
     }
 
-    /// What the light client believes.
-    pub fn light(&self) -> &LightClient<B> {
+    /// Which registry this reads.
+    pub fn config(&self) -> &RegistryConfig {
+        &self.config
+    }
+
+    /// The light client, which others may read by too.
+    pub fn light(&self) -> &SharedClient<B> {
         &self.light
     }
 
@@ -132,30 +148,28 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     ///
     /// # Errors
     ///
-    /// [`SyncError`], as [`LightClient::sync`]. Where it casts doubt on what was believed before, no kept answer
-    /// serves again.
+    /// [`SyncError`], as [`SharedClient::sync`]. Where two histories are proven, no kept answer serves again.
     pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
-        let synced = self.light.sync(now);
-        match &synced {
-            Ok(_) => self.is_synced = true,
-            Err(error) if error.is_doubt() => self.forget_answers(),
-            Err(_) => {}
-        }
-        synced
+        self.light.sync(now)
     }
 
-    /// Two histories are proven, the one that is known and the one that `witness` has shown.
-    pub(crate) fn contest(&mut self, slot: u64, witness: String) {
-        self.light.contest(slot, witness);
-        self.forget_answers();
-    }
-
-    /// Revisions stay: a lower one than the highest that was seen is refused all the same.
-    fn forget_answers(&mut self) {
+    /// Forgets what is kept where two histories are proven, whoever was shown them. Revisions stay: a lower one than
+    /// the highest that was seen is refused all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Disagreement`].
+    pub(crate) fn uncontested(&mut self) -> Result<(), SyncError> {
+        let store = self.light.store();
+        let Some(contested) = store.contested() else {
+            return Ok(());
+        };
         self.kept.clear();
-        self.proven_updates = ProvenUpdates::default();
         self.own = None;
-        self.is_synced = false;
+        Err(SyncError::Disagreement {
+            slot: contested.slot,
+            nodes: contested.nodes.clone(),
+        })
     }
 
     /// The approved record of a number (E.164), or the proof that there is none, in a block young enough.
@@ -165,6 +179,7 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     /// [`LiveError`] says what failed. An error is not an absence: it means that nothing is known.
     pub fn look_up(&mut self, number: &str, now: u64) -> Result<Found, LiveError> {
         let number_hash = number_hash(number)?;
+        self.uncontested()?;
         if let Some(kept) = self.kept.get(&number_hash)
             && kept.age(now) < self.policy.renew_age
             && self.check_revision(&number_hash, kept).is_ok()
@@ -177,22 +192,24 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
                 faults: Vec::new(),
             });
         }
-        let (anchor, mut synced) = self.anchor(now)?;
-        let (answer, faults) = match self.ask(number, &anchor) {
+        let (basis, mut synced) = self.basis(now)?;
+        let (answer, faults) = match self.ask(number, &basis.anchor) {
             // Nodes keep proofs of their newest blocks alone: perhaps ours has just become too old for them.
             Err(LiveError::NoAnswer { .. }) if synced.is_none() => {
-                synced = Some(self.sync(now)?);
-                let anchor = self.light.store().anchor(now, self.policy.max_age)?;
-                self.ask(number, &anchor)?
+                let (basis, renewed) = self.renewed_basis(now)?;
+                synced = Some(renewed);
+                self.ask(number, &basis.anchor)?
             }
             // A younger block was proven to us before than the one that we have asked about.
             Ok((answer, _)) if self.check_revision(&number_hash, &answer).is_err() => {
-                synced = Some(self.sync(now)?);
-                let anchor = self.light.store().anchor(now, self.policy.max_age)?;
-                self.ask(number, &anchor)?
+                let (basis, renewed) = self.renewed_basis(now)?;
+                synced = Some(renewed);
+                self.ask(number, &basis.anchor)?
             }
             asked => asked?,
         };
+        // Somebody else may have been shown another history while we asked.
+        self.uncontested()?;
         self.check_revision(&number_hash, &answer)?;
         self.keep(number_hash, answer.clone(), now);
         Ok(Found {
@@ -204,19 +221,22 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         })
     }
 
-    /// The highest revision of a number's record that was proven here, or remembered.
-    pub fn revision_seen(&self, number: &str) -> Option<u32> {
-        self.revisions.get(&number_hash(number).ok()?).copied()
+    /// The highest revision of a number's record that was proven here, or remembered; `None` where none was.
+    pub fn seen_revision(&self, number: &str) -> Option<SeenRevision> {
+        let number_hash = number_hash(number).ok()?;
+        Some(SeenRevision {
+            contract: self.config.contract,
+            number_hash,
+            revision: *self.revisions.get(&number_hash)?,
+        })
     }
 
-    /// Remembers a revision from an earlier run: lower ones are refused from now on.
-    ///
-    /// # Errors
-    ///
-    /// [`NumberError`] where this is no telephone number.
-    pub fn remember_revision(&mut self, number: &str, revision: u32) -> Result<(), NumberError> {
-        self.note_revision(number_hash(number)?, revision);
-        Ok(())
+    /// Remembers a revision from an earlier run: lower ones are refused from now on. One of another contract's record
+    /// is passed over.
+    pub fn remember(&mut self, seen: SeenRevision) {
+        if seen.contract == self.config.contract {
+            self.note_revision(seen.number_hash, seen.revision);
+        }
     }
 
     /// Refuses what an older block has than one that was seen: revisions only grow.
@@ -251,37 +271,49 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     }
 
     fn note_revision(&mut self, number_hash: B256, revision: u32) {
+        // No record is lower than none.
+        if revision == 0 {
+            return;
+        }
         if self.revisions.len() >= MAX_REVISIONS && !self.revisions.contains_key(&number_hash) {
-            self.revisions.pop_first();
+            let lowest = self.revisions.iter().min_by_key(|(_, revision)| **revision);
+            let lowest = lowest.map(|(number_hash, _)| *number_hash);
+            lowest.map(|number_hash| self.revisions.remove(&number_hash));
         }
         let seen = self.revisions.entry(number_hash).or_default();
         *seen = revision.max(*seen);
     }
 
-    /// What proves a number's record, from the first node that can, and the block that it is proven for.
+    /// What proves a number's record, from the first node that can, and what shows its block to be final.
     pub(crate) fn gather(&mut self, number: &str, now: u64) -> Result<Gathered, LiveError> {
-        let (mut anchor, mut synced) = self.anchor(now)?;
-        if synced.is_none() && self.light.finality_update().is_none() {
-            synced = Some(self.sync(now)?);
-            anchor = self.light.store().anchor(now, self.policy.max_age)?;
+        let (mut basis, mut synced) = self.basis(now)?;
+        if synced.is_none() && basis.shown_by.is_none() {
+            let (renewed, how) = self.renewed_basis(now)?;
+            (basis, synced) = (renewed, Some(how));
         }
-        match self.gather_at(number, &anchor) {
+        match self.gather_at(number, &basis) {
             // As above: perhaps the block has become too old for the nodes.
             Err(LiveError::NoAnswer { .. }) if synced.is_none() => {
-                self.sync(now)?;
-                let anchor = self.light.store().anchor(now, self.policy.max_age)?;
-                self.gather_at(number, &anchor)
+                let (basis, _) = self.renewed_basis(now)?;
+                self.gather_at(number, &basis)
             }
             gathered => gathered,
         }
     }
 
-    fn gather_at(&mut self, number: &str, anchor: &Anchor) -> Result<Gathered, LiveError> {
+    fn gather_at(&mut self, number: &str, basis: &Basis) -> Result<Gathered, LiveError> {
         let mut faults = Vec::new();
         for Node { name, registry } in &mut self.nodes {
-            registry.trust_anchor(anchor);
+            registry.trust_anchor(&basis.anchor);
             match registry.gather(number) {
-                Ok(gathered) => return Ok(gathered),
+                Ok((answer, header, proof)) => {
+                    return Ok(Gathered {
+                        answer,
+                        header,
+                        proof,
+                        shown_by: basis.shown_by.clone(),
+                    });
+                }
                 Err(cause) if cause.is_proven() => return Err(LiveError::Registry(cause)),
                 Err(cause) => faults.push(NodeFault {
                     node: name.clone(),
@@ -292,20 +324,29 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         Err(LiveError::NoAnswer { faults })
     }
 
-    fn anchor(&mut self, now: u64) -> Result<(Anchor, Option<Synced>), LiveError> {
-        if self.is_synced
-            && let Ok(anchor) = self.light.store().anchor(now, self.policy.renew_age)
+    /// The newest final block if it is young, or nothing younger is to be had.
+    fn basis(&mut self, now: u64) -> Result<(Basis, Option<Synced>), LiveError> {
+        let snapshot = self.light.snapshot();
+        if snapshot.is_synced
+            && let Ok(basis) = Basis::of(snapshot, now, self.policy.renew_age)
         {
-            return Ok((anchor, None));
+            return Ok((basis, None));
         }
         let synced = self.sync(now);
-        match (self.light.store().anchor(now, self.policy.max_age), synced) {
-            (_, Err(error)) if error.is_doubt() => Err(error.into()),
+        let basis = Basis::of(self.light.snapshot(), now, self.policy.max_age);
+        match (basis, synced) {
+            (_, Err(error)) if error.is_disagreement() => Err(error.into()),
             // Old enough to be renewed, young enough to go on with where that fails.
-            (Ok(anchor), synced) => Ok((anchor, synced.ok())),
+            (Ok(basis), synced) => Ok((basis, synced.ok())),
             (Err(_), Err(error)) => Err(error.into()),
             (Err(error), Ok(_)) => Err(error.into()),
         }
+    }
+
+    fn renewed_basis(&mut self, now: u64) -> Result<(Basis, Synced), LiveError> {
+        let synced = self.sync(now)?;
+        let basis = Basis::of(self.light.snapshot(), now, self.policy.max_age)?;
+        Ok((basis, synced))
     }
 
     fn ask(
@@ -366,8 +407,29 @@ pub struct OutdatedError {
     pub got: u32,
 }
 
-/// An answer, and what proves it: the block's header, the proofs.
-pub(crate) type Gathered = (Verified<Answer>, Header, RawProof);
+/// A final block to prove things from.
+struct Basis {
+    anchor: Anchor,
+    /// What shows it to be final, where that is known.
+    shown_by: Option<Arc<Update>>,
+}
+
+impl Basis {
+    fn of(snapshot: Snapshot, now: u64, max_age: Duration) -> Result<Self, AnchorError> {
+        Ok(Self {
+            anchor: snapshot.store.anchor(now, max_age)?,
+            shown_by: snapshot.shown_by,
+        })
+    }
+}
+
+/// An answer, and what proves it.
+pub(crate) struct Gathered {
+    pub(crate) answer: Verified<Answer>,
+    pub(crate) header: Header,
+    pub(crate) proof: RawProof,
+    pub(crate) shown_by: Option<Arc<Update>>,
+}
 
 fn revision_of(answer: &Verified<Answer>) -> u32 {
     match answer.value() {

@@ -166,7 +166,13 @@ impl<T: Transport> Registry<T> {
     ) -> Result<Verified<Answer>, LookUpError> {
         let record = record_at(header.timestamp(), words)?;
         let answer = record.map_or(Answer::Absent, Answer::Record);
-        Ok(Verified::about(number_hash, answer, header, self.slot))
+        Ok(Verified::about(
+            number_hash,
+            answer,
+            self.config,
+            header,
+            self.slot,
+        ))
     }
 
     /// What `sender` claims for a number and the operator has not approved, or the proof that it claims nothing.
@@ -182,7 +188,13 @@ impl<T: Transport> Registry<T> {
         let number_hash = number_hash(number)?;
         let (words, header) = self.words(layout::pending_slots(number_hash, sender))?;
         let answer = record_from_slots(words)?.map_or(Answer::Absent, Answer::Record);
-        Ok(Verified::about(number_hash, answer, header, self.slot))
+        Ok(Verified::about(
+            number_hash,
+            answer,
+            self.config,
+            header,
+            self.slot,
+        ))
     }
 
     /// The operator's keys.
@@ -194,6 +206,7 @@ impl<T: Transport> Registry<T> {
         let (words, header) = self.words(layout::operator_slots())?;
         Ok(Verified::new(
             operator_from_slots(words)?,
+            self.config,
             header,
             self.slot,
         ))
@@ -210,6 +223,7 @@ impl<T: Transport> Registry<T> {
         let (words, header) = self.words(layout::previous_operator_slots())?;
         Ok(Verified::new(
             previous_operator_from_slots(words)?,
+            self.config,
             header,
             self.slot,
         ))

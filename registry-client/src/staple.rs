@@ -1,11 +1,9 @@
 //! Records that travel with what proves them: ours to others, others' to us.
 
-use std::collections::VecDeque;
-
 use alloy_primitives::B256;
 
-use crate::evidence::{Evidence, EvidenceError, Standing, update_digest};
-use crate::light::{Beacon, UpdateError};
+use crate::evidence::{Evidence, EvidenceError, Signatures, update_digest};
+use crate::light::{Beacon, KNOWN, NODES, UpdateError};
 use crate::live::{Found, LiveError, LiveRegistry, OutdatedError};
 use crate::number::{NumberError, number_hash};
 use crate::record::Record;
@@ -23,20 +21,6 @@ pub struct OwnStaple {
     pub answer: Verified<Answer>,
 }
 
-/// Final headers of which the proof was looked at, the newest last.
-#[derive(Debug, Default)]
-pub(crate) struct ProvenUpdates(VecDeque<ProvenUpdate>);
-
-#[derive(Debug)]
-struct ProvenUpdate {
-    digest: B256,
-    slot: u64,
-    root: B256,
-}
-
-/// How many are remembered. Each epoch of some minutes has one.
-const MAX_PROVEN_UPDATES: usize = 64;
-
 impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     /// The record of one's own number and key, with what proves it to others: a node is asked where the last one has
     /// become older than [`Policy::renew_age`](crate::Policy::renew_age), so this is to be called now and then, off
@@ -51,6 +35,7 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         key: &[u8; 33],
         now: u64,
     ) -> Result<OwnStaple, OwnStapleError> {
+        self.uncontested().map_err(LiveError::from)?;
         if let Some(own) = &self.own
             && own.answer.age(now) < self.policy.renew_age
             && own.answer.is_about(number)
@@ -58,25 +43,29 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         {
             return Ok(own.clone());
         }
-        let (answer, header, proof) = self.gather(number, now)?;
+        let gathered = self.gather(number, now)?;
+        let answer = gathered.answer;
         match record_in_force(&answer) {
             Some(record) if record.key == *key => {}
             Some(_) => return Err(OwnStapleError::AnotherKey),
             None => return Err(OwnStapleError::NotInForce),
         }
-        let finality_update = self.light.finality_update().cloned();
+        let finality_update = gathered.shown_by.ok_or(OwnStapleError::NothingToShow)?;
         let evidence = Evidence {
-            finality_update: finality_update.ok_or(OwnStapleError::NothingToShow)?,
-            header,
-            proof,
+            finality_update: finality_update.as_ref().clone(),
+            header: gathered.header,
+            proof: gathered.proof,
         };
-        let network = self.light.store().network();
+        let store = self.light.store();
         let own = OwnStaple {
-            octets: evidence.encode(network)?,
+            octets: evidence.encode(store.network())?,
             answer,
         };
-        let update = update_digest(&evidence.finality_update, network);
-        self.proven_updates.note(update, finalized(&evidence))?;
+        let update = update_digest(&evidence.finality_update, store.network());
+        if let Some(finalized) = finalized(&evidence) {
+            let noted = self.light.note_verified(update, finalized, NODES);
+            noted.map_err(EvidenceError::from)?;
+        }
         self.own = Some(own.clone());
         Ok(own)
     }
@@ -131,23 +120,28 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         let store = self.light.store();
         let evidence = Evidence::decode(staple, store.network())?;
         let update = update_digest(&evidence.finality_update, store.network());
-        let standing = self.proven_updates.standing(update);
+        let signatures = match self.light.has_verified(update) {
+            true => Signatures::Verified,
+            false => Signatures::Unverified,
+        };
         let finalized = finalized(&evidence);
+        let witness = format!("what was handed over for {number}");
         let proven = evidence.check(
-            store,
+            &store,
             self.config,
             number,
             now,
             self.policy.max_age,
-            standing,
+            signatures,
         );
         let proven = proven.and_then(|answer| {
-            self.proven_updates.note(update, finalized)?;
+            let finalized = finalized.ok_or(EvidenceError::NothingFinal)?;
+            self.light.note_verified(update, finalized, &witness)?;
             Ok(answer)
         });
         // That is said of nothing but what two thirds of a committee have signed.
         if let Err(EvidenceError::Update(UpdateError::Contradiction { slot })) = proven {
-            self.contest(slot, format!("what was handed over for {number}"));
+            self.light.contest(slot, [KNOWN.into(), witness]);
         }
         let answer = proven?;
         match record_in_force(&answer) {
@@ -201,32 +195,6 @@ pub enum OwnStapleError {
     /// It is too long.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
-}
-
-impl ProvenUpdates {
-    fn standing(&self, digest: B256) -> Standing {
-        match self.0.iter().any(|proven| proven.digest == digest) {
-            true => Standing::Proven,
-            false => Standing::Unknown,
-        }
-    }
-
-    /// Remembers what is proven; an error where another header was proven to be final in its slot.
-    fn note(&mut self, digest: B256, finalized: Option<(u64, B256)>) -> Result<(), EvidenceError> {
-        let Some((slot, root)) = finalized.filter(|_| self.standing(digest) == Standing::Unknown)
-        else {
-            return Ok(());
-        };
-        let mut proven = self.0.iter();
-        if proven.any(|proven| proven.slot == slot && proven.root != root) {
-            return Err(UpdateError::Contradiction { slot }.into());
-        }
-        if self.0.len() >= MAX_PROVEN_UPDATES {
-            self.0.pop_front();
-        }
-        self.0.push_back(ProvenUpdate { digest, slot, root });
-        Ok(())
-    }
 }
 
 fn finalized(evidence: &Evidence) -> Option<(u64, B256)> {

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 
 use crate::header::VerifiedHeader;
 use crate::number::number_hash;
 use crate::record::Record;
-use crate::registry::Answer;
+use crate::registry::{Answer, RegistryConfig};
 
 /// Something that was proven to hold in a block; only this crate makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,17 +15,29 @@ pub struct Verified<T> {
     value: T,
     number_hash: Option<B256>,
     /// Apart, since answers travel in events, whose other kinds are small.
-    header: Box<VerifiedHeader>,
+    place: Box<Place>,
     slot: Option<u64>,
 }
 
+/// Where something was proven to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    registry: RegistryConfig,
+    header: VerifiedHeader,
+}
+
 impl<T> Verified<T> {
-    /// For whoever has just proven `value` down to this header's state root.
-    pub(crate) fn new(value: T, header: VerifiedHeader, slot: Option<u64>) -> Self {
+    /// For whoever has just proven that this registry has `value`, down from this header's state root.
+    pub(crate) fn new(
+        value: T,
+        registry: RegistryConfig,
+        header: VerifiedHeader,
+        slot: Option<u64>,
+    ) -> Self {
         Self {
             value,
             number_hash: None,
-            header: Box::new(header),
+            place: Box::new(Place { registry, header }),
             slot,
         }
     }
@@ -34,14 +46,13 @@ impl<T> Verified<T> {
     pub(crate) fn about(
         number_hash: B256,
         value: T,
+        registry: RegistryConfig,
         header: VerifiedHeader,
         slot: Option<u64>,
     ) -> Self {
         Self {
-            value,
             number_hash: Some(number_hash),
-            header: Box::new(header),
-            slot,
+            ..Self::new(value, registry, header, slot)
         }
     }
 
@@ -49,6 +60,24 @@ impl<T> Verified<T> {
     #[must_use]
     pub fn is_about(&self, number: &str) -> bool {
         self.number_hash.is_some() && number_hash(number).ok() == self.number_hash
+    }
+
+    /// Whether this was read in that registry: what one operator's says counts for nobody else's.
+    #[must_use]
+    pub fn is_from(&self, registry: &RegistryConfig) -> bool {
+        self.place.registry == *registry
+    }
+
+    /// The contract in which it was read.
+    #[must_use]
+    pub fn contract(&self) -> Address {
+        self.place.registry.contract
+    }
+
+    /// The id of that contract's chain.
+    #[must_use]
+    pub fn chain_id(&self) -> u64 {
+        self.place.registry.chain_id
     }
 
     /// What was proven.
@@ -66,19 +95,19 @@ impl<T> Verified<T> {
     /// The hash of the block that it was proven for.
     #[must_use]
     pub fn block_hash(&self) -> B256 {
-        self.header.block_hash()
+        self.place.header.block_hash()
     }
 
     /// The number of that block.
     #[must_use]
     pub fn block_number(&self) -> u64 {
-        self.header.number()
+        self.place.header.number()
     }
 
     /// When that block was made; Unix time in seconds.
     #[must_use]
     pub fn timestamp(&self) -> u64 {
-        self.header.timestamp()
+        self.place.header.timestamp()
     }
 
     /// The beacon slot of that block, where a light client found it.
@@ -102,7 +131,7 @@ impl Verified<Answer> {
             Answer::Record(record) => Some(Verified {
                 value: record,
                 number_hash: self.number_hash,
-                header: self.header,
+                place: self.place,
                 slot: self.slot,
             }),
             Answer::Absent => None,
@@ -114,6 +143,6 @@ impl Verified<Record> {
     /// Whether the operator vouched for the key when the block was made.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        self.value.is_in_force(self.header.timestamp())
+        self.value.is_in_force(self.place.header.timestamp())
     }
 }

@@ -9,8 +9,8 @@ use core::time::Duration;
 use alloy_primitives::B256;
 use callseal_devchain::{DevBeacon, DevChain};
 use callseal_registry_client::light::{
-    AnchorError, Beacon, Bootstrap, FaultCause, Fork, LightClient, Preset, StateError, Store,
-    SyncError, Update, UpdateError,
+    AnchorError, Beacon, BeaconHeader, Bootstrap, Fault, FaultCause, Fork, LightClient, Preset,
+    StateError, Store, SyncError, Update, UpdateError,
 };
 use callseal_registry_client::{LiveError, LiveRegistry, Policy, RegistryConfig, TransportError};
 
@@ -78,11 +78,14 @@ struct Node {
     beacon: DevBeacon,
     update: fn(&mut Update),
     roots: Roots,
+    has_headers: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Roots {
     Said,
+    /// Another one in this slot.
+    OtherIn(u64),
     /// None in this slot, though there is one.
     NoneIn(u64),
     Unsaid,
@@ -95,6 +98,7 @@ impl Node {
             beacon: beacon.clone(),
             update: |_| {},
             roots: Roots::Said,
+            has_headers: true,
         }
     }
 }
@@ -127,7 +131,18 @@ impl Beacon for Node {
                 message: "it does not say".into(),
             }),
             Roots::NoneIn(none) if none == slot => Ok(None),
-            Roots::NoneIn(_) | Roots::Said => self.beacon.block_root(slot),
+            Roots::OtherIn(other) if other == slot => Ok(Some(B256::repeat_byte(0x0b))),
+            Roots::NoneIn(_) | Roots::OtherIn(_) | Roots::Said => self.beacon.block_root(slot),
+        }
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        match self.has_headers {
+            true => self.beacon.block_header(block_root),
+            false => Err(TransportError::Refused {
+                node: self.name.into(),
+                message: "it does not say".into(),
+            }),
         }
     }
 }
@@ -289,6 +304,10 @@ impl Beacon for Lagging {
             false => Ok(None),
         }
     }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        self.beacon.block_header(block_root)
+    }
 }
 
 #[test]
@@ -321,7 +340,7 @@ fn a_checkpoint_that_a_node_cannot_confirm_is_told() {
 }
 
 #[test]
-fn a_node_that_proves_nothing_and_has_another_block_is_a_doubt_that_passes() {
+fn a_node_that_proves_nothing_and_has_another_block_is_suspect_and_stops_nobody() {
     let twins = Twins::new();
     let mut nodes = twins.nodes();
     nodes[1].update = |update| update.sync_aggregate.sync_committee_bits[0] ^= 1;
@@ -330,12 +349,123 @@ fn a_node_that_proves_nothing_and_has_another_block_is_a_doubt_that_passes() {
     let (mut client, _) = LightClient::start(network, twins.checkpoint, nodes, now).unwrap();
     client.sync(now).unwrap();
     twins.part(0);
-    let refusal = client.sync(twins.now()).unwrap_err();
-    assert!(
-        matches!(&refusal, SyncError::Doubt { node, .. } if node == "two"),
-        "{refusal}"
+    let synced = client.sync(twins.now()).unwrap();
+    assert_eq!(synced.updates, 1);
+    assert!(other_blocks(&synced.faults).all(|node| node == "two"));
+    assert!(other_blocks(&synced.faults).count() > 0);
+    assert_eq!(client.store().contested(), None);
+}
+
+/// Who says, and does not prove, that another block is in a final one's slot.
+fn other_blocks(faults: &[Fault]) -> impl Iterator<Item = &str> {
+    let is_other = |fault: &&Fault| matches!(fault.cause, FaultCause::OtherBlock { .. });
+    faults.iter().filter(is_other).map(|fault| &*fault.node)
+}
+
+#[test]
+fn a_lie_about_a_block_stops_nothing_even_where_the_liars_own_finality_is_proven() {
+    for has_headers in [true, false] {
+        let twins = Twins::new();
+        let [beacon, _] = &twins.beacons;
+        let checkpoint_slot = slot_of(beacon);
+        // It hands on what is rightly signed, an update late, and lies about one block.
+        let late = beacon.clone().finality_update().unwrap();
+        beacon.finalize();
+        let newest = slot_of(beacon);
+        for lied_about in [checkpoint_slot, newest] {
+            let mut liar = Late {
+                node: Node::new("liar", beacon),
+                finality: late.clone(),
+            };
+            liar.node.roots = Roots::OtherIn(lied_about);
+            liar.node.has_headers = has_headers;
+            let honest = Node::new("honest", beacon);
+            let mut nodes: Vec<Box<dyn Beacon>> = vec![Box::new(honest.clone())];
+            let network = beacon.network();
+            let now = twins.now();
+            let start = |nodes| LightClient::start(network, twins.checkpoint, nodes, now);
+            let (client, _) = start(vec![Box::new(honest) as Box<dyn Beacon>]).unwrap();
+            nodes.push(Box::new(liar));
+            let mut client = LightClient::resume(client.store().clone(), nodes);
+            let synced = client.sync(now).unwrap();
+            assert_eq!(client.store().contested(), None);
+            let named: Vec<_> = other_blocks(&synced.faults).collect();
+            match (lied_about == newest, has_headers) {
+                // Its own final block is the known one.
+                (false, _) => assert!(named.is_empty()),
+                (true, _) => assert_eq!(named, ["liar"]),
+            }
+            // The honest node's headers show that it lies; where nobody gives any, what the liar has may be so.
+            assert_eq!(client.store().finalized_slot(), newest, "{has_headers}");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_does_not_have_what_is_known_is_not_followed_and_said_so() {
+    let twins = Twins::new();
+    let [beacon, _] = &twins.beacons;
+    let known = slot_of(beacon);
+    let mut client = twins.client(vec![Node::new("one", beacon)]);
+    beacon.finalize();
+    beacon.finalize();
+    let mut denier = Node::new("denier", beacon);
+    denier.roots = Roots::OtherIn(known);
+    denier.has_headers = false;
+    client = LightClient::resume(client.store().clone(), vec![denier]);
+    let synced = client.sync(twins.now()).unwrap();
+    assert_eq!(other_blocks(&synced.faults).collect::<Vec<_>>(), ["denier"]);
+    assert_eq!(
+        client.store().finalized_slot(),
+        known,
+        "no step on its word"
     );
     assert_eq!(client.store().contested(), None);
+    // Its headers show that it has the known block after all: it lied, and what it proves is as good as before.
+    let mut liar = Node::new("liar", beacon);
+    liar.roots = Roots::OtherIn(known);
+    let mut client = LightClient::resume(client.store().clone(), vec![liar]);
+    let synced = client.sync(twins.now()).unwrap();
+    assert_eq!(other_blocks(&synced.faults).collect::<Vec<_>>(), ["liar"]);
+    assert!(client.store().finalized_slot() > known);
+}
+
+fn slot_of(beacon: &DevBeacon) -> u64 {
+    let finality = beacon.clone().finality_update().unwrap();
+    finality.finalized_header.unwrap().value.beacon.slot
+}
+
+/// A node whose finality is not the newest.
+#[derive(Clone, Debug)]
+struct Late {
+    node: Node,
+    finality: Update,
+}
+
+impl Beacon for Late {
+    fn name(&self) -> String {
+        self.node.name()
+    }
+
+    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
+        self.node.bootstrap(block_root)
+    }
+
+    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
+        self.node.update(period)
+    }
+
+    fn finality_update(&mut self) -> Result<Update, TransportError> {
+        Ok(self.finality.clone())
+    }
+
+    fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
+        self.node.block_root(slot)
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        self.node.block_header(block_root)
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use callseal_devchain::{
     Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
 };
 use callseal_registry_client::light::{
-    AnchorError, Beacon, Bootstrap, BootstrapError, FaultCause, Fork, LightClient, SignatureError,
-    Store, SyncError, Update, UpdateError, WEAK_SUBJECTIVITY_LIMIT,
+    AnchorError, Beacon, BeaconHeader, Bootstrap, BootstrapError, FaultCause, Fork, LightClient,
+    SignatureError, Store, SyncError, Update, UpdateError, WEAK_SUBJECTIVITY_LIMIT,
 };
 use callseal_registry_client::{
     Answer, LiveError, LiveRegistry, LookUpError, Policy, RawProof, Transport, TransportError,
@@ -273,6 +273,11 @@ impl Beacon for Odd {
             true => self.honest.block_root(slot),
             false => Ok(None),
         }
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        self.alive()?;
+        self.honest.block_header(block_root)
     }
 }
 

@@ -4,18 +4,15 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use alloy_consensus::Header;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use callseal_devchain::{
-    Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
+    Claim, Counted, DevBeacon, DevChain, DevRegistry, Operator, Tally, prove_possession,
+    uncompressed_key,
 };
-use callseal_registry_client::light::{Beacon, Bootstrap, LightClient, Update};
+use callseal_registry_client::light::LightClient;
 use callseal_registry_client::{
     EvidenceError, LiveRegistry, LookUpError, MAX_EVIDENCE_LEN, OutdatedError, OwnStapleError,
-    Policy, RawProof, RegistryConfig, StapleError, Transport, TransportError, number_hash,
+    Policy, RegistryConfig, StapleError, number_hash,
 };
 
 const ALICE: &str = "+8613800000001";
@@ -27,13 +24,7 @@ struct World {
     beacon: DevBeacon,
     registry: DevRegistry,
     checkpoint: B256,
-    asked: Arc<AtomicUsize>,
-}
-
-/// A node that counts what it is asked.
-struct Counted<N> {
-    node: N,
-    asked: Arc<AtomicUsize>,
+    asked: Tally,
 }
 
 type Live = LiveRegistry<Counted<DevBeacon>, Counted<DevChain>>;
@@ -54,7 +45,7 @@ impl World {
             beacon,
             registry,
             checkpoint,
-            asked: Arc::default(),
+            asked: Tally::default(),
         }
     }
 
@@ -74,8 +65,7 @@ impl World {
     }
 
     fn counted<N>(&self, node: N) -> Counted<N> {
-        let asked = Arc::clone(&self.asked);
-        Counted { node, asked }
+        Counted::new(node, &self.asked)
     }
 
     /// What the owner of a number hands over.
@@ -85,8 +75,8 @@ impl World {
         own.unwrap().octets
     }
 
-    fn asked(&self) -> usize {
-        self.asked.swap(0, Ordering::Relaxed)
+    fn asked(&self) -> u64 {
+        self.asked.reset()
     }
 }
 
@@ -305,9 +295,10 @@ fn a_lower_revision_than_one_that_was_seen_is_refused() {
     // Whoever has heard of it does not, whichever way.
     let mut aware = world.phone();
     aware.look_up(BOB, now).unwrap();
-    assert_eq!(aware.revision_seen(BOB), Some(2));
+    let seen = aware.seen_revision(BOB).unwrap();
+    assert_eq!(seen.revision, 2);
     let mut told = world.phone();
-    told.remember_revision(BOB, 2).unwrap();
+    told.remember(seen);
     let outdated = OutdatedError { seen: 2, got: 1 };
     for phone in [&mut aware, &mut told] {
         let refused = phone.verify_staple(BOB, &key(BOB), &before, now);
@@ -343,42 +334,4 @@ fn one_that_committees_signed_which_are_not_known_leads_to_a_look_up() {
     assert!(found.staple.unwrap().is_err());
     // Which brought the committees.
     assert!(behind.verify_staple(BOB, &key(BOB), &staple, now).is_ok());
-}
-
-impl<N: Transport> Transport for Counted<N> {
-    fn header(&mut self, block_hash: B256) -> Result<Header, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.header(block_hash)
-    }
-
-    fn proof(
-        &mut self,
-        contract: Address,
-        slots: &[B256],
-        block_hash: B256,
-    ) -> Result<RawProof, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.proof(contract, slots, block_hash)
-    }
-}
-
-impl<N: Beacon> Beacon for Counted<N> {
-    fn name(&self) -> String {
-        self.node.name()
-    }
-
-    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.bootstrap(block_root)
-    }
-
-    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.update(period)
-    }
-
-    fn finality_update(&mut self) -> Result<Update, TransportError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.node.finality_update()
-    }
 }

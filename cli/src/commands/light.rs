@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alloy_primitives::B256;
 use anyhow::{Context, Result, bail};
 use callseal_registry_client::HttpBeacon;
-use callseal_registry_client::light::{LightClient, Network, Synced};
+use callseal_registry_client::light::{LightClient, Network, SharedClient, Synced};
 
 use crate::light_state::{LightState, network_named};
 
@@ -36,8 +36,21 @@ impl NetworkArguments {
     }
 }
 
-/// The light client that a checkpoint or the kept state gives.
+/// The light client that a checkpoint or the kept state gives; what it finds is kept from now on.
 pub(crate) fn light_client(
+    network: &Network,
+    state: &LightState,
+    beacons: &[String],
+    checkpoint: Option<B256>,
+    now: u64,
+) -> Result<(SharedClient<HttpBeacon>, Synced)> {
+    let (client, synced) = unkept_light_client(network, state, beacons, checkpoint, now)?;
+    let client = SharedClient::from(client);
+    state.keep_always(&client)?;
+    Ok((client, synced))
+}
+
+fn unkept_light_client(
     network: &Network,
     state: &LightState,
     beacons: &[String],
@@ -57,6 +70,7 @@ pub(crate) fn light_client(
                 "two beacon nodes have proven different histories (slot {contested}), and the checkpoint {checkpoint} is no newer (slot {slot}); find out which of them is right, and take a newer one from somebody you trust"
             );
         }
+        state.replace(client.store())?;
         return Ok((client, synced));
     }
     match state.read(network, now)? {

@@ -155,13 +155,9 @@ pub struct RegistryArguments {
     pub contract: Option<Address>,
 
     /// A file that says which operator has which numbers, and where its registry is; each number is then
-    /// looked up at its own operator. Goes with --trusted-block, not yet with --beacon
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "beacon",
-        help_heading = "Registry"
-    )]
+    /// looked up at its own operator. With --beacon, those of operators on another chain than --network's are not
+    /// known
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
     pub operators: Option<PathBuf>,
 
     /// The block that everything is proven from, where no --beacon is asked; nodes keep about 128 blocks of proofs.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result, bail};
-use callseal_registry_client::light::{LightClient, Network, Synced};
+use callseal_registry_client::light::{Network, SharedClient, Synced};
 use callseal_registry_client::{
     Answer, HttpBeacon, HttpTransport, LiveError, LiveRegistry, Operator, Policy, RegistryConfig,
     layout,
@@ -22,6 +22,7 @@ use crate::commands::light::{NetworkArguments, light_client};
 use crate::light_state::LightState;
 use crate::look_up_evidence::{evidence_json, evidence_lines};
 use crate::operators_file;
+use crate::seen_revisions::SeenRevisions;
 
 /// Reads the registry through a light client that trusts nobody
 ///
@@ -143,7 +144,7 @@ impl BeaconArguments {
         network: &Network,
         state: &LightState,
         now: u64,
-    ) -> Result<(LightClient<HttpBeacon>, Synced)> {
+    ) -> Result<(SharedClient<HttpBeacon>, Synced)> {
         light_client(network, state, &self.beacon, self.checkpoint, now)
     }
 }
@@ -178,9 +179,12 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
         renew_age: Policy::default().renew_age.min(max_age),
     };
     let mut live = LiveRegistry::new(config, light, nodes, policy);
+    let mut seen = SeenRevisions::beside(state.path())?;
+    seen.iter().for_each(|seen| live.remember(seen));
     let found = live.look_up(arguments.number.as_str(), now);
-    // What was proven on the way stays, whatever became of the answer.
-    state.keep(live.light().store())?;
+    if let Some(revision) = live.seen_revision(arguments.number.as_str()) {
+        seen.note(revision)?;
+    }
     let found = match found {
         Err(LiveError::Number(error)) => bail!(error),
         found => found.with_context(|| format!("nothing is known of {}", arguments.number))?,
@@ -188,7 +192,7 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
     let mut stdout = std::io::stdout().lock();
     match arguments.light.json {
         true => {
-            let mut line = evidence_json(&arguments.number, &live, &config, begun_at, &found, now);
+            let mut line = evidence_json(&arguments.number, &live, begun_at, &found, now);
             if !operator.name.is_empty() {
                 line["operator"] = json!(operator.name);
             }
@@ -198,15 +202,7 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
             if !operator.name.is_empty() {
                 writeln!(stdout, "operator      {}", operator.name)?;
             }
-            let lines = evidence_lines(
-                &arguments.number,
-                &live,
-                &config,
-                begun_at,
-                &started,
-                &found,
-                now,
-            );
+            let lines = evidence_lines(&arguments.number, &live, begun_at, &started, &found, now);
             for line in lines {
                 writeln!(stdout, "{line}")?;
             }
@@ -254,9 +250,9 @@ fn operator(arguments: &GetArguments, network: &Network) -> Result<Operator> {
 fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
     let now = unix_time();
     let (network, state) = arguments.light.network.open()?;
-    let (mut light, started) = arguments.beacons.light_client(&network, &state, now)?;
+    let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     let synced = light.sync(now);
-    state.keep(light.store())?;
+    let store = light.store();
     let synced = synced.context("the light client is not up to date")?;
     let mut stdout = std::io::stdout().lock();
     if arguments.light.json {
@@ -268,7 +264,7 @@ fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
             .collect();
         let line = json!({
             "updates": synced.updates, "faults": faults,
-            "known": known(light.store(), &state, now),
+            "known": known(&store, &state, now),
         });
         writeln!(stdout, "{line}")?;
         return Ok(ExitCode::SUCCESS);
@@ -277,7 +273,7 @@ fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
         writeln!(stdout, "passed over   {fault}")?;
     }
     writeln!(stdout, "updates       {} verified", synced.updates)?;
-    tell(&mut stdout, light.store(), &state, now)?;
+    tell(&mut stdout, &store, &state, now)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use callseal_devchain::Tally;
 use callseal_endpoint::{Answering, Config, Port, Remote, Step};
 
 use super::dialogue::Listener;
@@ -74,7 +74,7 @@ impl Call {
         let wires = Arc::new(Wires::open(clock, folder, &addresses)?);
         let common = Arc::new(Common::default());
         common.hold(true);
-        let asked = Arc::new(AtomicU64::new(0));
+        let asked = Tally::default();
         let mut drivers = Vec::new();
         for (side, sockets) in sockets.into_iter().enumerate() {
             let subscriber = &enrolled.subscribers[side];
@@ -120,7 +120,7 @@ impl Call {
             ..Bounds::default()
         };
 
-        let asked_before = asked.load(Ordering::Relaxed);
+        let asked_before = asked.reset();
         let begun = clock.now();
         alice
             .leg()
@@ -150,7 +150,7 @@ impl Call {
         wires.finish()?;
         Ok(Self {
             begun,
-            asked: [asked_before, asked.load(Ordering::Relaxed) - asked_before],
+            asked: [asked_before, asked.total()],
             addresses,
             records,
             listeners,

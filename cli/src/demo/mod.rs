@@ -1,7 +1,6 @@
 //! The demonstration: a registry, two phones, and people who mean no good.
 
 pub(crate) mod call;
-pub(crate) mod counted;
 pub mod dialogue;
 pub(crate) mod folder;
 pub mod forger;

@@ -1,17 +1,13 @@
 //! The demonstration's registry: a chain, the contract on it, two subscribers.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-
 use callseal_devchain::{
-    Claim, DevBeacon, DevChain, DevRegistry, NotASecret, Operator, RegistryError, prove_possession,
-    uncompressed_key,
+    Claim, Counted, DevBeacon, DevChain, DevRegistry, NotASecret, Operator, RegistryError, Tally,
+    prove_possession, uncompressed_key,
 };
 use callseal_registry_client::light::{LightClient, NetworkError};
 use callseal_registry_client::{LiveRegistry, NumberError, Policy, number_hash};
 use callseal_sts::{IdentityKey, Number, NumberError as NumberSyntaxError, Random};
 
-use crate::demo::counted::Counted;
 use crate::demo::walk::{Walk, WalkError};
 use crate::random::SystemRandom;
 use crate::record_source::LiveSource;
@@ -53,7 +49,7 @@ impl Enrolled {
     pub(super) fn source(
         &self,
         subscriber: usize,
-        asked: &Arc<AtomicU64>,
+        asked: &Tally,
     ) -> Result<LiveSource<Counted<DevBeacon>, Counted<DevChain>>, EnrolError> {
         let Subscriber { number, key } = &self.subscribers[subscriber];
         let beacon = self.walk.beacon.clone();

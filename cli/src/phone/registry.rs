@@ -4,8 +4,8 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
 use anyhow::{Result, bail};
 use callseal_registry_client::{
-    HttpBeacon, HttpTransport, LiveRegistry, Operators, Policy, RawProof, Registries, Registry,
-    RegistryConfig, Transport, TransportError, layout,
+    HttpBeacon, HttpTransport, LiveRegistries, Operator, Operators, Policy, RawProof, Registries,
+    Registry, RegistryConfig, Transport, TransportError, layout,
 };
 use callseal_sts::{Number, PublicKey};
 
@@ -14,6 +14,7 @@ use crate::commands::light::light_client;
 use crate::commands::phone::{OfChain, RegistryArguments};
 use crate::operators_file;
 use crate::record_source::{LiveSource, RecordSource};
+use crate::seen_revisions::SeenRevisions;
 
 /// Whom the phone with this number and key asks, over HTTP.
 ///
@@ -24,23 +25,38 @@ pub(super) fn source(
     number: Number,
     key: PublicKey,
 ) -> Result<Box<dyn RecordSource>> {
-    let contract = match (&arguments.operators, arguments.contract) {
-        (Some(path), _) => {
-            let operators = operators_file::read(path)?;
-            return Ok(Box::new(of_operators(operators, arguments)?));
+    let operators = match &arguments.operators {
+        Some(path) => Some(operators_file::read(path)?),
+        None => None,
+    };
+    let is_live = arguments.trusted_block.is_empty();
+    Ok(match (operators, arguments.contract) {
+        (Some(operators), _) if is_live => Box::new(live(|_| operators, arguments, (number, key))?),
+        (Some(operators), _) => Box::new(of_operators(operators, arguments)?),
+        (None, Some(contract)) => {
+            let config = |chain_id| RegistryConfig {
+                contract,
+                code_hash: layout::CODE_HASH,
+                chain_id,
+            };
+            match is_live {
+                true => Box::new(live(|chain| only(config(chain)), arguments, (number, key))?),
+                false => {
+                    let config = config(arguments.chain_id.unwrap_or_default());
+                    Box::new(in_trusted_block(config, arguments)?)
+                }
+            }
         }
-        (None, Some(contract)) => contract,
         (None, None) => bail!("say which registry, with --contract or --operators"),
-    };
-    let config = RegistryConfig {
-        contract,
-        code_hash: layout::CODE_HASH,
-        chain_id: arguments.chain_id.unwrap_or_default(),
-    };
-    match arguments.trusted_block.is_empty() {
-        true => Ok(Box::new(live(config, arguments, (number, key))?)),
-        false => Ok(Box::new(in_trusted_block(config, arguments)?)),
-    }
+    })
+}
+
+/// One without a name that has all numbers.
+fn only(registry: RegistryConfig) -> Operators {
+    Operators::only(Operator {
+        name: String::new(),
+        registry,
+    })
 }
 
 /// One registry for every number, in the block that the arguments name.
@@ -87,9 +103,9 @@ fn of_operators(operators: Operators, arguments: &RegistryArguments) -> Result<R
     Ok(Registries::new(operators, |_| nodes.next().flatten()))
 }
 
-/// One registry for every number, as of the newest final block.
+/// Each operator's registry, as of the newest final block of the light client's chain.
 fn live(
-    config: RegistryConfig,
+    operators: impl FnOnce(u64) -> Operators,
     arguments: &RegistryArguments,
     own: (Number, PublicKey),
 ) -> Result<LiveSource<HttpBeacon, HttpTransport>> {
@@ -110,8 +126,13 @@ fn live(
             network.name()
         );
     };
-    let nodes = [(url.clone(), HttpTransport::new(url)?)];
-    let (mut light, started) = light_client(
+    let operators = operators(chain_id);
+    let is_on_chain = |operator: &&Operator| operator.registry.chain_id == chain_id;
+    // Each reads by a connection of its own; they are made here, where an unusable URL is an error.
+    let transports = operators.iter().filter(is_on_chain);
+    let transports = transports.map(|_| HttpTransport::new(url));
+    let mut transports = transports.collect::<Result<Vec<_>, _>>()?.into_iter();
+    let (light, started) = light_client(
         &network,
         &state,
         &arguments.beacon,
@@ -127,10 +148,12 @@ fn live(
     for fault in started.faults.into_iter().chain(faults) {
         tracing::warn!("passed over {fault}");
     }
-    state.keep(light.store())?;
-    let config = RegistryConfig { chain_id, ..config };
-    let live = LiveRegistry::new(config, light, nodes, Policy::default());
-    Ok(LiveSource::new(live, own, Box::new(unix_time), Some(state)))
+    let seen = SeenRevisions::beside(state.path())?;
+    let live = LiveRegistries::new(operators, light, Policy::default(), || {
+        let node = transports.next();
+        node.map(|node| (url.clone(), node)).into_iter().collect()
+    });
+    Ok(LiveSource::new(live, own, Box::new(unix_time), Some(seen)))
 }
 
 /// What is said of this chain, or else of any.

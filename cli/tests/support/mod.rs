@@ -10,6 +10,7 @@
 
 pub(crate) mod anvil;
 pub(crate) mod devnet;
+pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod operator;
 pub(crate) mod phones;

@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use callseal_registry_client::TransportError;
-use callseal_registry_client::light::{Beacon, Bootstrap, Update};
+use callseal_registry_client::light::{Beacon, BeaconHeader, Bootstrap, Update};
 
 use super::DevBeacon;
 
@@ -32,6 +32,11 @@ impl Beacon for DevBeacon {
 
     fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
         Ok(self.lock().roots.get(&slot).copied())
+    }
+
+    /// Of final blocks alone, each of which is here the parent of the next.
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        Ok(self.bootstrap(block_root)?.header.beacon)
     }
 }
 

@@ -6,7 +6,7 @@ use alloy_primitives::B256;
 
 use crate::http::client::{Client, Limits, UrlError};
 use crate::light::json::{self, JsonError};
-use crate::light::{Beacon, Bootstrap, Update};
+use crate::light::{Beacon, BeaconHeader, Bootstrap, Update};
 use crate::transport::TransportError;
 
 /// A beacon node's REST API over HTTP or HTTPS, with the limits and habits of
@@ -103,6 +103,11 @@ impl Beacon for HttpBeacon {
             404 => Ok(None),
             _ => self.read(status, &octets, json::block_root).map(Some),
         }
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        let path = format!("/eth/v1/beacon/headers/{block_root}");
+        self.ask(&path, json::block_header)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::light::ancestry::{Kinship, kinship};
 use crate::light::beacon::Beacon;
 use crate::light::client::{Fault, FaultCause, SyncError};
 use crate::light::header::{BeaconHeader, LightHeader};
@@ -56,8 +57,9 @@ pub(crate) fn compare_updates<'a>(
 /// Asks every node for its block in the slot of everything that is proven to be final, the store's own header
 /// included. Gives the node, by its place, whose update is the newest that no other one holds back.
 ///
-/// A node holds back what it cannot say to be in its history, as long as its own newest final block is young: it
-/// may lag, or the block may be forged in a slot that is empty. Then the others go on with what it has.
+/// A node holds back what it cannot say to be in its history, or says not to be, as long as its own newest final
+/// block is young: it may lag, or the block may be forged in a slot that is empty. Then the others go on with what
+/// it has. One that does not have what is known already is not followed.
 pub(crate) fn newest_agreed<B: Beacon>(
     store: &Store,
     beacons: &mut [B],
@@ -65,16 +67,11 @@ pub(crate) fn newest_agreed<B: Beacon>(
     now: u64,
     faults: &mut Vec<Fault>,
 ) -> Result<Option<usize>, SyncError> {
-    confirm(
-        store,
-        KNOWN,
-        &store.finalized().beacon,
-        beacons,
-        witnesses,
-        faults,
-    )?;
+    let known = &store.finalized().beacon;
+    let suspects = confirm(store, KNOWN, known, beacons, witnesses, faults)?.suspects;
     let mut asked: Vec<BeaconHeader> = vec![store.finalized().beacon];
     let mut order: Vec<usize> = (0..witnesses.len()).collect();
+    order.retain(|at| !suspects.contains(at));
     order.sort_by_key(|at| {
         let attested = match &witnesses[*at] {
             Witness::Proven(proven) => proven.0.attested_slot(),
@@ -94,9 +91,9 @@ pub(crate) fn newest_agreed<B: Beacon>(
         }
         asked.push(header);
         let name = beacons[at].name();
-        let unsaid = confirm(store, &name, &header, beacons, witnesses, faults)?;
+        let doubts = confirm(store, &name, &header, beacons, witnesses, faults)?;
         let mut is_held_back = false;
-        for other in unsaid {
+        for other in doubts.unsaid.into_iter().chain(doubts.suspects) {
             is_held_back |= holds_back(store, &mut beacons[other], &witnesses[other], now);
         }
         if !is_held_back && header.slot > store.finalized_slot() {
@@ -106,7 +103,17 @@ pub(crate) fn newest_agreed<B: Beacon>(
     Ok(agreed)
 }
 
-/// Asks all nodes but those that have proven this very header. Gives those that cannot say.
+/// Nodes, by their places, that do not confirm a header.
+#[derive(Debug, Default)]
+struct Doubts {
+    /// They cannot say.
+    unsaid: Vec<usize>,
+    /// They say otherwise, which may be so, and is not proven.
+    suspects: Vec<usize>,
+}
+
+/// Asks all nodes but those that have proven this very header. Where one has another block, the headers of the blocks
+/// between decide: what they prove stops everything, and a word alone makes none but its speaker suspect.
 fn confirm<B: Beacon>(
     store: &Store,
     shown_by: &str,
@@ -114,45 +121,45 @@ fn confirm<B: Beacon>(
     beacons: &mut [B],
     witnesses: &[Witness],
     faults: &mut Vec<Fault>,
-) -> Result<Vec<usize>, SyncError> {
+) -> Result<Doubts, SyncError> {
     let (slot, known) = (header.slot, header.root());
-    let mut unsaid = Vec::new();
-    for (at, (beacon, witness)) in beacons.iter_mut().zip(witnesses).enumerate() {
+    let mut doubts = Doubts::default();
+    for (at, witness) in witnesses.iter().enumerate() {
         let own = witness.finalized().map(|own| own.beacon);
         if matches!(witness, Witness::Silent) || own == Some(*header) {
             continue;
         }
-        let got = beacon.block_root(slot);
+        let got = beacons[at].block_root(slot);
         let is_other = match got {
             Ok(Some(got)) => got != known,
             Ok(None) => is_surely_kept(store.network(), slot, witness.finalized_slot()),
             Err(_) => false,
         };
-        let node = beacon.name();
-        match (got, witness) {
-            (_, Witness::Proven(_)) if is_other => {
-                let nodes = [shown_by.into(), node];
-                return Err(SyncError::Disagreement { slot, nodes });
+        let node = beacons[at].name();
+        if is_other {
+            let kinship = own.map_or(Kinship::Unproven, |own| kinship(header, &own, beacons));
+            match kinship {
+                Kinship::Apart => {
+                    let nodes = [shown_by.into(), node];
+                    return Err(SyncError::Disagreement { slot, nodes });
+                }
+                Kinship::Unproven => doubts.suspects.push(at),
+                // It lies, and its own final block shows it.
+                Kinship::SameHistory => {}
             }
-            (Ok(Some(got)), _) if is_other => {
-                return Err(SyncError::Doubt {
-                    node,
-                    slot,
-                    known,
-                    got,
-                });
-            }
-            (Ok(Some(_)), _) => {}
-            (Ok(None) | Err(_), Witness::Proven(_)) => {
-                unsaid.push(at);
-                let cause = FaultCause::Unsaid { slot };
-                faults.push(Fault { node, cause });
-            }
-            // What is wrong with it was told already.
-            (Ok(None) | Err(_), _) => {}
+            let got = got.ok().flatten();
+            let cause = FaultCause::OtherBlock { slot, known, got };
+            faults.push(Fault { node, cause });
+            continue;
+        }
+        // What is wrong with the others was told already.
+        if matches!(got, Ok(None) | Err(_)) && matches!(witness, Witness::Proven(_)) {
+            doubts.unsaid.push(at);
+            let cause = FaultCause::Unsaid { slot };
+            faults.push(Fault { node, cause });
         }
     }
-    Ok(unsaid)
+    Ok(doubts)
 }
 
 /// Whether a node that cannot say could have contradicted: its own finality is young, and it knows its own blocks.

@@ -2,6 +2,7 @@
 
 use alloy_primitives::B256;
 
+use crate::light::header::BeaconHeader;
 use crate::light::objects::{Bootstrap, Update};
 use crate::transport::TransportError;
 
@@ -42,6 +43,19 @@ pub trait Beacon {
             message: format!("it is not asked for the block in slot {slot}"),
         })
     }
+
+    /// The header of the block with this root: where nodes seem to have different blocks, it is followed from parent to
+    /// parent until that is proven, or shown to be a lie.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when none came, as by default.
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        Err(TransportError::Refused {
+            node: self.name(),
+            message: format!("it is not asked for the header of block {block_root}"),
+        })
+    }
 }
 
 impl<B: Beacon + ?Sized> Beacon for Box<B> {
@@ -63,5 +77,9 @@ impl<B: Beacon + ?Sized> Beacon for Box<B> {
 
     fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
         (**self).block_root(slot)
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        (**self).block_header(block_root)
     }
 }

@@ -17,6 +17,7 @@ use crate::transport::TransportError;
 /// are both proven right about different histories stop everything, and for good: see [`SyncError::Disagreement`].
 ///
 /// Everything that one node proves to be final is compared with what every other one that answers has in that slot.
+/// That one says something else is no proof: it has to show by its blocks' headers that both cannot be.
 #[derive(Debug)]
 pub struct LightClient<B> {
     store: Store,
@@ -69,6 +70,19 @@ pub enum FaultCause {
     Unsaid {
         /// The slot.
         slot: u64,
+    },
+    /// It says, and does not prove, that another block than the final one is in its slot, or none.
+    #[error(
+        "it says that it has {} in slot {slot}, where {known} is proven to be final, and does not prove it; do not ask it any more, or find out why",
+        got.map_or_else(|| "no block".into(), |got| format!("block {got}"))
+    )]
+    OtherBlock {
+        /// The slot.
+        slot: u64,
+        /// What is proven to be final.
+        known: B256,
+        /// The node's block.
+        got: Option<B256>,
     },
 }
 
@@ -147,9 +161,9 @@ impl<B: Beacon> LightClient<B> {
         synced
     }
 
-    /// Believes nothing any more: what `witness` has proven contradicts what is known in `slot`.
-    pub(crate) fn contest(&mut self, slot: u64, witness: String) {
-        self.store.contest(slot, [KNOWN.into(), witness]);
+    /// Believes nothing any more: two histories are proven.
+    pub(crate) fn contest(&mut self, slot: u64, nodes: [String; 2]) {
+        self.store.contest(slot, nodes);
     }
 
     fn bring_up_to_date(&mut self, now: u64) -> Result<Synced, SyncError> {
@@ -301,20 +315,6 @@ pub enum SyncError {
     /// Ours: what is known can no longer be believed.
     #[error(transparent)]
     Store(UpdateError),
-    /// A node that proves nothing to us has another block than the final one: it lies, or what we know is forged.
-    #[error(
-        "{node} has block {got} in slot {slot}, where {known} is proven to be final; find out which of them is right before you go on"
-    )]
-    Doubt {
-        /// The node.
-        node: String,
-        /// The slot.
-        slot: u64,
-        /// What is proven to be final.
-        known: B256,
-        /// The node's block.
-        got: B256,
-    },
     /// Two nodes have signatures for different histories: two thirds of a committee signed both. It lasts, over a
     /// restart too ([`Store::to_state`]): the remedy is a checkpoint newer than the slot, chosen by a person.
     #[error(
@@ -331,9 +331,9 @@ pub enum SyncError {
 }
 
 impl SyncError {
-    /// Whether what was believed before is in doubt too.
-    pub(crate) fn is_doubt(&self) -> bool {
-        matches!(self, Self::Disagreement { .. } | Self::Doubt { .. })
+    /// Whether nothing is believed any more.
+    pub(crate) fn is_disagreement(&self) -> bool {
+        matches!(self, Self::Disagreement { .. })
     }
 }
 

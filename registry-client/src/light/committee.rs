@@ -2,7 +2,7 @@
 
 use core::num::NonZero;
 use std::panic::resume_unwind;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use alloy_primitives::B256;
@@ -80,12 +80,12 @@ impl SyncAggregate {
     }
 }
 
-/// A committee that is proven to be one. Its keys are unpacked at their first use, and kept.
+/// A committee that is proven to be one. Its keys are unpacked at their first use, and kept; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Committee {
-    given: SyncCommittee,
+    given: Arc<SyncCommittee>,
     root: B256,
-    keys: OnceLock<Keys>,
+    keys: Arc<OnceLock<Keys>>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,8 +100,8 @@ impl Committee {
     pub(crate) fn new(given: SyncCommittee) -> Self {
         Self {
             root: given.root(),
-            given,
-            keys: OnceLock::new(),
+            given: Arc::new(given),
+            keys: Arc::default(),
         }
     }
 

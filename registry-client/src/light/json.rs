@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::json_rpc::quote;
 use crate::light::committee::{SyncAggregate, SyncCommittee};
 use crate::light::fork::Fork;
-use crate::light::header::LightHeader;
+use crate::light::header::{BeaconHeader, LightHeader};
 use crate::light::objects::{Bootstrap, Update, WithBranch, present};
 use crate::light::preset::Preset;
 
@@ -73,6 +73,28 @@ pub fn block_root(response: &[u8]) -> Result<B256, JsonError> {
     Ok(answer.data.root)
 }
 
+/// Reads the answer to `/eth/v1/beacon/headers/{block_root}`.
+///
+/// # Errors
+///
+/// [`JsonError`] when there is no header in `response`.
+pub fn block_header(response: &[u8]) -> Result<BeaconHeader, JsonError> {
+    #[derive(Deserialize)]
+    struct Signed {
+        message: BeaconHeader,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        header: Signed,
+    }
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Data,
+    }
+    let answer: Answer = parsed(response)?;
+    Ok(answer.data.header.message)
+}
+
 /// Writes what [`bootstrap`] reads.
 #[must_use]
 pub fn bootstrap_text(bootstrap: &Bootstrap, fork: Fork) -> String {
@@ -103,6 +125,13 @@ pub fn finality_update_text(update: &Update, fork: Fork) -> String {
         ..UpdateWire::from(update)
     };
     serde_json::json!({ "version": fork.name(), "data": wire }).to_string()
+}
+
+/// Writes what [`block_header`] reads. There is no signature, which nobody here asks for.
+#[must_use]
+pub fn block_header_text(header: &BeaconHeader) -> String {
+    let signed = serde_json::json!({ "message": header });
+    serde_json::json!({ "data": { "root": header.root(), "header": signed } }).to_string()
 }
 
 /// Reads a network's constants, as a file may hold them.

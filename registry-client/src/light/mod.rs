@@ -12,6 +12,7 @@
 //! successors), less its forced updates: a client that sees no finality says so.
 
 mod agreement;
+mod ancestry;
 mod anchor;
 mod beacon;
 mod bootstrap;
@@ -21,16 +22,19 @@ mod committee;
 mod container;
 mod fork;
 mod header;
+mod history;
 #[cfg(feature = "json")]
 pub mod json;
 mod network;
 mod objects;
 mod preset;
+mod shared;
 pub mod ssz;
 mod state;
 mod store;
 mod update;
 
+pub(crate) use agreement::KNOWN;
 pub use anchor::{Anchor, AnchorError};
 pub use beacon::Beacon;
 pub use bootstrap::{BootstrapError, VerifiedBootstrap, WEAK_SUBJECTIVITY_LIMIT, verify_bootstrap};
@@ -42,6 +46,8 @@ pub use header::{BeaconHeader, ExecutionHeader, LightHeader, LightHeaderError};
 pub use network::{Activation, Network, NetworkError, NetworkTerms};
 pub use objects::{Bootstrap, Update, WithBranch};
 pub use preset::Preset;
+pub use shared::SharedClient;
+pub(crate) use shared::{NODES, Snapshot};
 pub use state::StateError;
 pub use store::{Applied, Contested, Store};
 pub(crate) use update::prove_update;

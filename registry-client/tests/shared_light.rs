@@ -1,0 +1,517 @@
+//! Several operators' registries over one light client: followed once, stopped together.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's helpers may panic as the test may"
+)]
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use alloy_primitives::B256;
+use callseal_devchain::{
+    Claim, Counted, DevBeacon, DevChain, DevRegistry, Operator as Deployed, Tally,
+    prove_possession, uncompressed_key,
+};
+use callseal_registry_client::light::{
+    Beacon, BeaconHeader, Bootstrap, LightClient, SharedClient, StateError, Store, SyncError,
+    Update,
+};
+use callseal_registry_client::{
+    EvidenceError, LiveError, LiveRegistries, LookUpError, Operator, Operators, OwnStapleError,
+    Policy, RegistryConfig, StapleError, TransportError, number_hash,
+};
+
+const NORTHERN: &str = "+8613800000001";
+const SOUTHERN: &str = "+4420000000002";
+
+/// A chain on which two operators have a registry each, its committee, and how often nodes were asked.
+struct World {
+    chain: DevChain,
+    beacon: DevBeacon,
+    registries: [DevRegistry; 2],
+    checkpoint: B256,
+    asked: Tally,
+}
+
+type Live = LiveRegistries<Counted<DevBeacon>, Counted<DevChain>>;
+
+impl World {
+    /// Each operator has approved its own subscriber's key.
+    fn new() -> Self {
+        let chain = DevChain::new(31337);
+        let beacon = DevBeacon::new(&chain).unwrap();
+        let checkpoint = beacon.finalize();
+        let registries = [0, 1].map(|index| {
+            let account = chain.account(index);
+            let keys = Deployed {
+                account,
+                signing_key: uncompressed_key(&[1; 32]).unwrap(),
+                sealing_key: [0; 32],
+            };
+            DevRegistry::deploy(&chain, account, &keys).unwrap()
+        });
+        let world = Self {
+            chain,
+            beacon,
+            registries,
+            checkpoint,
+            asked: Tally::default(),
+        };
+        world.approve(0, NORTHERN, &secret(NORTHERN));
+        world.approve(1, SOUTHERN, &secret(SOUTHERN));
+        world.beacon.finalize();
+        world
+    }
+
+    /// An operator vouches for a key.
+    fn approve(&self, operator: usize, number: &str, secret: &[u8; 32]) {
+        let registry = &self.registries[operator];
+        let (account, wallet) = (self.chain.account(operator), self.chain.account(5));
+        let hash = number_hash(number).unwrap();
+        let digest = registry.proof_of_possession_digest(hash, wallet);
+        let claim = Claim {
+            number_hash: hash,
+            key: uncompressed_key(secret).unwrap(),
+            token_hash: B256::ZERO,
+            proof_of_possession: prove_possession(secret, digest).unwrap(),
+        };
+        registry.add_client(wallet, &claim).unwrap();
+        let record_hash = claim.record_hash(wallet);
+        registry
+            .approve_client(account, hash, wallet, record_hash)
+            .unwrap();
+    }
+
+    fn light(&self) -> SharedClient<Counted<DevBeacon>> {
+        let beacons = vec![Counted::new(self.beacon.clone(), &self.asked)];
+        let (network, now) = (self.beacon.network(), self.beacon.now());
+        let (light, _) = LightClient::start(network, self.checkpoint, beacons, now).unwrap();
+        light.into()
+    }
+
+    fn operators(&self) -> Operators {
+        let [north, south] = self.registries.each_ref().map(DevRegistry::config);
+        operators(north, south)
+    }
+
+    fn live(&self, light: SharedClient<Counted<DevBeacon>>) -> Live {
+        LiveRegistries::new(self.operators(), light, Policy::default(), || {
+            let node = Counted::new(self.chain.clone(), &self.asked);
+            vec![("node".to_owned(), node)]
+        })
+    }
+}
+
+fn operators(north: RegistryConfig, south: RegistryConfig) -> Operators {
+    let operator = |name: &str, registry| Operator {
+        name: name.into(),
+        registry,
+    };
+    Operators::default()
+        .with(operator("North", north), ["+86".parse().unwrap()], [])
+        .unwrap()
+        .with(operator("South", south), ["+44".parse().unwrap()], [])
+        .unwrap()
+}
+
+fn secret(number: &str) -> [u8; 32] {
+    [number.as_bytes()[number.len() - 1]; 32]
+}
+
+fn compressed(secret: &[u8; 32]) -> [u8; 33] {
+    let uncompressed = uncompressed_key(secret).unwrap();
+    let mut key = [2 + uncompressed[63] % 2; 33];
+    key[1..].copy_from_slice(&uncompressed[..32]);
+    key
+}
+
+#[test]
+fn two_operators_are_read_by_one_client_and_the_network_is_followed_once() {
+    let world = World::new();
+    let now = world.beacon.now();
+    let mut live = world.live(world.light());
+    world.asked.reset();
+    for number in [NORTHERN, SOUTHERN] {
+        let found = live.look_up(number, now).unwrap();
+        let place = usize::from(number == SOUTHERN);
+        let [ours, other] = [place, 1 - place].map(|place| world.registries[place].config());
+        assert!(found.answer.is_from(&ours) && !found.answer.is_from(&other));
+        assert_eq!(found.answer.contract(), ours.contract);
+        assert_eq!(found.answer.chain_id(), 31337);
+        let record = found.answer.into_record().unwrap();
+        assert_eq!(record.value().key, compressed(&secret(number)));
+        assert!(record.is_from(&ours));
+        // Only the first question made the client follow the network.
+        assert_eq!(found.synced.is_some(), number == NORTHERN);
+    }
+    assert_eq!(world.asked.of("finality_update"), 1);
+    assert_eq!(world.asked.of("update"), 1);
+    assert_eq!(world.asked.of("proof"), 2);
+}
+
+#[test]
+fn an_update_verified_for_one_operator_is_not_verified_again_for_another() {
+    let world = World::new();
+    let now = world.beacon.now();
+    let mut owners = world.live(world.light());
+    let [northern, southern] = [NORTHERN, SOUTHERN].map(|number| {
+        let key = compressed(&secret(number));
+        owners.own_staple(number, &key, now).unwrap().octets
+    });
+    let mut verifier = world.live(world.light());
+    verifier.sync(now).unwrap();
+    world.asked.reset();
+    for (number, staple) in [(NORTHERN, northern), (SOUTHERN, southern)] {
+        let key = compressed(&secret(number));
+        let answer = verifier.verify_staple(number, &key, &staple, now).unwrap();
+        assert!(answer.is_about(number));
+    }
+    assert_eq!(world.asked.total(), 0);
+}
+
+/// South vouches for a key of its own for North's number, and its bearer hands over what proves that.
+#[test]
+fn a_staple_proven_at_another_operators_contract_is_refused_for_the_same_number() {
+    let world = World::new();
+    let mallory = [0x66; 32];
+    world.approve(1, NORTHERN, &mallory);
+    world.beacon.finalize();
+    let now = world.beacon.now();
+    let key = compressed(&mallory);
+    // For whom all numbers are South's, it is proven.
+    let souths = world.registries[1].config();
+    let mut give_all_to_south = LiveRegistries::new(
+        Operators::only(Operator {
+            name: "South".into(),
+            registry: souths,
+        }),
+        world.light(),
+        Policy::default(),
+        || vec![("node".to_owned(), world.chain.clone())],
+    );
+    let staple = give_all_to_south.own_staple(NORTHERN, &key, now).unwrap();
+
+    let mut phone = world.live(world.light());
+    phone.sync(now).unwrap();
+    let refused = phone.verify_staple(NORTHERN, &key, &staple.octets, now);
+    let is_refused = matches!(
+        &refused,
+        Err(StapleError::Evidence(EvidenceError::LookUp(LookUpError::Account { contract, .. })))
+            if *contract == world.registries[0].config().contract
+    );
+    assert!(is_refused, "{refused:?}");
+    // The look-up that follows finds North's own subscriber.
+    let found = phone.look_up_stapled(NORTHERN, &key, &staple.octets, now);
+    let found = found.unwrap();
+    assert!(matches!(found.staple, Some(Err(_))));
+    let record = found.answer.into_record().unwrap();
+    assert_eq!(record.value().key, compressed(&secret(NORTHERN)));
+}
+
+#[test]
+fn numbers_of_no_operator_and_of_other_chains_are_refused_by_name_and_nobody_is_asked() {
+    let world = World::new();
+    let now = world.beacon.now();
+    let [north, south] = world.registries.each_ref().map(DevRegistry::config);
+    let elsewhere = RegistryConfig {
+        chain_id: 7,
+        ..south
+    };
+    let mut live = LiveRegistries::new(
+        operators(north, elsewhere),
+        world.light(),
+        Policy::default(),
+        || {
+            let node = Counted::new(world.chain.clone(), &world.asked);
+            vec![("node".to_owned(), node)]
+        },
+    );
+    world.asked.reset();
+    let key = compressed(&secret(SOUTHERN));
+    let no_node = LookUpError::NoNode {
+        operator: "South".into(),
+        chain_id: 7,
+    };
+    for (number, expected) in [(SOUTHERN, no_node), ("+33123", LookUpError::NoOperator)] {
+        let refused = live.look_up(number, now).unwrap_err();
+        assert_eq!(refused, LiveError::Registry(expected.clone()));
+        let refused = live.verify_staple(number, &key, &[2; 40], now).unwrap_err();
+        let expected_of_staple = StapleError::Evidence(EvidenceError::LookUp(expected.clone()));
+        assert_eq!(refused, expected_of_staple);
+        let refused = live.own_staple(number, &key, now).unwrap_err();
+        assert_eq!(refused, OwnStapleError::Live(LiveError::Registry(expected)));
+    }
+    assert!(matches!(live.look_up("44", now), Err(LiveError::Number(_))));
+    assert_eq!(world.asked.total(), 0);
+}
+
+/// Two histories of one chain, signed by one committee; on both, the same two registries.
+struct Twins {
+    worlds: [World; 2],
+}
+
+impl Twins {
+    fn new() -> Self {
+        let worlds = [World::new(), World::new()];
+        assert_eq!(worlds[0].checkpoint, worlds[1].checkpoint);
+        Self { worlds }
+    }
+
+    /// From here on they have different final blocks in the same slots.
+    fn part(&self) {
+        let [one, other] = &self.worlds;
+        one.chain.mine();
+        let sender = other.chain.account(0);
+        other
+            .chain
+            .deploy(sender, [0x60, 0, 0x60, 0, 0xf3])
+            .unwrap();
+        for world in &self.worlds {
+            world.beacon.finalize();
+        }
+        assert_eq!(one.beacon.now(), other.beacon.now());
+    }
+
+    /// What a subscriber of the second history hands over.
+    fn forged(&self, number: &str) -> Vec<u8> {
+        let [_, other] = &self.worlds;
+        let key = compressed(&secret(number));
+        let mut owner = other.live(other.light());
+        let own = owner.own_staple(number, &key, other.beacon.now());
+        own.unwrap().octets
+    }
+}
+
+#[test]
+fn a_disagreement_shown_to_one_registry_stops_all_and_outlasts_a_restart() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    twins.part();
+    let now = world.beacon.now();
+    let light = world.light();
+    // What a file would hold.
+    let file = Arc::new(Mutex::new(Vec::new()));
+    let keeper = Arc::clone(&file);
+    light.kept_by(move |store| {
+        *keeper.lock().unwrap() = store.to_state();
+        None
+    });
+    let [mut one, mut other] = [world.live(light.clone()), world.live(light.clone())];
+    assert!(other.look_up(NORTHERN, now).unwrap().synced.is_some());
+    assert!(other.look_up(SOUTHERN, now).is_ok());
+    let key = compressed(&secret(SOUTHERN));
+    assert!(other.own_staple(SOUTHERN, &key, now).is_ok());
+
+    // A forged staple, with the same slot as the final block that is known: South's registry is shown it.
+    let forged = twins.forged(SOUTHERN);
+    let refused = one.verify_staple(SOUTHERN, &key, &forged, now);
+    assert!(
+        matches!(
+            refused,
+            Err(StapleError::Evidence(EvidenceError::Update(_)))
+        ),
+        "{refused:?}"
+    );
+    world.asked.reset();
+    // Kept answers serve no more, neither North's nor another reader's.
+    for live in [&mut one, &mut other] {
+        for number in [NORTHERN, SOUTHERN] {
+            let refused = live.look_up(number, now).unwrap_err();
+            let is_stopped = matches!(
+                &refused,
+                LiveError::Sync(SyncError::Disagreement { nodes, .. })
+                    if nodes[1].contains(SOUTHERN)
+            );
+            assert!(is_stopped, "{refused}");
+        }
+        assert!(live.own_staple(SOUTHERN, &key, now).is_err());
+        assert!(live.sync(now).is_err());
+    }
+    assert_eq!(world.asked.total(), 0);
+    let kept = Store::from_state(world.beacon.network().clone(), &file.lock().unwrap(), now);
+    assert!(matches!(kept, Err(StateError::Contested { .. })));
+}
+
+#[test]
+fn a_forged_staple_that_comes_first_is_found_when_the_network_is_followed() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let mut live = world.live(world.light());
+    live.sync(world.beacon.now()).unwrap();
+    twins.part();
+    let now = world.beacon.now();
+    let forged = twins.forged(SOUTHERN);
+    let key = compressed(&secret(SOUTHERN));
+    // Nothing is known that it contradicts.
+    assert!(live.verify_staple(SOUTHERN, &key, &forged, now).is_ok());
+    let refused = live.sync(now).unwrap_err();
+    assert!(
+        matches!(refused, SyncError::Disagreement { .. }),
+        "{refused}"
+    );
+    assert!(live.look_up(SOUTHERN, now).is_err());
+}
+
+#[test]
+fn a_forged_staple_is_compared_with_older_final_blocks_than_the_newest() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let mut live = world.live(world.light());
+    twins.part();
+    live.sync(world.beacon.now()).unwrap();
+    let forged = twins.forged(SOUTHERN);
+    world.beacon.finalize();
+    let now = world.beacon.now();
+    live.sync(now).unwrap();
+    let key = compressed(&secret(SOUTHERN));
+    let refused = live.verify_staple(SOUTHERN, &key, &forged, now);
+    assert!(refused.is_err());
+    assert!(live.light().store().contested().is_some());
+}
+
+#[test]
+fn that_another_process_knows_of_two_histories_stops_this_one() {
+    let world = World::new();
+    let light = world.light();
+    let mut live = world.live(light.clone());
+    light.kept_by(|store| (store.finalized_slot() > 9).then_some(9));
+    let refused = live.look_up(NORTHERN, world.beacon.now()).unwrap_err();
+    let is_stopped = matches!(
+        &refused,
+        LiveError::Sync(SyncError::Disagreement { slot: 9, .. })
+    );
+    assert!(is_stopped, "{refused}");
+}
+
+/// A beacon node whose finality waits until somebody lets it go.
+struct Slow {
+    beacon: Counted<DevBeacon>,
+    begun: Sender<()>,
+    go: Receiver<()>,
+}
+
+impl Beacon for Slow {
+    fn name(&self) -> String {
+        "slow".into()
+    }
+
+    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
+        self.beacon.bootstrap(block_root)
+    }
+
+    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
+        self.beacon.update(period)
+    }
+
+    fn finality_update(&mut self) -> Result<Update, TransportError> {
+        self.begun.send(()).unwrap();
+        self.go.recv().unwrap();
+        self.beacon.finality_update()
+    }
+
+    fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
+        self.beacon.block_root(slot)
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        self.beacon.block_header(block_root)
+    }
+}
+
+#[test]
+fn of_two_that_ask_at_once_one_follows_the_network_and_nobody_waits_to_read_what_is_known() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let (begun, has_begun) = channel();
+    let (let_go, go) = channel();
+    let slow = Slow {
+        beacon: Counted::new(world.beacon.clone(), &world.asked),
+        begun,
+        go,
+    };
+    let now = world.beacon.now();
+    let network = world.beacon.network();
+    let (light, _) = LightClient::start(network, world.checkpoint, vec![slow], now).unwrap();
+    let light = SharedClient::from(light);
+    let reader = || {
+        LiveRegistries::new(world.operators(), light.clone(), Policy::default(), || {
+            vec![("node".to_owned(), world.chain.clone())]
+        })
+    };
+    let [mut one, mut other, mut third] = [reader(), reader(), reader()];
+    let staple = {
+        let key = compressed(&secret(SOUTHERN));
+        let mut owner = world.live(world.light());
+        owner.own_staple(SOUTHERN, &key, now).unwrap().octets
+    };
+    world.asked.reset();
+    thread::scope(|scope| {
+        let one = scope.spawn(move || one.look_up(NORTHERN, now).unwrap());
+        has_begun.recv().unwrap();
+        let other = scope.spawn(move || other.look_up(SOUTHERN, now).unwrap());
+        // The node keeps them waiting; what needs no node does not wait.
+        let key = compressed(&secret(SOUTHERN));
+        assert!(light.store().contested().is_none());
+        third.verify_staple(SOUTHERN, &key, &staple, now).unwrap();
+        // Whether the second has begun to wait by now or not, it asks nobody about finality again.
+        let_go.send(()).unwrap();
+        assert!(one.join().unwrap().answer.into_record().is_some());
+        drop(let_go);
+        assert!(other.join().unwrap().answer.into_record().is_some());
+    });
+    assert_eq!(world.asked.of("finality_update"), 1);
+}
+
+#[test]
+fn a_disagreement_shown_while_the_network_is_followed_is_not_overwritten_by_what_is_found() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let (begun, has_begun) = channel();
+    let (let_go, go) = channel();
+    let slow = Slow {
+        beacon: Counted::new(world.beacon.clone(), &world.asked),
+        begun,
+        go,
+    };
+    let network = world.beacon.network();
+    let now = world.beacon.now();
+    let (light, _) = LightClient::start(network, world.checkpoint, vec![slow], now).unwrap();
+    let light = SharedClient::from(light);
+    let reader = || {
+        LiveRegistries::new(world.operators(), light.clone(), Policy::default(), || {
+            vec![("node".to_owned(), world.chain.clone())]
+        })
+    };
+    let [mut one, mut other] = [reader(), reader()];
+    twins.part();
+    let now = world.beacon.now();
+    let key = compressed(&secret(SOUTHERN));
+    let staples = [0, 1].map(|history| {
+        let world = &twins.worlds[history];
+        let mut owner = world.live(world.light());
+        owner.own_staple(SOUTHERN, &key, now).unwrap().octets
+    });
+    thread::scope(|scope| {
+        let looked_up = scope.spawn(move || one.look_up(NORTHERN, now));
+        has_begun.recv().unwrap();
+        // Meanwhile two staples show two histories.
+        assert!(
+            other
+                .verify_staple(SOUTHERN, &key, &staples[0], now)
+                .is_ok()
+        );
+        assert!(
+            other
+                .verify_staple(SOUTHERN, &key, &staples[1], now)
+                .is_err()
+        );
+        let_go.send(()).unwrap();
+        let refused = looked_up.join().unwrap().unwrap_err();
+        assert!(
+            matches!(refused, LiveError::Sync(SyncError::Disagreement { .. })),
+            "{refused}"
+        );
+    });
+    assert!(light.store().contested().is_some());
+}
