@@ -129,8 +129,7 @@ fn a_callee_of_no_operator_gets_no_call_and_the_error_says_so() {
 
 /// Each is proven to the other at its own operator's contract, by what it hands over itself.
 #[test]
-fn subscribers_of_two_operators_call_each_other_by_a_light_client_and_no_node_is_asked_about_them()
-{
+fn subscribers_of_two_operators_call_each_other_by_a_light_client_and_hand_over_their_records() {
     let folder = folder();
     let network = Network::new(folder.path(), &[ALICE, BOB]);
     let [alice, bob] = [0, 1].map(|index| network.phone(index));

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use callseal_registry_client::light::Beacon;
+use callseal_registry_client::light::{Beacon, json};
 use callseal_registry_client::{HttpBeacon, Limits, TransportError};
 use callseal_testvectors::light_client::DEVNET;
 
@@ -99,6 +99,22 @@ fn objects_come_from_the_paths_that_the_beacon_api_names() {
     let (url, paths) = serve(body("200 OK", text));
     assert_eq!(beacon(&url).block_root(7).unwrap(), Some(root));
     assert_eq!(paths.recv().unwrap(), "/eth/v1/beacon/blocks/7/root");
+
+    // As the beacon API writes it; the signature is not read.
+    let text = format!(
+        r#"{{"execution_optimistic":false,"finalized":true,"data":{{"root":"{root}","canonical":true,"header":{{
+            "message":{{"slot":"7","proposer_index":"3","parent_root":"{root}","state_root":"{root}","body_root":"{root}"}},
+            "signature":"0x00"}}}}}}"#
+    );
+    let (url, paths) = serve(body("200 OK", text));
+    let header = beacon(&url).block_header(root).unwrap();
+    assert_eq!((header.slot, header.parent_root), (7, root));
+    assert_eq!(
+        paths.recv().unwrap(),
+        format!("/eth/v1/beacon/headers/{root}")
+    );
+    let text = json::block_header_text(&header);
+    assert_eq!(json::block_header(text.as_bytes()), Ok(header));
 }
 
 #[test]

@@ -14,6 +14,10 @@ pub fn light_objects(data: &[u8]) {
     if let Ok(bootstrap) = json::bootstrap(data) {
         judge_bootstrap(&bootstrap);
     }
+    if let Ok(header) = json::block_header(data) {
+        let text = json::block_header_text(&header);
+        assert_eq!(json::block_header(text.as_bytes()), Ok(header));
+    }
     if let Ok(updates) = json::updates(data) {
         updates.iter().for_each(judge_update);
     }
