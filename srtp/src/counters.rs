@@ -3,12 +3,13 @@
 use alloc::sync::Arc;
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 #[cfg(not(target_has_atomic = "64"))]
 use portable_atomic::AtomicU64;
 
 use crate::receiver::UnprotectError;
+use crate::stream::RtpTrack;
 
 /// What happened to the packets of one SSRC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,31 +71,67 @@ impl LiveCounters {
     }
 }
 
-/// Where a session writes a stream's counters.
+/// What the newest packets of SRTP count, as long as it is little: a part of
+/// the stream itself, so that a packet of one that has not been used for long
+/// waits for no memory but that. It is carried over to the stream's
+/// [`CounterBook`] now and then.
 ///
-/// What every packet of SRTP counts stands in the stream itself, so that one
-/// that has not been used for long costs no memory but its own. Once somebody
-/// else reads along, it is written to where he reads as well.
+/// Octets in bits 0 to 15, packets in bits 16 to 30, and in bit 31 whether
+/// somebody reads along, so that every packet is carried over at once.
+#[derive(Debug, Default)]
+pub(crate) struct Passed(AtomicU32);
+
+impl Passed {
+    const ONE_PACKET: u32 = 1 << 16;
+    const IS_READ_ALONG: u32 = 1 << 31;
+    /// With any of these bits a packet is carried over, since octets or packets
+    /// might not have room for another one.
+    const CARRIES: u32 = Self::IS_READ_ALONG | 1 << 30 | 1 << 15;
+
+    /// Counts a packet with `len` octets, after which the stream is at `rtp`.
+    #[inline]
+    pub(crate) fn count(&mut self, len: usize, rtp: &RtpTrack, book: &mut CounterBook) {
+        let held = self.0.get_mut();
+        if *held & Self::CARRIES == 0 && len < 1 << 15 {
+            *held += Self::ONE_PACKET + len as u32;
+        } else {
+            self.count_and_carry(len, rtp, book);
+        }
+    }
+
+    #[cold]
+    fn count_and_carry(&mut self, len: usize, rtp: &RtpTrack, book: &mut CounterBook) {
+        book.passed.add(1, len as u64);
+        self.carry(rtp, book);
+    }
+
+    /// Carries over what is held here.
+    pub(crate) fn carry(&mut self, rtp: &RtpTrack, book: &mut CounterBook) {
+        let (packets, octets) = self.held();
+        book.passed.add(packets, octets);
+        book.passed.keep_newest(rtp);
+        let held = self.0.get_mut();
+        *held &= Self::IS_READ_ALONG;
+        if *held != 0 {
+            book.tallies.rtp.set(book.passed);
+        }
+    }
+
+    fn held(&self) -> (u64, u64) {
+        let held = self.0.load(Relaxed) & !Self::IS_READ_ALONG;
+        (u64::from(held >> 16), u64::from(held & 0xffff))
+    }
+}
+
+/// Where a session writes a stream's counters, but for the newest ones.
 #[derive(Debug, Default)]
 pub(crate) struct CounterBook {
-    rtp: Passed,
-    is_read_along: AtomicBool,
+    /// What was carried over from the stream.
+    passed: Totals,
     tallies: Arc<Tallies>,
 }
 
 impl CounterBook {
-    /// Counts a packet of SRTP with `len` octets; `newest` is the newest index
-    /// there is with it.
-    #[inline]
-    pub(crate) fn count_rtp(&mut self, len: usize, newest: Option<u64>) {
-        self.rtp.packets = self.rtp.packets.wrapping_add(1);
-        self.rtp.octets = self.rtp.octets.wrapping_add(len as u64);
-        self.rtp.newest_end = newest.map_or(0, |newest| newest + 1);
-        if *self.is_read_along.get_mut() {
-            self.tallies.rtp.set(self.rtp);
-        }
-    }
-
     /// Counts a packet of SRTP that was refused.
     pub(crate) fn refuse_rtp(&mut self, error: UnprotectError) {
         self.tallies.rtp.count_refused(error);
@@ -105,28 +142,53 @@ impl CounterBook {
         &self.tallies.rtcp
     }
 
-    pub(crate) fn read(&self) -> StreamCounters {
+    pub(crate) fn read(&self, passed: &Passed, rtp: &RtpTrack) -> StreamCounters {
         StreamCounters {
-            rtp: self.tallies.rtp.read_with(self.rtp),
+            rtp: self.tallies.rtp.read_with(self.with(passed, rtp)),
             ..self.tallies.read()
         }
     }
 
-    pub(crate) fn live(&self) -> LiveCounters {
-        self.tallies.rtp.set(self.rtp);
+    pub(crate) fn live(&self, passed: &Passed, rtp: &RtpTrack) -> LiveCounters {
+        self.tallies.rtp.set(self.with(passed, rtp));
         // The session sees it: it writes behind `&mut self`.
-        self.is_read_along.store(true, Relaxed);
+        let held = passed.0.load(Relaxed);
+        passed.0.store(held | Passed::IS_READ_ALONG, Relaxed);
         LiveCounters(Arc::clone(&self.tallies))
+    }
+
+    /// All of SRTP's packets that were not refused.
+    fn with(&self, passed: &Passed, rtp: &RtpTrack) -> Totals {
+        let mut totals = self.passed;
+        let (packets, octets) = passed.held();
+        totals.add(packets, octets);
+        totals.keep_newest(rtp);
+        totals
     }
 }
 
 /// What the packets that were not refused count.
 #[derive(Clone, Copy, Debug, Default)]
-struct Passed {
+struct Totals {
     packets: u64,
     octets: u64,
     /// One more than the newest index; 0 before the first.
     newest_end: u64,
+}
+
+impl Totals {
+    fn add(&mut self, packets: u64, octets: u64) {
+        self.packets = self.packets.wrapping_add(packets);
+        self.octets = self.octets.wrapping_add(octets);
+    }
+
+    /// The newest index is the track's, unless that was left alone or taken
+    /// over from another session.
+    fn keep_newest(&mut self, rtp: &RtpTrack) {
+        if let (1.., Some(newest)) = (self.packets, rtp.newest_of_packets()) {
+            self.newest_end = newest + 1;
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +229,7 @@ impl Tally {
         self.newest_end.set(newest.map_or(0, |newest| newest + 1));
     }
 
-    fn set(&self, passed: Passed) {
+    fn set(&self, passed: Totals) {
         self.packets.set(passed.packets);
         self.octets.set(passed.octets);
         self.newest_end.set(passed.newest_end);
@@ -183,14 +245,14 @@ impl Tally {
     }
 
     fn read(&self) -> Counters {
-        self.read_with(Passed {
+        self.read_with(Totals {
             packets: self.packets.get(),
             octets: self.octets.get(),
             newest_end: self.newest_end.get(),
         })
     }
 
-    fn read_with(&self, passed: Passed) -> Counters {
+    fn read_with(&self, passed: Totals) -> Counters {
         Counters {
             packets: passed.packets,
             octets: passed.octets,
@@ -222,5 +284,66 @@ impl Count {
 
     fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::{Estimate, PacketIndex};
+    use crate::policy::Policy;
+    use crate::profile::Profile;
+    use crate::stream::SenderStream;
+    use crate::transform::Sealed;
+
+    #[test]
+    fn what_is_carried_over_is_counted_once() {
+        let policy = Policy::new(Profile::AesCm128HmacSha1_80);
+        for len in [0, 1, 12, 172, 0x7fff, 0x8000, 0xffff, 1 << 20] {
+            for reads_along_at in [0, 1, 2, 500, 40_000] {
+                let mut stream = SenderStream::new(7, &policy);
+                let mut live = None;
+                for n in 0..40_000 {
+                    if n == reads_along_at {
+                        live = Some(stream.live_counters());
+                    }
+                    let index = PacketIndex::new(n).unwrap();
+                    let estimate = Estimate::of_index(index, false);
+                    let candidate = stream.rtp.window.check(estimate).ok();
+                    stream.commit_rtp(candidate, Sealed::for_tests(), len);
+                    if n % 997 == 0 || n + 1 == reads_along_at {
+                        let counted = stream.counters();
+                        let expected = Counters {
+                            packets: n + 1,
+                            octets: (n + 1) * len as u64,
+                            newest_index: Some(n),
+                            ..Counters::default()
+                        };
+                        assert_eq!(counted.rtp, expected);
+                        if let Some(live) = &live {
+                            assert_eq!(live.read(), counted);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_that_was_left_alone_is_no_packets() {
+        let policy = Policy::new(Profile::AesCm128HmacSha1_80);
+        let mut stream = SenderStream::new(7, &policy);
+        stream.rtp.begin_at(100);
+        assert_eq!(stream.counters().rtp, Counters::default());
+
+        let index = PacketIndex::new(100).unwrap();
+        let candidate = stream.rtp.check_near(index);
+        stream.commit_rtp(candidate, Sealed::for_tests(), 12);
+        assert_eq!(stream.counters().rtp.newest_index, Some(100));
+
+        stream.keep_counters();
+        stream.rtp.begin_at(1_000);
+        assert_eq!(stream.counters().rtp.newest_index, Some(100));
+        assert_eq!(stream.counters().rtp.packets, 1);
     }
 }

@@ -189,7 +189,7 @@ impl Receiver {
             .ok_or(SetRocError::TooManyStreams)?;
         let stream = self
             .streams
-            .settle(place, || ReceiverStream::new(&self.policy));
+            .settle(place, |ssrc| ReceiverStream::new(ssrc, &self.policy));
         stream.rtp.set_roc(roc);
         Ok(())
     }
@@ -217,20 +217,20 @@ impl Receiver {
     /// has ended, with its keys where it can be.
     pub fn remove_stream(&mut self, ssrc: u32) -> Option<StreamCounters> {
         let stream = self.streams.remove(ssrc)?;
-        Some(stream.counters.read())
+        Some(stream.counters())
     }
 
     /// What happened to the packets of `ssrc`.
     #[must_use]
     pub fn counters(&self, ssrc: u32) -> Option<StreamCounters> {
-        self.streams.get(ssrc).map(|stream| stream.counters.read())
+        self.streams.get(ssrc).map(|stream| stream.counters())
     }
 
     /// The counters of `ssrc` for another thread, which reads them while this
     /// one opens packets.
     #[must_use]
     pub fn live_counters(&self, ssrc: u32) -> Option<LiveCounters> {
-        self.streams.get(ssrc).map(|stream| stream.counters.live())
+        self.streams.get(ssrc).map(|stream| stream.live_counters())
     }
 
     /// The SSRCs of which a packet has authenticated, or whose ROC was set, in

@@ -120,10 +120,12 @@ impl Sender {
         };
         self.keys.go_on_from(&other.keys);
         let policy = &self.policy;
-        let stream = self.streams.settle(place, || SenderStream::new(policy));
+        let stream = self
+            .streams
+            .settle(place, |ssrc| SenderStream::new(ssrc, policy));
         stream.rtp = from.rtp.clone();
         stream.rtp.rekey(policy, used);
-        stream.next_rtcp = from.next_rtcp;
+        stream.rest.next_rtcp = from.rest.next_rtcp;
         if let Some(own) = self.retired.remove(ssrc) {
             own.keep_behind(stream);
         }
@@ -189,7 +191,7 @@ impl Receiver {
         let used = keys.go_on_from(&self.keys);
         for stream in self.streams.rebound(policy.max_streams()) {
             stream.rtp.rekey(&policy, used);
-            stream.rtcp.resize(policy.rtcp_window());
+            stream.rest.rtcp.resize(policy.rtcp_window());
         }
         self.rtp_trailer = RtpTrailer::new(&policy, keys.mki_len());
         self.rtcp_trailer = policy.rtcp_trailer(keys.mki_len());
@@ -211,11 +213,13 @@ impl Receiver {
         }
         let used = self.keys.go_on_from(&other.keys);
         let policy = &self.policy;
-        let stream = self.streams.settle(place, || ReceiverStream::new(policy));
+        let stream = self
+            .streams
+            .settle(place, |ssrc| ReceiverStream::new(ssrc, policy));
         stream.rtp = from.rtp.clone();
         stream.rtp.rekey(policy, used);
-        stream.rtcp = from.rtcp.clone();
-        stream.rtcp.resize(policy.rtcp_window());
+        stream.rest.rtcp = from.rest.rtcp.clone();
+        stream.rest.rtcp.resize(policy.rtcp_window());
     }
 
     /// Sets what becomes of CSRCs and header extensions from now on.

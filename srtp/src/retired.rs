@@ -25,7 +25,7 @@ impl Retired {
         Self {
             rtp_end: newest.map_or(0, |newest| newest.get() + 1),
             is_free: false,
-            next_rtcp: stream.next_rtcp,
+            next_rtcp: stream.rest.next_rtcp,
         }
     }
 
@@ -35,7 +35,7 @@ impl Retired {
         if self.is_free {
             stream.rtp.free_all();
         }
-        stream.next_rtcp = self.next_rtcp;
+        stream.rest.next_rtcp = self.next_rtcp;
     }
 
     /// Keeps `stream`, which has come from elsewhere, behind what was used here.
@@ -43,7 +43,7 @@ impl Retired {
         if !self.is_free {
             stream.rtp.keep_behind(self.rtp_end);
         }
-        stream.next_rtcp = later(stream.next_rtcp, self.next_rtcp);
+        stream.rest.next_rtcp = later(stream.rest.next_rtcp, self.next_rtcp);
     }
 }
 

@@ -68,13 +68,13 @@ impl Sender {
         // in a batch; so there is nothing to check in step 5.
         let first = Some(self.policy.first_rtcp_index());
         let stream = self.streams.at(place);
-        let next = stream.map_or(first, |stream| stream.next_rtcp);
+        let next = stream.map_or(first, |stream| stream.rest.next_rtcp);
         let index = next
             .and_then(|next| RtcpIndex::new(next.get().checked_add(ahead)?))
             .ok_or(ProtectError::IndexExhausted)?;
 
         let position = u64::from(index.get());
-        if self.reserving && stream.is_none_or(|s| position >= s.reserved.rtcp_end) {
+        if self.reserving && stream.is_none_or(|s| position >= s.rest.reserved.rtcp_end) {
             return Err(ProtectError::NotReserved);
         }
 
@@ -111,7 +111,7 @@ impl Sender {
         self.keys.commit_rtcp(admitted.key_place, fresh);
         let stream = self
             .streams
-            .settle(admitted.place, || SenderStream::new(&self.policy));
+            .settle(admitted.place, |ssrc| SenderStream::new(ssrc, &self.policy));
         stream.commit_rtcp(admitted.index, sealed, outgoing.layout.payload_end);
 
         // 9. Bytes out.
@@ -245,7 +245,7 @@ impl Receiver {
         // 5. Replay: before the tag, which costs more (RFC 3711 §3.3, step 5).
         let stream = self.streams.at(place);
         let candidate = match stream {
-            Some(stream) => stream.rtcp.check(estimate)?,
+            Some(stream) => stream.rest.rtcp.check(estimate)?,
             None => Candidate::first(estimate),
         };
 
@@ -278,9 +278,9 @@ impl Receiver {
 
         // 8. Commit.
         self.keys.commit_rtcp(admitted.key_place, fresh);
-        let stream = self
-            .streams
-            .settle(admitted.place, || ReceiverStream::new(&self.policy));
+        let stream = self.streams.settle(admitted.place, |ssrc| {
+            ReceiverStream::new(ssrc, &self.policy)
+        });
         let layout = &incoming.layout;
         stream.commit_rtcp(admitted.candidate, authenticated, layout.payload_end);
 
@@ -291,7 +291,7 @@ impl Receiver {
     #[cold]
     fn refuse_rtcp(&mut self, place: Place, error: UnprotectError) -> UnprotectError {
         if let Some(stream) = self.streams.at_mut(place) {
-            stream.counters.rtcp().count_refused(error);
+            stream.rest.counters.rtcp().count_refused(error);
         }
         error
     }
@@ -389,7 +389,7 @@ mod tests {
         sender.protect_rtcp(&mut buf, 12).unwrap();
         let place = sender.streams.place(0x0102_0304).unwrap();
         let stream = sender.streams.at_mut(place).unwrap();
-        stream.next_rtcp = RtcpIndex::new(0x7fff_fffe);
+        stream.rest.next_rtcp = RtcpIndex::new(0x7fff_fffe);
 
         for index in [0x7fff_fffe, 0x7fff_ffff] {
             buf[..12].copy_from_slice(&PACKET);

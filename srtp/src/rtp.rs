@@ -134,7 +134,7 @@ impl Sender {
             Err(Stale::Replayed) if self.policy.repeat_allowed() => None,
             Err(stale) => return Err(stale.into()),
         };
-        if self.reserving && stream.is_none_or(|s| index.get() >= s.reserved.rtp_end) {
+        if self.reserving && stream.is_none_or(|s| index.get() >= s.rest.reserved.rtp_end) {
             return Err(ProtectError::NotReserved);
         }
 
@@ -164,7 +164,7 @@ impl Sender {
         self.keys.commit_rtp(admitted.key_place, fresh);
         let stream = self
             .streams
-            .settle(admitted.place, || SenderStream::new(&self.policy));
+            .settle(admitted.place, |ssrc| SenderStream::new(ssrc, &self.policy));
         stream.commit_rtp(admitted.candidate, sealed, len);
     }
 }
@@ -414,9 +414,9 @@ impl Receiver {
 
         // 8. Commit.
         self.keys.commit_rtp(admitted.key_place, fresh);
-        let stream = self
-            .streams
-            .settle(admitted.place, || ReceiverStream::new(&self.policy));
+        let stream = self.streams.settle(admitted.place, |ssrc| {
+            ReceiverStream::new(ssrc, &self.policy)
+        });
         let layout = &incoming.layout;
         stream.commit_rtp(admitted.candidate, authenticated, layout.payload_end);
 
@@ -427,7 +427,7 @@ impl Receiver {
     #[cold]
     fn refuse_rtp(&mut self, place: Place, error: UnprotectError) -> UnprotectError {
         if let Some(stream) = self.streams.at_mut(place) {
-            stream.counters.refuse_rtp(error);
+            stream.rest.counters.refuse_rtp(error);
         }
         error
     }

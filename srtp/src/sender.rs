@@ -215,7 +215,7 @@ impl Sender {
         }
         let stream = self
             .streams
-            .settle(place, || SenderStream::new(&self.policy));
+            .settle(place, |ssrc| SenderStream::new(ssrc, &self.policy));
         stream.rtp.set_roc(roc);
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Sender {
     #[must_use]
     pub fn next_rtcp_index(&self, ssrc: u32) -> Option<RtcpIndex> {
         if let Some(stream) = self.streams.get(ssrc) {
-            return stream.next_rtcp;
+            return stream.rest.next_rtcp;
         }
         let first = Some(self.policy.first_rtcp_index());
         let retired = self.retired.get(ssrc);
@@ -254,15 +254,15 @@ impl Sender {
         let place = self.place(ssrc);
         let place = place.ok_or(SetRtcpIndexError::TooManyStreams)?;
         if let Some(stream) = self.streams.at(place) {
-            let next = stream.next_rtcp;
+            let next = stream.rest.next_rtcp;
             if next.is_none_or(|next| index < next) {
                 return Err(SetRtcpIndexError::Backwards { next });
             }
         }
         let stream = self
             .streams
-            .settle(place, || SenderStream::new(&self.policy));
-        stream.next_rtcp = Some(index);
+            .settle(place, |ssrc| SenderStream::new(ssrc, &self.policy));
+        stream.rest.next_rtcp = Some(index);
         Ok(())
     }
 
@@ -296,7 +296,7 @@ impl Sender {
     pub fn remove_stream(&mut self, ssrc: u32) -> Option<StreamCounters> {
         let stream = self.streams.remove(ssrc)?;
         self.retired.insert(ssrc, Retired::of(&stream));
-        Some(stream.counters.read())
+        Some(stream.counters())
     }
 
     /// Forgets `ssrc` altogether, a stream or one that was removed, with the
@@ -315,14 +315,14 @@ impl Sender {
     /// What happened to the packets of `ssrc`.
     #[must_use]
     pub fn counters(&self, ssrc: u32) -> Option<StreamCounters> {
-        self.streams.get(ssrc).map(|stream| stream.counters.read())
+        self.streams.get(ssrc).map(|stream| stream.counters())
     }
 
     /// The counters of `ssrc` for another thread, which reads them while this
     /// one protects.
     #[must_use]
     pub fn live_counters(&self, ssrc: u32) -> Option<LiveCounters> {
-        self.streams.get(ssrc).map(|stream| stream.counters.live())
+        self.streams.get(ssrc).map(|stream| stream.live_counters())
     }
 
     /// The SSRCs that have state: those that packets were protected for, or
@@ -362,7 +362,7 @@ impl Sender {
     #[cold]
     fn bring_back(&mut self, ssrc: u32, place: Place) -> Place {
         if let Some(retired) = self.retired.remove(ssrc) {
-            let new = || SenderStream::new(&self.policy);
+            let new = |ssrc| SenderStream::new(ssrc, &self.policy);
             retired.continue_as(self.streams.settle(place, new));
         }
         self.streams.place_again(place).unwrap_or(place)

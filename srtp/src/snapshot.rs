@@ -105,7 +105,7 @@ impl ReceiverPosition {
             ssrc,
             set_roc: stream.rtp.pending_roc(),
             rtp: received(&stream.rtp.window),
-            rtcp: received(&stream.rtcp),
+            rtcp: received(&stream.rest.rtcp),
         }
     }
 }
@@ -174,8 +174,8 @@ impl Sender {
         let streams = streams.map(|(ssrc, stream)| SenderPosition {
             ssrc,
             // Never less than the sender may use already.
-            rtp_end: rtp_end(stream, reservation).max(stream.reserved.rtp_end),
-            rtcp_end: rtcp_end(stream, reservation).max(stream.reserved.rtcp_end),
+            rtp_end: rtp_end(stream, reservation).max(stream.rest.reserved.rtp_end),
+            rtcp_end: rtcp_end(stream, reservation).max(stream.rest.reserved.rtcp_end),
             set_roc: stream.rtp.pending_roc(),
             removed: false,
         });
@@ -207,7 +207,7 @@ impl Sender {
     pub fn confirm(&mut self, snapshot: &SenderSnapshot) {
         for position in &snapshot.streams {
             if let Some(stream) = self.streams.get_mut(position.ssrc) {
-                stream.reserved = Reserved {
+                stream.rest.reserved = Reserved {
                     rtp_end: position.rtp_end,
                     rtcp_end: position.rtcp_end,
                 };
@@ -248,15 +248,18 @@ impl Sender {
                 continue;
             };
             let policy = &self.policy;
-            let stream = self.streams.settle(place, || SenderStream::new(policy));
+            let stream = self
+                .streams
+                .settle(place, |ssrc| SenderStream::new(ssrc, policy));
             let newest = stream.rtp.newest().map_or(0, |newest| newest.get() + 1);
+            stream.keep_counters();
             stream.rtp.begin_at(position.rtp_end.max(newest));
             if let Some(roc) = position.set_roc {
                 stream.rtp.set_roc(roc.max(stream.rtp.roc()));
             }
-            let next = end_of(stream.next_rtcp);
-            stream.next_rtcp = rtcp_index(position.rtcp_end.max(next));
-            stream.reserved = Reserved::default();
+            let next = end_of(stream.rest.next_rtcp);
+            stream.rest.next_rtcp = rtcp_index(position.rtcp_end.max(next));
+            stream.rest.reserved = Reserved::default();
         }
         restore_key_uses(&mut self.keys, &snapshot.keys);
         self.reserving = true;
@@ -276,7 +279,10 @@ impl Sender {
     pub fn start_stream(&mut self, ssrc: u32, first: PacketIndex) -> Result<(), StartError> {
         let place = self.place(ssrc).ok_or(StartError::TooManyStreams)?;
         let policy = &self.policy;
-        let stream = self.streams.settle(place, || SenderStream::new(policy));
+        let stream = self
+            .streams
+            .settle(place, |ssrc| SenderStream::new(ssrc, policy));
+        stream.keep_counters();
         match stream.rtp.start_at(first) {
             true => Ok(()),
             false => Err(StartError::Begun),
@@ -344,12 +350,14 @@ impl Receiver {
                 continue;
             };
             let policy = &self.policy;
-            let stream = self.streams.settle(place, || ReceiverStream::new(policy));
+            let stream = self
+                .streams
+                .settle(place, |ssrc| ReceiverStream::new(ssrc, policy));
             if let Some(rtp) = &position.rtp {
                 stream.rtp.window.restore(rtp.newest, &rtp.used);
             }
             if let Some(rtcp) = &position.rtcp {
-                stream.rtcp.restore(rtcp.newest, &rtcp.used);
+                stream.rest.rtcp.restore(rtcp.newest, &rtcp.used);
             }
             if let Some(roc) = position.set_roc {
                 stream.rtp.set_roc(roc);
@@ -408,7 +416,7 @@ fn rtp_end(stream: &SenderStream, reservation: Reservation) -> u64 {
 }
 
 fn rtcp_end(stream: &SenderStream, reservation: Reservation) -> u64 {
-    let next = end_of(stream.next_rtcp);
+    let next = end_of(stream.rest.next_rtcp);
     (next + u64::from(reservation.rtcp_packets)).min(RTCP_END)
 }
 

@@ -1,26 +1,42 @@
 //! What one SSRC's packets leave behind.
 
-use crate::counters::CounterBook;
+use alloc::boxed::Box;
+
+use crate::counters::{CounterBook, LiveCounters, Passed, StreamCounters};
 use crate::index::{Estimate, PacketIndex, Progress, RtcpIndex};
 use crate::policy::Policy;
 use crate::replay::{Candidate, Stale, Window};
+use crate::streams::OfSsrc;
 use crate::transform::{Authenticated, Sealed};
 
-/// One SSRC at a receiver. What every packet of SRTP reads stands first.
+/// One SSRC at a receiver: one line of the cache with all that packets of SRTP
+/// read and write, and the rest elsewhere.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct ReceiverStream {
+    ssrc: u32,
+    passed: Passed,
     pub(crate) rtp: RtpTrack,
+    pub(crate) rest: Box<ReceiverRest>,
+}
+
+/// What of a [`ReceiverStream`] SRTP's packets do not look at.
+#[derive(Debug)]
+pub(crate) struct ReceiverRest {
     pub(crate) counters: CounterBook,
     pub(crate) rtcp: Window,
 }
 
 impl ReceiverStream {
-    pub(crate) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(ssrc: u32, policy: &Policy) -> Self {
         Self {
+            ssrc,
+            passed: Passed::default(),
             rtp: RtpTrack::new(policy),
-            counters: CounterBook::default(),
-            rtcp: Window::new(policy.rtcp_window()),
+            rest: Box::new(ReceiverRest {
+                counters: CounterBook::default(),
+                rtcp: Window::new(policy.rtcp_window()),
+            }),
         }
     }
 
@@ -29,37 +45,68 @@ impl ReceiverStream {
     #[inline]
     pub(crate) fn commit_rtp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
         self.rtp.record(candidate);
-        let newest = self.rtp.window.newest();
-        self.counters.count_rtp(len, newest);
+        let Self {
+            passed, rtp, rest, ..
+        } = self;
+        passed.count(len, rtp, &mut rest.counters);
     }
 
     /// Step 8 for SRTCP.
     #[inline]
     pub(crate) fn commit_rtcp(&mut self, candidate: Candidate, _: Authenticated, len: usize) {
-        self.rtcp.record(candidate);
-        let newest = self.rtcp.newest();
-        self.counters.rtcp().count(len, newest);
+        let ReceiverRest { counters, rtcp } = &mut *self.rest;
+        rtcp.record(candidate);
+        counters.rtcp().count(len, rtcp.newest());
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.rest.counters.read(&self.passed, &self.rtp)
+    }
+
+    pub(crate) fn live_counters(&self) -> LiveCounters {
+        self.rest.counters.live(&self.passed, &self.rtp)
     }
 }
 
-/// One SSRC at a sender. What every packet of SRTP reads stands first.
+impl OfSsrc for ReceiverStream {
+    #[inline(always)]
+    fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+}
+
+/// One SSRC at a sender: one line of the cache with all that packets of SRTP
+/// read and write, and the rest elsewhere.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct SenderStream {
+    ssrc: u32,
+    passed: Passed,
     pub(crate) rtp: RtpTrack,
-    pub(crate) counters: CounterBook,
+    pub(crate) rest: Box<SenderRest>,
+}
+
+/// What of a [`SenderStream`] SRTP's packets do not look at, but for those of a
+/// sender that keeps snapshots.
+#[derive(Debug)]
+pub(crate) struct SenderRest {
+    counters: CounterBook,
     pub(crate) reserved: Reserved,
     /// The index of the next SRTCP packet; `None` after the last.
     pub(crate) next_rtcp: Option<RtcpIndex>,
 }
 
 impl SenderStream {
-    pub(crate) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(ssrc: u32, policy: &Policy) -> Self {
         Self {
+            ssrc,
+            passed: Passed::default(),
             rtp: RtpTrack::new(policy),
-            counters: CounterBook::default(),
-            reserved: Reserved::default(),
-            next_rtcp: Some(policy.first_rtcp_index()),
+            rest: Box::new(SenderRest {
+                counters: CounterBook::default(),
+                reserved: Reserved::default(),
+                next_rtcp: Some(policy.first_rtcp_index()),
+            }),
         }
     }
 
@@ -70,15 +117,44 @@ impl SenderStream {
         if let Some(candidate) = candidate {
             self.rtp.record(candidate);
         }
-        let newest = self.rtp.window.newest();
-        self.counters.count_rtp(len, newest);
+        let Self {
+            passed, rtp, rest, ..
+        } = self;
+        passed.count(len, rtp, &mut rest.counters);
     }
 
     #[inline]
     pub(crate) fn commit_rtcp(&mut self, index: RtcpIndex, _: Sealed, len: usize) {
-        self.next_rtcp = index.next();
-        let newest = Some(index.get().into());
-        self.counters.rtcp().count(len, newest);
+        let SenderRest {
+            counters,
+            next_rtcp,
+            ..
+        } = &mut *self.rest;
+        *next_rtcp = index.next();
+        counters.rtcp().count(len, Some(index.get().into()));
+    }
+
+    pub(crate) fn counters(&self) -> StreamCounters {
+        self.rest.counters.read(&self.passed, &self.rtp)
+    }
+
+    pub(crate) fn live_counters(&self) -> LiveCounters {
+        self.rest.counters.live(&self.passed, &self.rtp)
+    }
+
+    /// To be called before the track moves without a packet.
+    pub(crate) fn keep_counters(&mut self) {
+        let Self {
+            passed, rtp, rest, ..
+        } = self;
+        passed.carry(rtp, &mut rest.counters);
+    }
+}
+
+impl OfSsrc for SenderStream {
+    #[inline(always)]
+    fn ssrc(&self) -> u32 {
+        self.ssrc
     }
 }
 
@@ -248,6 +324,11 @@ impl RtpTrack {
     #[inline]
     pub(crate) fn newest(&self) -> Option<PacketIndex> {
         self.window.newest().and_then(PacketIndex::new)
+    }
+
+    /// The newest index that a packet had, and was not merely left alone.
+    pub(crate) fn newest_of_packets(&self) -> Option<u64> {
+        self.window.newest().filter(|newest| *newest >= self.floor)
     }
 
     /// The ROC the next packet is measured against.

@@ -1,55 +1,41 @@
 //! All streams of a session, found by their SSRC.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
-use core::mem;
+
+use hashbrown::HashTable;
+
+/// What stands in a [`StreamTable`].
+pub(crate) trait OfSsrc {
+    fn ssrc(&self) -> u32;
+}
 
 /// A bounded table of streams. A look-up costs the same however many there are.
 ///
-/// The streams stand in the hash table itself, each in the slot that its SSRC
-/// hashes to or in one behind it, so that the memory a packet's stream is in is
-/// waited for once.
+/// An octet for each slot, all of which the nearest caches hold, tells which
+/// slot may be an SSRC's. So of the memory that the streams are in only the one
+/// stream's own is waited for.
 pub(crate) struct StreamTable<S> {
-    /// None, or a power of two of them, a quarter of which is free.
-    slots: Vec<Slot<S>>,
-    len: usize,
+    streams: HashTable<S>,
     /// The stream that was settled last, which the next packet is often of.
     last: Option<Place>,
     hash: SsrcHash,
     max_streams: usize,
 }
 
-/// In the order in which they are looked at, from the beginning of a line of
-/// the cache.
-#[repr(C, align(64))]
-struct Slot<S> {
-    /// Of any value where there is no stream.
-    ssrc: u32,
-    stream: Option<S>,
-}
-
-impl<S> Slot<S> {
-    #[inline(always)]
-    fn is_of(&self, ssrc: u32) -> bool {
-        self.stream.is_some() & (self.ssrc == ssrc)
-    }
-}
-
-impl<S> StreamTable<S> {
+impl<S: OfSsrc> StreamTable<S> {
     /// An empty table for up to `max_streams`, which allocates nothing yet.
     pub(crate) fn new(max_streams: usize, hash: SsrcHash) -> Self {
         Self {
-            slots: Vec::new(),
-            len: 0,
+            streams: HashTable::new(),
             last: None,
             hash,
             max_streams: Self::bound(max_streams),
         }
     }
 
-    /// Slots are counted in 32 bits, and there are at most three times as many
-    /// as streams.
+    /// Slots are counted in 32 bits, and there are less than three times as
+    /// many as streams.
     fn bound(max_streams: usize) -> usize {
         max_streams.min(1 << 30)
     }
@@ -65,7 +51,7 @@ impl<S> StreamTable<S> {
         }
         match self.find(ssrc) {
             Some(slot) => Some(Place::known(ssrc, slot as u32)),
-            None if self.len < self.max_streams => Some(Place::provisional(ssrc)),
+            None if self.len() < self.max_streams => Some(Place::provisional(ssrc)),
             None => None,
         }
     }
@@ -83,13 +69,25 @@ impl<S> StreamTable<S> {
     /// The stream at `place`; `None` where it is provisional.
     #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&S> {
-        self.slots[self.slot_at(place)?].stream.as_ref()
+        match self.streams.get_bucket(place.slot() as usize) {
+            Some(stream) if stream.ssrc() == place.ssrc() => Some(stream),
+            _ => self.at_elsewhere(place),
+        }
+    }
+
+    /// The stream of a place that it has moved from.
+    #[cold]
+    fn at_elsewhere(&self, place: Place) -> Option<&S> {
+        match place.is_provisional() {
+            true => None,
+            false => self.get(place.ssrc()),
+        }
     }
 
     #[inline]
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<&mut S> {
         let slot = self.slot_at(place)?;
-        self.slots[slot].stream.as_mut()
+        self.streams.get_bucket_mut(slot)
     }
 
     /// The same for a packet that is likely to change it.
@@ -97,174 +95,107 @@ impl<S> StreamTable<S> {
     pub(crate) fn settle_known(&mut self, place: Place) -> Option<&mut S> {
         let slot = self.slot_at(place)?;
         self.last = Some(Place::known(place.ssrc(), slot as u32));
-        self.slots[slot].stream.as_mut()
+        self.streams.get_bucket_mut(slot)
     }
 
     /// The stream at `place`, taken into the table now where it was
     /// provisional: for a packet that authenticated, or this end's own will.
     #[inline]
-    pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce() -> S) -> &mut S {
+    pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce(u32) -> S) -> &mut S {
         let slot = match self.slot_at(place) {
             Some(slot) => slot,
             None => self.take_in(place.ssrc(), new),
         };
         self.last = Some(Place::known(place.ssrc(), slot as u32));
-        match &mut self.slots[slot].stream {
+        match self.streams.get_bucket_mut(slot) {
             Some(stream) => stream,
             None => unreachable!("a slot that was found has a stream"),
         }
     }
 
     #[cold]
-    fn take_in(&mut self, ssrc: u32, new: impl FnOnce() -> S) -> usize {
-        let known = self.find(ssrc);
-        let slot = known.unwrap_or_else(|| self.slot_for(ssrc));
-        self.slots[slot].stream.get_or_insert_with(new);
-        slot
-    }
-
-    /// Makes room for `ssrc`, which is unknown, and tells its slot.
-    fn slot_for(&mut self, ssrc: u32) -> usize {
-        if (self.len + 1) * 4 > self.slots.len() * 3 {
-            self.grow();
+    fn take_in(&mut self, ssrc: u32, new: impl FnOnce(u32) -> S) -> usize {
+        if let Some(slot) = self.find(ssrc) {
+            return slot;
         }
-        self.len += 1;
-        let slot = self.free_slot(ssrc);
-        self.slots[slot].ssrc = ssrc;
-        slot
+        let hash = |stream: &S| self.hash.twice(stream.ssrc());
+        let entry = self
+            .streams
+            .insert_unique(self.hash.twice(ssrc), new(ssrc), hash);
+        entry.bucket_index()
     }
 
-    fn grow(&mut self) {
-        let count = (2 * self.slots.len()).max(2);
-        let mut slots = Vec::with_capacity(count);
-        slots.resize_with(count, || Slot {
-            ssrc: 0,
-            stream: None,
-        });
-        let smaller = mem::replace(&mut self.slots, slots);
-        for taken in smaller.into_iter().filter(|slot| slot.stream.is_some()) {
-            let slot = self.free_slot(taken.ssrc);
-            self.slots[slot] = taken;
-        }
-    }
-
-    /// The first free slot for `ssrc`; there is one.
-    fn free_slot(&self, ssrc: u32) -> usize {
-        let mut slot = self.home(ssrc);
-        while self.slots[slot].stream.is_some() {
-            slot = self.behind(slot);
-        }
-        slot
-    }
-
-    /// Takes a stream out. Those that others had pushed on come closer to where
-    /// they are looked for first.
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<S> {
-        let mut free = self.find(ssrc)?;
-        let removed = self.slots[free].stream.take();
+        let hash = self.hash.twice(ssrc);
+        let found = self
+            .streams
+            .find_entry(hash, |stream| stream.ssrc() == ssrc);
+        let (removed, _) = found.ok()?.remove();
         self.last = None;
-        self.len -= 1;
-        let mask = self.slots.len() - 1;
-        let mut slot = self.behind(free);
-        while self.slots[slot].stream.is_some() {
-            let pushed = slot.wrapping_sub(self.home(self.slots[slot].ssrc)) & mask;
-            if pushed >= slot.wrapping_sub(free) & mask {
-                self.slots.swap(free, slot);
-                free = slot;
-            }
-            slot = self.behind(slot);
-        }
-        removed
+        Some(removed)
     }
 
     pub(crate) fn get(&self, ssrc: u32) -> Option<&S> {
-        self.slots[self.find(ssrc)?].stream.as_ref()
+        let hash = self.hash.twice(ssrc);
+        self.streams.find(hash, |stream| stream.ssrc() == ssrc)
+    }
+
+    pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
+        let hash = self.hash.twice(ssrc);
+        self.streams.find_mut(hash, |stream| stream.ssrc() == ssrc)
     }
 
     /// Every stream, and another bound for their number. One that is passed
     /// already stays.
     pub(crate) fn rebound(&mut self, max_streams: usize) -> impl Iterator<Item = &mut S> {
         self.max_streams = Self::bound(max_streams);
-        let slots = self.slots.iter_mut();
-        slots.filter_map(|slot| slot.stream.as_mut())
-    }
-
-    pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
-        let slot = self.find(ssrc)?;
-        self.slots[slot].stream.as_mut()
+        self.streams.iter_mut()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> + '_ {
-        let slots = self.slots.iter();
-        slots.filter_map(|slot| Some((slot.ssrc, slot.stream.as_ref()?)))
+        self.streams.iter().map(|stream| (stream.ssrc(), stream))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.streams.len()
     }
 
     /// How many more streams there is room for.
     pub(crate) fn room(&self) -> usize {
-        self.max_streams.saturating_sub(self.len)
+        self.max_streams.saturating_sub(self.len())
     }
 
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
-        self.iter().map(|(ssrc, _)| ssrc)
+        self.streams.iter().map(OfSsrc::ssrc)
     }
 
     /// The slot of a stream that is known; it may have moved since.
     #[inline]
     fn slot_at(&self, place: Place) -> Option<usize> {
-        let (ssrc, slot) = (place.ssrc(), place.slot() as usize);
-        match self.slots.get(slot) {
-            Some(found) if found.is_of(ssrc) => Some(slot),
-            _ if place.is_provisional() => None,
-            _ => self.find(ssrc),
+        let slot = place.slot() as usize;
+        match self.streams.get_bucket(slot) {
+            Some(stream) if stream.ssrc() == place.ssrc() => Some(slot),
+            _ => self.slot_elsewhere(place),
+        }
+    }
+
+    #[cold]
+    fn slot_elsewhere(&self, place: Place) -> Option<usize> {
+        match place.is_provisional() {
+            true => None,
+            false => self.find(place.ssrc()),
         }
     }
 
     #[inline]
     fn find(&self, ssrc: u32) -> Option<usize> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let home = self.home(ssrc);
-        let next = self.behind(home);
-        // Both are asked at once: to find out from the first one that it is the
-        // second would be to wait for memory twice.
-        let at_home = self.slots.get(home)?.is_of(ssrc);
-        if at_home | self.slots.get(next)?.is_of(ssrc) {
-            return Some(if at_home { home } else { next });
-        }
-        self.find_behind(home, ssrc)
-    }
-
-    #[inline(never)]
-    fn find_behind(&self, home: usize, ssrc: u32) -> Option<usize> {
-        let mut slot = home;
-        // A quarter of the slots is free, which ends every search.
-        while self.slots[slot].stream.is_some() {
-            if self.slots[slot].is_of(ssrc) {
-                return Some(slot);
-            }
-            slot = self.behind(slot);
-        }
-        None
-    }
-
-    /// The slot that `ssrc` is looked for in first.
-    #[inline]
-    fn home(&self, ssrc: u32) -> usize {
-        self.hash.of(ssrc) as usize & (self.slots.len() - 1)
-    }
-
-    #[inline]
-    fn behind(&self, slot: usize) -> usize {
-        (slot + 1) & (self.slots.len() - 1)
+        let hash = self.hash.twice(ssrc);
+        self.streams
+            .find_bucket_index(hash, |stream| stream.ssrc() == ssrc)
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for StreamTable<S> {
+impl<S: OfSsrc + fmt::Debug> fmt::Debug for StreamTable<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let streams = self.iter();
         f.debug_map().entries(streams).finish()
@@ -336,6 +267,14 @@ impl SsrcHash {
         let sum = self.a.wrapping_mul(u64::from(ssrc)).wrapping_add(self.b);
         (sum >> 32) as u32
     }
+
+    /// The same 32 bits twice: a table takes its slot from the lower end and
+    /// its tag from the upper one.
+    #[inline]
+    fn twice(&self, ssrc: u32) -> u64 {
+        let hash = u64::from(self.of(ssrc));
+        hash << 32 | hash
+    }
 }
 
 impl BuildHasher for SsrcHash {
@@ -367,8 +306,7 @@ impl Hasher for SsrcHasher {
         }
     }
 
-    /// The same 32 bits twice: the map takes its bucket from the lower end
-    /// and its tag from the upper one.
+    /// As in [`SsrcHash::twice`].
     #[inline]
     fn finish(&self) -> u64 {
         u64::from(self.state) << 32 | u64::from(self.state)
@@ -384,7 +322,24 @@ mod tests {
     use super::*;
     use crate::stream::{ReceiverStream, SenderStream};
 
-    fn table(max_streams: usize) -> StreamTable<u32> {
+    /// A stream that is a number.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Numbered {
+        ssrc: u32,
+        number: usize,
+    }
+
+    impl OfSsrc for Numbered {
+        fn ssrc(&self) -> u32 {
+            self.ssrc
+        }
+    }
+
+    fn numbered(number: usize) -> impl FnOnce(u32) -> Numbered {
+        move |ssrc| Numbered { ssrc, number }
+    }
+
+    fn table(max_streams: usize) -> StreamTable<Numbered> {
         StreamTable::new(max_streams, SsrcHash::new(&[0x9d; 16]))
     }
 
@@ -396,7 +351,7 @@ mod tests {
             assert_eq!(place, Place::provisional(ssrc));
             assert_eq!(table.at(place), None);
         }
-        assert_eq!(table.slots.capacity(), 0);
+        assert_eq!(table.streams.capacity(), 0);
     }
 
     #[test]
@@ -404,10 +359,11 @@ mod tests {
         let mut table = table(3_000);
         for ssrc in (0..3_000u32).map(|n| n.wrapping_mul(0x0101_0101)) {
             let place = table.place(ssrc).unwrap();
-            *table.settle(place, || 0) = ssrc;
+            table.settle(place, numbered(0)).number = ssrc as usize;
         }
         for ssrc in (0..3_000u32).map(|n| n.wrapping_mul(0x0101_0101)) {
-            assert_eq!(table.get(ssrc), Some(&ssrc));
+            let found = table.get(ssrc).map(|stream| stream.number);
+            assert_eq!(found, Some(ssrc as usize));
         }
         assert_eq!(table.ssrcs().count(), 3_000);
     }
@@ -417,11 +373,11 @@ mod tests {
         let mut table = table(2);
         for ssrc in [7, 8] {
             let place = table.place(ssrc).unwrap();
-            table.settle(place, || ssrc);
+            table.settle(place, numbered(ssrc as usize));
         }
         assert_eq!(table.place(9), None);
         let known = table.place(8).unwrap();
-        assert_eq!(table.at(known), Some(&8));
+        assert_eq!(table.at(known).unwrap().number, 8);
     }
 
     #[test]
@@ -430,16 +386,17 @@ mod tests {
             let mut table = table(5);
             for ssrc in 0..5 {
                 let place = table.place(ssrc).unwrap();
-                table.settle(place, || ssrc);
+                table.settle(place, numbered(ssrc as usize));
             }
-            assert_eq!(table.remove(removed), Some(removed));
+            let stream = table.remove(removed).unwrap();
+            assert_eq!((stream.ssrc, stream.number), (removed, removed as usize));
             assert_eq!(table.remove(removed), None);
             assert_eq!(table.place(removed), Some(Place::provisional(removed)));
             for ssrc in (0..5).filter(|&ssrc| ssrc != removed) {
-                assert_eq!(table.get(ssrc), Some(&ssrc));
+                assert_eq!(table.get(ssrc).unwrap().ssrc, ssrc);
             }
             assert_eq!((table.len(), table.room()), (4, 1));
-            assert!(table.iter().all(|(ssrc, stream)| ssrc == *stream));
+            assert!(table.iter().all(|(ssrc, stream)| ssrc == stream.ssrc));
         }
     }
 
@@ -447,9 +404,9 @@ mod tests {
     fn a_stream_settled_twice_is_one_stream() {
         let mut table = table(2);
         let place = table.place(5).unwrap();
-        *table.settle(place, || 0) += 1;
-        *table.settle(place, || 0) += 1;
-        assert_eq!(table.get(5), Some(&2));
+        table.settle(place, numbered(0)).number += 1;
+        table.settle(place, numbered(0)).number += 1;
+        assert_eq!(table.get(5).unwrap().number, 2);
         assert_eq!(table.ssrcs().count(), 1);
     }
 
@@ -457,21 +414,27 @@ mod tests {
     fn a_place_is_good_when_its_stream_has_moved() {
         let mut table = table(1_000);
         let place = table.place(0).unwrap();
-        *table.settle(place, || 0) = 70;
+        table.settle(place, numbered(70));
         let place = table.place(0).unwrap();
         for ssrc in 1..1_000 {
             let other = table.place(ssrc).unwrap();
-            table.settle(other, || ssrc);
+            table.settle(other, numbered(0));
         }
-        assert_eq!(table.at(place), Some(&70));
-        assert_eq!(table.at_mut(place), Some(&mut 70));
-        assert_eq!(table.settle(place, || 0), &70);
+        assert_eq!(table.at(place).unwrap().number, 70);
+        assert_eq!(table.at_mut(place).unwrap().number, 70);
+        assert_eq!(table.settle(place, numbered(0)).number, 70);
     }
 
     #[test]
-    fn a_stream_is_two_lines_of_the_cache() {
-        assert_eq!(size_of::<Slot<SenderStream>>(), 128);
-        assert_eq!(size_of::<Slot<ReceiverStream>>(), 128);
+    fn a_stream_is_one_line_of_the_cache() {
+        assert_eq!(
+            (size_of::<SenderStream>(), align_of::<SenderStream>()),
+            (64, 64)
+        );
+        assert_eq!(
+            (size_of::<ReceiverStream>(), align_of::<ReceiverStream>()),
+            (64, 64)
+        );
     }
 
     proptest! {
@@ -491,16 +454,20 @@ mod tests {
                     let place = table.place(ssrc);
                     prop_assert_eq!(place.is_some(), map.contains_key(&ssrc) || map.len() < 30);
                     if let Some(place) = place {
-                        let stream = table.settle(place, || n);
-                        prop_assert_eq!(stream, map.entry(ssrc).or_insert(n));
+                        let stream = table.settle(place, numbered(n));
+                        prop_assert_eq!(stream.number, *map.entry(ssrc).or_insert(n));
                     }
                 } else {
-                    prop_assert_eq!(table.remove(ssrc), map.remove(&ssrc));
+                    let removed = table.remove(ssrc);
+                    prop_assert_eq!(removed.map(|stream| stream.number), map.remove(&ssrc));
                 }
-                let found: BTreeMap<_, _> = table.iter().map(|(ssrc, n)| (ssrc, *n)).collect();
+                let streams = table.iter();
+                let found: BTreeMap<_, _> =
+                    streams.map(|(ssrc, stream)| (ssrc, stream.number)).collect();
                 prop_assert_eq!(&found, &map);
                 for ssrc in 0..40 {
-                    prop_assert_eq!(table.get(ssrc), map.get(&ssrc));
+                    let found = table.get(ssrc);
+                    prop_assert_eq!(found.map(|stream| &stream.number), map.get(&ssrc));
                 }
             }
         }

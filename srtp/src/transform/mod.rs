@@ -197,6 +197,14 @@ impl Portions {
 #[derive(Debug)]
 pub(crate) struct Sealed(());
 
+#[cfg(test)]
+impl Sealed {
+    /// What is recorded of packets can be tested without any.
+    pub(crate) fn for_tests() -> Self {
+        Self(())
+    }
+}
+
 /// The proof that a packet's tag was right, or that its profile has none. Only
 /// this module makes one.
 #[derive(Debug)]
