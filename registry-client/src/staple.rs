@@ -1,9 +1,7 @@
 //! Records that travel with what proves them: ours to others, others' to us.
 
-use alloy_primitives::B256;
-
 use crate::evidence::{Evidence, EvidenceError, Signatures, update_digest};
-use crate::light::{Beacon, KNOWN, NODES, UpdateError};
+use crate::light::{Beacon, BeaconHeader, KNOWN, NODES, UpdateError};
 use crate::live::{Found, LiveError, LiveRegistry, OutdatedError};
 use crate::number::{NumberError, number_hash};
 use crate::record::Record;
@@ -197,10 +195,9 @@ pub enum OwnStapleError {
     Evidence(#[from] EvidenceError),
 }
 
-fn finalized(evidence: &Evidence) -> Option<(u64, B256)> {
+fn finalized(evidence: &Evidence) -> Option<BeaconHeader> {
     let finalized = evidence.finality_update.finalized_header.as_ref()?;
-    let header = &finalized.value.beacon;
-    Some((header.slot, header.root()))
+    Some(finalized.value.beacon)
 }
 
 fn record_in_force(answer: &Verified<Answer>) -> Option<&Record> {

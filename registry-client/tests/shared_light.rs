@@ -258,8 +258,8 @@ impl Twins {
         Self { worlds }
     }
 
-    /// From here on they have different final blocks in the same slots.
-    fn part(&self) {
+    /// From here on they have different final blocks, the second's so many slots later.
+    fn part(&self, later: usize) {
         let [one, other] = &self.worlds;
         one.chain.mine();
         let sender = other.chain.account(0);
@@ -267,10 +267,12 @@ impl Twins {
             .chain
             .deploy(sender, [0x60, 0, 0x60, 0, 0xf3])
             .unwrap();
+        for _ in 0..later {
+            other.chain.mine();
+        }
         for world in &self.worlds {
             world.beacon.finalize();
         }
-        assert_eq!(one.beacon.now(), other.beacon.now());
     }
 
     /// What a subscriber of the second history hands over.
@@ -287,7 +289,7 @@ impl Twins {
 fn a_disagreement_shown_to_one_registry_stops_all_and_outlasts_a_restart() {
     let twins = Twins::new();
     let [world, _] = &twins.worlds;
-    twins.part();
+    twins.part(0);
     let now = world.beacon.now();
     let light = world.light();
     // What a file would hold.
@@ -339,7 +341,7 @@ fn a_forged_staple_that_comes_first_is_found_when_the_network_is_followed() {
     let [world, _] = &twins.worlds;
     let mut live = world.live(world.light());
     live.sync(world.beacon.now()).unwrap();
-    twins.part();
+    twins.part(0);
     let now = world.beacon.now();
     let forged = twins.forged(SOUTHERN);
     let key = compressed(&secret(SOUTHERN));
@@ -353,12 +355,60 @@ fn a_forged_staple_that_comes_first_is_found_when_the_network_is_followed() {
     assert!(live.look_up(SOUTHERN, now).is_err());
 }
 
+/// Who forges a history chooses its slots.
+#[test]
+fn a_forged_staple_in_a_slot_of_its_own_is_found_when_the_network_is_followed() {
+    let twins = Twins::new();
+    let [world, other] = &twins.worlds;
+    let mut live = world.live(world.light());
+    live.sync(world.beacon.now()).unwrap();
+    twins.part(1);
+    let forged = twins.forged(SOUTHERN);
+    let now = other.beacon.now();
+    let key = compressed(&secret(SOUTHERN));
+    assert!(live.verify_staple(SOUTHERN, &key, &forged, now).is_ok());
+    // The nodes are not that far yet.
+    live.sync(now).unwrap();
+    world.beacon.finalize();
+    let now = world.beacon.now();
+    let refused = live.sync(now).unwrap_err();
+    let is_found = matches!(
+        &refused,
+        SyncError::Disagreement { nodes, .. } if nodes[0].contains(SOUTHERN)
+    );
+    assert!(is_found, "{refused}");
+    assert!(live.look_up(SOUTHERN, now).is_err());
+}
+
+#[test]
+fn what_peers_show_is_asked_about_once_and_an_honest_one_stops_nobody() {
+    let world = World::new();
+    let mut live = world.live(world.light());
+    live.sync(world.beacon.now()).unwrap();
+    world.beacon.finalize();
+    let key = compressed(&secret(SOUTHERN));
+    let now = world.beacon.now();
+    let staple = world.live(world.light()).own_staple(SOUTHERN, &key, now);
+    let staple = staple.unwrap().octets;
+    live.verify_staple(SOUTHERN, &key, &staple, now).unwrap();
+    world.beacon.finalize();
+    let now = world.beacon.now();
+    world.asked.reset();
+    // What is known, and what was shown; what the node has just shown itself needs no question.
+    live.sync(now).unwrap();
+    assert_eq!(world.asked.of("block_root"), 2);
+    world.asked.reset();
+    live.sync(now).unwrap();
+    assert_eq!(world.asked.of("block_root"), 0);
+    assert_eq!(world.asked.of("block_header"), 0);
+}
+
 #[test]
 fn a_forged_staple_is_compared_with_older_final_blocks_than_the_newest() {
     let twins = Twins::new();
     let [world, _] = &twins.worlds;
     let mut live = world.live(world.light());
-    twins.part();
+    twins.part(0);
     live.sync(world.beacon.now()).unwrap();
     let forged = twins.forged(SOUTHERN);
     world.beacon.finalize();
@@ -484,7 +534,7 @@ fn a_disagreement_shown_while_the_network_is_followed_is_not_overwritten_by_what
         })
     };
     let [mut one, mut other] = [reader(), reader()];
-    twins.part();
+    twins.part(0);
     let now = world.beacon.now();
     let key = compressed(&secret(SOUTHERN));
     let staples = [0, 1].map(|history| {

@@ -6,6 +6,7 @@ use crate::light::ancestry::{Kinship, kinship};
 use crate::light::beacon::Beacon;
 use crate::light::client::{Fault, FaultCause, SyncError};
 use crate::light::header::{BeaconHeader, LightHeader};
+use crate::light::history::Final;
 use crate::light::network::Network;
 use crate::light::objects::Update;
 use crate::light::store::Store;
@@ -101,6 +102,23 @@ pub(crate) fn newest_agreed<B: Beacon>(
         }
     }
     Ok(agreed)
+}
+
+/// Asks every node for its block in the slot of everything that others have shown to be final, and that is no newer
+/// than what the nodes have.
+pub(crate) fn compare_shown<B: Beacon>(
+    store: &Store,
+    shown: &[Final],
+    beacons: &mut [B],
+    witnesses: &[Witness],
+    faults: &mut Vec<Fault>,
+) -> Result<(), SyncError> {
+    let newest = witnesses.iter().map(Witness::finalized_slot).max();
+    let is_comparable = |shown: &&Final| Some(shown.header.slot) <= newest;
+    for Final { header, shown_by } in shown.iter().filter(is_comparable) {
+        confirm(store, shown_by, header, beacons, witnesses, faults)?;
+    }
+    Ok(())
 }
 
 /// Nodes, by their places, that do not confirm a header.

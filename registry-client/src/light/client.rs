@@ -2,9 +2,10 @@
 
 use alloy_primitives::B256;
 
-use crate::light::agreement::{KNOWN, Witness, compare_updates, newest_agreed};
+use crate::light::agreement::{KNOWN, Witness, compare_shown, compare_updates, newest_agreed};
 use crate::light::beacon::Beacon;
 use crate::light::bootstrap::{BootstrapError, VerifiedBootstrap, verify_bootstrap};
+use crate::light::history::Final;
 use crate::light::network::Network;
 use crate::light::objects::Update;
 use crate::light::store::Store;
@@ -148,13 +149,22 @@ impl<B: Beacon> LightClient<B> {
     /// was proven before that stays in the store; after [`SyncError::Disagreement`] the store is
     /// [contested](Store::contested), and every later call gives the same error.
     pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
+        self.sync_and_compare(now, &[])
+    }
+
+    /// The same; also asks the nodes whether they have what others have shown to be final.
+    pub(crate) fn sync_and_compare(
+        &mut self,
+        now: u64,
+        shown: &[Final],
+    ) -> Result<Synced, SyncError> {
         if let Some(contested) = self.store.contested() {
             return Err(SyncError::Disagreement {
                 slot: contested.slot,
                 nodes: contested.nodes.clone(),
             });
         }
-        let synced = self.bring_up_to_date(now);
+        let synced = self.bring_up_to_date(now, shown);
         if let Err(SyncError::Disagreement { slot, nodes }) = &synced {
             self.store.contest(*slot, nodes.clone());
         }
@@ -166,7 +176,7 @@ impl<B: Beacon> LightClient<B> {
         self.store.contest(slot, nodes);
     }
 
-    fn bring_up_to_date(&mut self, now: u64) -> Result<Synced, SyncError> {
+    fn bring_up_to_date(&mut self, now: u64, shown: &[Final]) -> Result<Synced, SyncError> {
         store_is_believable(&self.store, now).map_err(SyncError::Store)?;
         let mut synced = Synced::default();
         let network = self.store.network();
@@ -180,7 +190,7 @@ impl<B: Beacon> LightClient<B> {
                 None => self.follow(period, now, &mut synced)?,
             }
         }
-        self.finalize(now, &mut synced)?;
+        self.finalize(now, shown, &mut synced)?;
         if self.store.next_committee().is_none() {
             // Early in a period its next committee is not final yet, and that is nobody's fault.
             let faults = synced.faults.clone();
@@ -233,7 +243,12 @@ impl<B: Beacon> LightClient<B> {
 
     /// Asks every node for its newest final header and takes in the newest of those that are proven, and that no
     /// other node holds back.
-    fn finalize(&mut self, now: u64, synced: &mut Synced) -> Result<(), SyncError> {
+    fn finalize(
+        &mut self,
+        now: u64,
+        shown: &[Final],
+        synced: &mut Synced,
+    ) -> Result<(), SyncError> {
         let mut witnesses = Vec::new();
         let mut faults = Vec::new();
         for beacon in &mut self.beacons {
@@ -266,6 +281,7 @@ impl<B: Beacon> LightClient<B> {
         compare_updates(self.store.network(), proven)?;
         let beacons = &mut self.beacons;
         let newest = newest_agreed(&self.store, beacons, &witnesses, now, &mut faults)?;
+        compare_shown(&self.store, shown, beacons, &witnesses, &mut faults)?;
         if !witnesses
             .iter()
             .any(|witness| matches!(witness, Witness::Proven(_)))

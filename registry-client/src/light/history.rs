@@ -1,23 +1,27 @@
 //! What was proven to be final, by whomever it was shown.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use alloy_primitives::B256;
+
+use crate::light::header::BeaconHeader;
 
 /// Headers that two thirds of a committee have signed to be final, the newest seen last. In each slot there is one,
 /// or two histories are proven.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     finals: VecDeque<Final>,
+    /// Slots of those that no node was asked about.
+    unasked: BTreeSet<u64>,
     /// Digests of updates that were verified before.
     updates: VecDeque<B256>,
 }
 
-#[derive(Debug)]
-struct Final {
-    slot: u64,
-    root: B256,
-    shown_by: String,
+/// A header that is proven to be final.
+#[derive(Clone, Debug)]
+pub(crate) struct Final {
+    pub(crate) header: BeaconHeader,
+    pub(crate) shown_by: String,
 }
 
 /// Two headers are proven to be final in one slot.
@@ -29,19 +33,19 @@ pub(crate) struct Contradiction {
 }
 
 impl History {
-    /// Remembers that `root` is proven to be final in `slot`.
+    /// Remembers a header that is proven to be final, whether nodes have shown it or others.
     ///
     /// # Errors
     ///
     /// [`Contradiction`] where another one was proven there before.
     pub(crate) fn note(
         &mut self,
-        slot: u64,
-        root: B256,
+        header: BeaconHeader,
         shown_by: &str,
     ) -> Result<(), Contradiction> {
-        match self.finals.iter().find(|known| known.slot == slot) {
-            Some(known) if known.root != root => {
+        let slot = header.slot;
+        match self.finals.iter().find(|known| known.header.slot == slot) {
+            Some(known) if known.header != header => {
                 return Err(Contradiction {
                     slot,
                     shown_by: known.shown_by.clone(),
@@ -50,15 +54,28 @@ impl History {
             Some(_) => return Ok(()),
             None => {}
         }
-        if self.finals.len() >= MAX_FINALS {
-            self.finals.pop_front();
+        if self.finals.len() >= MAX_FINALS
+            && let Some(oldest) = self.finals.pop_front()
+        {
+            self.unasked.remove(&oldest.header.slot);
         }
         self.finals.push_back(Final {
-            slot,
-            root,
+            header,
             shown_by: shown_by.into(),
         });
+        self.unasked.insert(slot);
         Ok(())
+    }
+
+    /// What nodes are to be asked about, when they are asked for anything.
+    pub(crate) fn unasked(&self) -> Vec<Final> {
+        let is_unasked = |known: &&Final| self.unasked.contains(&known.header.slot);
+        self.finals.iter().filter(is_unasked).cloned().collect()
+    }
+
+    /// Nodes were asked about everything up to this slot.
+    pub(crate) fn asked_up_to(&mut self, slot: u64) {
+        self.unasked.retain(|unasked| *unasked > slot);
     }
 
     /// Whether the very same update was verified before.
@@ -89,11 +106,15 @@ mod tests {
     #[test]
     fn another_header_in_a_known_slot_is_a_contradiction_that_names_the_first() {
         let mut history = History::default();
-        let [one, other] = [1, 2].map(B256::repeat_byte);
-        assert_eq!(history.note(7, one, "first"), Ok(()));
-        assert_eq!(history.note(7, one, "second"), Ok(()));
-        assert_eq!(history.note(8, other, "second"), Ok(()));
-        let contradiction = history.note(7, other, "third").unwrap_err();
+        let header = |slot, proposer_index| BeaconHeader {
+            slot,
+            proposer_index,
+            ..BeaconHeader::default()
+        };
+        assert_eq!(history.note(header(7, 1), "first"), Ok(()));
+        assert_eq!(history.note(header(7, 1), "second"), Ok(()));
+        assert_eq!(history.note(header(8, 2), "second"), Ok(()));
+        let contradiction = history.note(header(7, 2), "third").unwrap_err();
         assert_eq!((contradiction.slot, &*contradiction.shown_by), (7, "first"));
     }
 
@@ -101,10 +122,17 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut history = History::default();
         for slot in 0..200 {
-            history.note(slot, B256::ZERO, "somebody").unwrap();
+            let header = BeaconHeader {
+                slot,
+                ..BeaconHeader::default()
+            };
+            history.note(header, "somebody").unwrap();
             history.note_verified(B256::with_last_byte(slot as u8));
         }
         assert_eq!((history.finals.len(), history.updates.len()), (64, 64));
+        assert_eq!(history.unasked().len(), 64);
+        history.asked_up_to(198);
+        assert_eq!(history.unasked()[0].header.slot, 199);
         assert!(history.has_verified(B256::with_last_byte(199)));
         assert!(!history.has_verified(B256::with_last_byte(0)));
     }

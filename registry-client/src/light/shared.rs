@@ -8,12 +8,16 @@ use alloy_primitives::B256;
 use crate::light::agreement::KNOWN;
 use crate::light::beacon::Beacon;
 use crate::light::client::{LightClient, SyncError, Synced};
+use crate::light::header::BeaconHeader;
 use crate::light::history::History;
 use crate::light::objects::Update;
 use crate::light::store::Store;
 use crate::light::update::UpdateError;
 
 /// A light client that several readers share: what one has it find, all know. A clone is another handle on the same.
+///
+/// What peers show to be final, by what they hand over, is compared with what is known, and with what the nodes have
+/// when the network is followed the next time.
 ///
 /// That two histories are proven, whoever was shown it, stops all of them at once and for good. Only one follows the
 /// network at a time; who asks for it meanwhile waits, and takes what the other has found. Nobody waits for a node in
@@ -125,7 +129,7 @@ impl<B> SharedClient<B> {
     pub(crate) fn note_verified(
         &self,
         digest: B256,
-        (slot, root): (u64, B256),
+        finalized: BeaconHeader,
         witness: &str,
     ) -> Result<(), UpdateError> {
         let noted = {
@@ -134,13 +138,14 @@ impl<B> SharedClient<B> {
                 let slot = contested.slot;
                 return Err(UpdateError::Contested { slot });
             }
-            let noted = known.history.note(slot, root, witness);
+            let noted = known.history.note(finalized, witness);
             if noted.is_ok() {
                 known.history.note_verified(digest);
             }
             noted
         };
         noted.map_err(|contradiction| {
+            let slot = contradiction.slot;
             self.contest(slot, [contradiction.shown_by, witness.into()]);
             UpdateError::Contradiction { slot }
         })
@@ -183,7 +188,7 @@ impl<B: Beacon> SharedClient<B> {
     pub fn sync(&self, now: u64) -> Result<Synced, SyncError> {
         let before = self.known().rounds;
         let mut client = lock(&self.shared.client);
-        {
+        let shown = {
             let known = self.known();
             if known.rounds != before {
                 return known.outcome();
@@ -191,8 +196,9 @@ impl<B: Beacon> SharedClient<B> {
             if let Some(contested) = known.store.contested() {
                 client.contest(contested.slot, contested.nodes.clone());
             }
-        }
-        let synced = client.sync(now);
+            known.history.unasked()
+        };
+        let synced = client.sync_and_compare(now, &shown);
         self.known().take(&client, synced);
         self.keep();
         self.known().outcome()
@@ -203,9 +209,10 @@ impl Known {
     fn new<B: Beacon>(client: &LightClient<B>) -> Self {
         let store = client.store().clone();
         let mut history = History::default();
-        let header = &store.finalized().beacon;
+        let header = store.finalized().beacon;
         // Nothing else is known that it could contradict.
-        let _ = history.note(header.slot, header.root(), KNOWN);
+        let _ = history.note(header, KNOWN);
+        history.asked_up_to(header.slot);
         Self {
             store: Arc::new(store),
             shown_by: client.finality_update().cloned().map(Arc::new),
@@ -221,7 +228,10 @@ impl Known {
         if self.store.contested().is_none() {
             self.store = Arc::new(client.store().clone());
             let header = self.store.finalized().beacon;
-            let noted = self.history.note(header.slot, header.root(), NODES);
+            let noted = self.history.note(header, NODES);
+            if synced.is_ok() {
+                self.history.asked_up_to(header.slot);
+            }
             if let Err(contradiction) = noted {
                 self.contest(header.slot, [contradiction.shown_by, NODES.into()]);
             }
