@@ -20,6 +20,7 @@ mod aes_ni;
 pub(crate) mod gcm_key;
 mod gcm_ni;
 mod gcm_vaes;
+mod ghash_vaes;
 mod lanes;
 mod packet_vaes;
 pub(crate) mod round_keys;
