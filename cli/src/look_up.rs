@@ -184,3 +184,36 @@ pub fn describe(looked_up: &LookedUp) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says these of our own record, one after another.
+    struct Source(Vec<Result<Staple, NotKnown>>);
+
+    impl RecordSource for Source {
+        fn look_up(&mut self, _: &Number) -> Result<Verified<Answer>, NotKnown> {
+            Err(NotKnown("nothing is known here".to_owned()))
+        }
+
+        fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
+            (!self.0.is_empty()).then(|| self.0.remove(0))
+        }
+    }
+
+    #[test]
+    fn what_proves_our_own_record_is_told_when_it_is_another_and_kept_where_none_is_to_be_had() {
+        let staple = |octet| Staple::new(&[octet; 9]).unwrap();
+        let mut source = Source(vec![
+            Ok(staple(1)),
+            Err(NotKnown("the node is down".to_owned())),
+            Ok(staple(1)),
+            Ok(staple(2)),
+        ]);
+        let mut own = Some(staple(1));
+        let told: Vec<_> = (0..5).map(|_| renewed(&mut source, &mut own)).collect();
+        assert_eq!(told, [None, None, None, Some(staple(2)), None]);
+        assert_eq!(own, Some(staple(2)));
+    }
+}

@@ -20,7 +20,7 @@ use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex, kecca
 use alloy_sol_types::{SolCall, SolConstructor};
 use callseal_devchain::{Claim, prove_possession, uncompressed_key};
 use callseal_registry_client::light::{
-    Activation, Fork, LightClient, Network, NetworkTerms, Preset, Store,
+    Activation, Beacon, Fork, LightClient, Network, NetworkTerms, Preset, Store,
 };
 use callseal_registry_client::{
     Answer, HttpBeacon, HttpTransport, LiveRegistry, LookUpError, Policy, RawProof, RegistryConfig,
@@ -319,6 +319,12 @@ fn a_record_is_read_through_committees_that_change_on_a_network_of_others() {
         }
         (light.store().period() > begun).then_some(())
     });
+    // By which a node shows that it has a block, where another says that it has not.
+    let known = light.store().finalized().beacon;
+    assert_eq!(beacon().block_header(known.root()), Ok(known));
+    let parent = beacon().block_header(known.parent_root).unwrap();
+    assert_eq!(parent.root(), known.parent_root);
+
     let state = light.store().to_state();
     let now = unix_time();
     assert!(Store::from_state(network.clone(), &state, now).is_ok());

@@ -1,7 +1,7 @@
 //! What a light client of the main network's sizes holds in memory.
 
 use callseal_devchain::{DevBeacon, DevChain};
-use callseal_registry_client::light::{Fork, LightClient, Preset};
+use callseal_registry_client::light::{Fork, LightClient, Preset, SharedClient};
 use callseal_testkit::{Allocations, CountingAllocator};
 
 #[global_allocator]
@@ -17,8 +17,8 @@ fn a_synced_client_with_two_committees_of_512_keys_fits_in_two_megabytes() {
     let now = beacon.now();
     let (client, seen) = Allocations::during(|| {
         let beacons = vec![beacon.clone()];
-        let (mut client, _) =
-            LightClient::start(beacon.network(), checkpoint, beacons, now).unwrap();
+        let (client, _) = LightClient::start(beacon.network(), checkpoint, beacons, now).unwrap();
+        let client = SharedClient::from(client);
         client.sync(now).unwrap();
         client.sync(now).unwrap();
         client

@@ -310,6 +310,27 @@ fn a_lower_revision_than_one_that_was_seen_is_refused() {
 }
 
 #[test]
+fn what_is_handed_over_is_renewed_once_its_block_is_half_an_hour_old() {
+    let world = World::new();
+    let mut bob = world.phone();
+    let begun = world.beacon.now();
+    let first = bob.own_staple(BOB, &key(BOB), begun).unwrap();
+    world.beacon.pass_periods(1);
+    let renew_age = Policy::default().renew_age.as_secs();
+    world.asked();
+    let until = first.answer.timestamp() + renew_age;
+    let same = bob.own_staple(BOB, &key(BOB), until - 1).unwrap();
+    assert_eq!((same, world.asked()), (first.clone(), 0));
+    let later = until + 1;
+    world.beacon.pass_to(later);
+    let renewed = bob.own_staple(BOB, &key(BOB), later);
+    let renewed = renewed.unwrap();
+    assert!(renewed.answer.block_number() > first.answer.block_number());
+    assert_ne!(renewed.octets, first.octets);
+    assert!(world.asked() > 0);
+}
+
+#[test]
 fn nobody_hands_over_a_record_with_another_key_than_their_own() {
     let world = World::new();
     let now = world.beacon.now();

@@ -75,11 +75,13 @@ impl Client {
 
     /// Puts a question in JSON; gives the status and the answer.
     pub(crate) fn post(&self, question: &[u8]) -> Result<(u16, Vec<u8>), TransportError> {
-        let request = self
-            .agent
-            .post(&self.url)
-            .header("content-type", "application/json");
-        self.answer(request.send(question))
+        self.twice_at_most(|| {
+            let request = self
+                .agent
+                .post(&self.url)
+                .header("content-type", "application/json");
+            self.answer(request.send(question))
+        })
     }
 
     /// Asks for what lies at `path`, which begins with a slash, below the server's URL.
@@ -91,8 +93,22 @@ impl Client {
             .map_or("", |authority| authority.as_str());
         let base = self.url.path().trim_end_matches('/');
         let url = format!("{scheme}://{authority}{base}{path}");
-        let request = self.agent.get(url).header("accept", "application/json");
-        self.answer(request.call())
+        self.twice_at_most(|| {
+            let request = self.agent.get(&url).header("accept", "application/json");
+            self.answer(request.call())
+        })
+    }
+
+    /// Asks once more where the connection broke: a server closes one that was idle when it likes, and no question
+    /// here changes anything. One that has let our time run out is not given more.
+    fn twice_at_most(
+        &self,
+        ask: impl Fn() -> Result<(u16, Vec<u8>), TransportError>,
+    ) -> Result<(u16, Vec<u8>), TransportError> {
+        match ask() {
+            Err(TransportError::Unreachable { .. }) => ask(),
+            answer => answer,
+        }
     }
 
     pub(crate) fn nonsense(&self, cause: &str) -> TransportError {
