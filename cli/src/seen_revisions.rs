@@ -157,6 +157,9 @@ fn write(path: &Path, revisions: &Revisions) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn seen(number: u64, revision: u32) -> SeenRevision {
@@ -196,6 +199,27 @@ mod tests {
         let kept: Vec<_> = file.iter().collect();
         assert_eq!(kept.len(), MAX_REVISIONS);
         assert!(kept.contains(&seen(1 << 20, 1)) && !kept.contains(&seen(7, 2)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_kept_is_read_again_and_nothing_else(
+            revisions in btree_map((any::<[u8; 20]>(), any::<[u8; 32]>()), any::<u32>(), 0..9),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let place = |((contract, number_hash), revision): (([u8; 20], [u8; 32]), u32)| {
+                ((Address::from(contract), B256::from(number_hash)), revision)
+            };
+            let revisions: Revisions = revisions.into_iter().map(place).collect();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("light.revisions.json");
+            write(&path, &revisions).unwrap();
+            prop_assert_eq!(&read(&path).unwrap(), &revisions);
+            // Whatever is missing at the end is found out.
+            let text = std::fs::read_to_string(&path).unwrap();
+            let whole = text.trim_end();
+            prop_assert!(parse(&whole[..cut.index(whole.len())]).is_err());
+        }
     }
 
     #[test]
