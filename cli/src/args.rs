@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{bench, demo, devnet, keygen, operator, phone, registry, replay};
+use crate::commands::{bench, demo, devnet, enrol, keygen, operator, phone, registry, replay};
 
 /// Calls that are private end to end.
 ///
@@ -20,6 +20,7 @@ Examples:
   callseal demo                              a whole call on this machine, nothing else needed
   callseal replay call.pcapng --keys keys.json
   callseal keygen alice.key --number +8613800000001
+  callseal enrol --help                      a number, a wallet and a key into the registry
   callseal bench                             how fast SRTP is on this machine
   callseal call +8613800000002@192.0.2.2:40000 --help
   callseal registry get +8613800000001 --help
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Listen(phone::ListenArguments),
     Replay(replay::Arguments),
     Keygen(keygen::Arguments),
+    Enrol(enrol::Arguments),
     Bench(bench::Arguments),
     Registry(registry::Arguments),
     Operator(operator::Arguments),

@@ -9,6 +9,7 @@ pub mod capture_files;
 pub mod clock;
 pub mod commands;
 pub mod demo;
+pub mod enrol;
 pub mod g711;
 pub mod heard;
 pub mod identity_file;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Call(arguments) => commands::phone::call(arguments),
         Command::Listen(arguments) => commands::phone::listen(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
+        Command::Enrol(arguments) => commands::enrol::run(arguments),
         Command::Registry(arguments) => commands::registry::run(arguments),
         Command::Operator(arguments) => commands::operator::run(arguments),
         Command::Devnet(arguments) => commands::devnet::run(arguments),

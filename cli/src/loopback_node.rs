@@ -86,6 +86,7 @@ struct Node {
 impl Node {
     fn converse(mut self, stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(IDLE))?;
+        stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut writer = stream;
         while let Some((path, body)) = question(&mut reader)? {
@@ -99,11 +100,12 @@ impl Node {
                 },
                 None => ("200 OK", self.rpc(&body)),
             };
-            write!(
-                writer,
+            // In one write: several would wait for each other's acknowledgements.
+            let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{answer}",
                 answer.len()
-            )?;
+            );
+            writer.write_all(answer.as_bytes())?;
         }
         Ok(())
     }

@@ -75,6 +75,32 @@ fn every_payload_arrives_and_every_lie_and_forgery_is_caught() {
 }
 
 #[test]
+fn two_phones_enrol_at_two_operators_and_call_each_other_without_a_question_to_a_node() {
+    let folder = folder();
+    let arguments = ["demo", "--full", "--fast", "--json", "--out"];
+    let done = run(&[&arguments[..], &[text(folder.path())]].concat());
+    let outcome = done.expect_code(0).json();
+    assert_eq!(outcome["ok"], true, "{outcome}");
+    assert_eq!(outcome["nodes_asked_during"], 0);
+    assert_eq!(outcome["lies_caught"], 4);
+    let enrolments = outcome["enrolments"].as_array().unwrap();
+    let field = |name: &str| enrolments.iter().map(|it| it[name].clone()).collect();
+    let numbers: Vec<_> = field("number");
+    assert_eq!(numbers, ["+8613800000001", "+8613800000002"]);
+    for name in ["operator", "contract", "wallet"] {
+        let [one, other] = <[Value; 2]>::try_from(field(name)).unwrap();
+        assert_ne!(one, other, "{name}");
+    }
+    for enrolment in enrolments {
+        let steps = enrolment["steps"].as_array().unwrap();
+        let last = steps.last().unwrap()["step"].as_str().unwrap();
+        assert!(last.starts_with("own record read"), "{enrolment}");
+    }
+    // Without it, nobody enrols.
+    assert_eq!(call().1["enrolments"], Value::Null);
+}
+
+#[test]
 fn the_capture_replays_with_the_same_numbers() {
     let (_, outcome) = call();
     let lines = replay("call.pcapng", &["--json"])

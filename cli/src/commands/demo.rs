@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::commands::EXIT_FAILED;
 use crate::demo::call::{Call, Terms};
+use crate::demo::enrolments::Enrolments;
 use crate::demo::folder::Folder;
 use crate::demo::liar::tell_lies;
 use crate::demo::outcome::Outcome;
@@ -35,6 +36,7 @@ What it leaves in its folder:
 Examples:
   callseal demo                      in real time
   callseal demo --fast --out /tmp/call
+  callseal demo --full --fast        with two operators, and two phones that enrol themselves
   callseal replay /tmp/call/call.pcapng --keys /tmp/call/keys.json
 
 Exit codes:
@@ -58,6 +60,11 @@ pub struct Arguments {
     /// Sends only this codec; may be repeated [default: both, as two streams]
     #[arg(long, value_enum, value_name = "CODEC")]
     codec: Vec<Codec>,
+
+    /// The whole of the published system: before the call, two operators with contracts and services of their
+    /// own, and a phone that enrols itself at each
+    #[arg(long)]
+    full: bool,
 
     /// RTP and RTCP on one port (RFC 5761)
     #[arg(long)]
@@ -86,8 +93,20 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         embedded(Speaker::Bob, &codecs)?,
     ];
 
-    let enrolled = enrol(&NUMBERS).context("cannot set up the embedded registry")?;
-    story.registry(&enrolled);
+    let (enrolled, enrolments) = match arguments.full {
+        true => {
+            let notes = tempfile::tempdir()?;
+            let made = Enrolments::make(notes.path(), &mut |line| story.progress(line))
+                .context("the phones cannot be enrolled")?;
+            story.enrolments(&made.told, &made.enrolled);
+            (made.enrolled, made.told)
+        }
+        false => {
+            let enrolled = enrol(&NUMBERS).context("cannot set up the embedded registry")?;
+            story.registry(&enrolled);
+            (enrolled, Vec::new())
+        }
+    };
     let lies = tell_lies(&enrolled, NUMBERS[BOB]);
     story.lies(&lies);
 
@@ -100,7 +119,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     story.speech(&call);
 
     folder.keep(&call)?;
-    let outcome = Outcome::of(&call, &lies, &folder);
+    let mut outcome = Outcome::of(&call, &lies, &folder);
+    outcome.enrolments = enrolments;
     story.outcome(&outcome, &call);
     if arguments.json {
         let line = serde_json::to_string(&outcome)?;

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod devnet;
+pub mod enrol;
 pub mod keygen;
 pub mod light;
 pub mod operator;

@@ -45,7 +45,8 @@ pub type Told = (Lie, Option<String>);
 /// Has nodes tell every lie about a subscriber to somebody who looks the
 /// subscriber up.
 pub fn tell_lies(enrolled: &Enrolled, number: &str) -> Vec<Told> {
-    let config = enrolled.registry.config();
+    let operator = enrolled.operator_of(number);
+    let config = operator.map_or_else(|| enrolled.registry.config(), |operator| operator.registry);
     let block = enrolled.walk.anchor.block_hash();
     Lie::ALL
         .into_iter()

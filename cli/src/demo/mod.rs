@@ -2,9 +2,11 @@
 
 pub(crate) mod call;
 pub mod dialogue;
+pub(crate) mod enrolments;
 pub(crate) mod folder;
 pub mod forger;
 pub mod liar;
+pub mod operators;
 pub(crate) mod outcome;
 pub(crate) mod story;
 pub mod subscribers;

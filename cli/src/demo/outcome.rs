@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::call::Call;
+use super::enrolments::Told as Enrolment;
 use super::folder::Folder;
 use super::liar::Told;
 use super::{ALICE, BOB, NAMES};
@@ -21,6 +22,9 @@ pub(crate) struct Outcome {
     /// What nodes were asked by both phones together, before the call and during it.
     nodes_asked_before: u64,
     nodes_asked_during: u64,
+    /// With `--full`: how the phones were enrolled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) enrolments: Vec<Enrolment>,
     lies_told: usize,
     lies_caught: usize,
     pub(super) problems: Vec<String>,
@@ -114,6 +118,7 @@ impl Outcome {
             directions,
             nodes_asked_before,
             nodes_asked_during,
+            enrolments: Vec::new(),
             lies_told: lies.len(),
             lies_caught,
             problems,

@@ -5,7 +5,9 @@ use callseal_devchain::{
     prove_possession, uncompressed_key,
 };
 use callseal_registry_client::light::{LightClient, NetworkError};
-use callseal_registry_client::{LiveRegistry, NumberError, Policy, number_hash};
+use callseal_registry_client::{
+    LiveRegistries, NumberError, Operator as Configured, Operators, Policy, number_hash,
+};
 use callseal_sts::{IdentityKey, Number, NumberError as NumberSyntaxError, Random};
 
 use crate::demo::walk::{Walk, WalkError};
@@ -36,8 +38,10 @@ pub struct Subscriber {
 pub struct Enrolled {
     /// The chain.
     pub chain: DevChain,
-    /// The contract.
+    /// The contract; of several, the first.
     pub registry: DevRegistry,
+    /// Whose number is whose, as both phones have it in their configuration.
+    pub operators: Operators,
     /// How phones find the block that they trust.
     pub walk: Walk,
     /// Those who were approved, in the order of their numbers given.
@@ -59,11 +63,18 @@ impl Enrolled {
             LightClient::start(beacon.network(), self.walk.checkpoint, beacons, now)
                 .map_err(WalkError::from)?;
         light.sync(now).map_err(WalkError::from)?;
-        let node = Counted::new(self.chain.clone(), asked);
-        let nodes = [("the embedded chain".to_owned(), node)];
-        let live = LiveRegistry::new(self.registry.config(), light, nodes, Policy::default());
+        let operators = self.operators.clone();
+        let live = LiveRegistries::new(operators, light, Policy::default(), || {
+            let node = Counted::new(self.chain.clone(), asked);
+            vec![("the embedded chain".to_owned(), node)]
+        });
         let clock = Box::new(move || beacon.now());
         Ok(LiveSource::new(live, (*number, key.public()), clock, None))
+    }
+
+    /// The operator whose number it is.
+    pub(super) fn operator_of(&self, number: &str) -> Option<&Configured> {
+        self.operators.of(number).ok().flatten()
     }
 }
 
@@ -110,6 +121,10 @@ pub fn enrol(numbers: &[&str]) -> Result<Enrolled, EnrolError> {
     beacon.pass_periods(PERIODS);
     Ok(Enrolled {
         walk: Walk::from(checkpoint, &beacon)?,
+        operators: Operators::only(Configured {
+            name: "the demonstration's".to_owned(),
+            registry: registry.config(),
+        }),
         chain,
         registry,
         subscribers,

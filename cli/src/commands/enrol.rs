@@ -1,0 +1,423 @@
+//! `callseal enrol`: a phone that gets its number's record into the registry.
+
+use std::fs::{File, TryLockError};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result, bail};
+use callseal_eims::{JsonRpcNode, OperatorId, Step, Token, Waiting};
+use callseal_registry_client::{HttpTransport, Registry, RegistryConfig, layout};
+use callseal_sts::Number;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::clock::unix_time;
+use crate::commands::EXIT_FAILED;
+use crate::commands::light::{NetworkArguments, light_client};
+use crate::commands::phone::seconds;
+use crate::enrol::reader::{Reader, Trust};
+use crate::enrol::{
+    Ended, EnrolFailure, Enroller, Terms, Watcher, advice, step_in_words, waiting_in_words, wrapped,
+};
+use crate::identity_file::IdentityFile;
+use crate::interrupt::Interrupt;
+use crate::keys_file::read_text;
+use crate::operators_file;
+use crate::output_file::Existing;
+use crate::phone_keys::{PassphraseArguments, PhoneKeys, Work};
+use crate::random::SystemRandom;
+
+/// Gets a phone's number, wallet and key into its operator's registry
+///
+/// Makes the phone's keys if there are none yet, shows the operator the SIM's
+/// token over a channel of their own, gets the fee money, claims the number in
+/// the registry, waits for the approval, and reads the own record back with
+/// proofs. Each step is kept: the same command again goes on from where it was
+/// stopped, and nothing is paid or claimed twice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct Arguments {
+    /// The file with the SIM's token
+    #[arg(long, value_name = "FILE")]
+    token: PathBuf,
+
+    /// The phone's key file, under a passphrase; it is made if there is none
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+
+    /// A new key file takes its identity from this one, of `callseal keygen`
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    identity: Option<PathBuf>,
+
+    /// Where the operator takes enrolments
+    #[arg(long, value_name = "HOST:PORT")]
+    operator: String,
+
+    /// An Ethereum node, which the claim is sent to; what it says of keys and records is not believed without proof
+    #[arg(long, value_name = "URL", help_heading = "Registry")]
+    rpc: String,
+
+    /// The operator's registry contract
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        required_unless_present = "operators",
+        conflicts_with = "operators",
+        help_heading = "Registry"
+    )]
+    contract: Option<Address>,
+
+    /// A file that says which operator has which numbers, and where its registry is
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
+    operators: Option<PathBuf>,
+
+    /// Believes the node's newest block, instead of asking a --beacon for the newest final one: for a node of
+    /// one's own, and for tests
+    #[arg(
+        long,
+        required_unless_present = "beacon",
+        conflicts_with_all = ["beacon", "checkpoint"],
+        help_heading = "Registry"
+    )]
+    trust_node: bool,
+
+    #[command(flatten)]
+    sources: Sources,
+
+    /// Where it is kept how far the enrolment is; no secret [default: the key file's name with .enrolment]
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    progress: Option<PathBuf>,
+
+    /// Stops after so many seconds; the same command goes on later
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1800")]
+    wait: Duration,
+
+    /// How soon it looks again where it waits; an operator takes some 600 questions with a token in ten minutes
+    #[arg(
+        long,
+        value_name = "MILLISECONDS",
+        default_value_t = 1_500,
+        value_parser = clap::value_parser!(u64).range(10..)
+    )]
+    poll: u64,
+
+    /// Prints one line of JSON at the end, and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a light client gets what it knows.
+#[derive(Debug, clap::Args)]
+struct Sources {
+    #[command(flatten)]
+    network: NetworkArguments,
+
+    /// A beacon node to ask; may be repeated, the others are asked where one fails or lies
+    #[arg(long, value_name = "URL", help_heading = "Light client")]
+    beacon: Vec<String>,
+
+    /// Starts anew from this block root, no older than a week; see `callseal registry sync`
+    #[arg(long, value_name = "ROOT", help_heading = "Light client")]
+    checkpoint: Option<B256>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What is unusable, by name.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let token = token(&arguments.token)?;
+    let claims = *token.unverified_claims();
+    let number = Number::parse(&claims.number.to_string())?;
+    let operator = operator(arguments, &number, claims.operator)?;
+    let registry = Registry::new(
+        RegistryConfig {
+            contract: operator.contract.into(),
+            code_hash: operator.code_hash,
+            chain_id: operator.chain_id,
+        },
+        B256::ZERO,
+        HttpTransport::new(&arguments.rpc)?,
+    );
+    let (keys, _lock) = keys(arguments, number)?;
+    let trust = trust(arguments, operator.chain_id)?;
+    let progress = arguments.progress.clone().unwrap_or_else(|| {
+        let mut name = arguments.keys.clone().into_os_string();
+        name.push(".enrolment");
+        name.into()
+    });
+    let wallet = keys.address();
+    let mut enroller = Enroller::new(Terms {
+        keys,
+        token,
+        operator: OperatorId {
+            chain_id: operator.chain_id,
+            contract: operator.contract,
+        },
+        address: arguments.operator.clone(),
+        notes: progress.clone(),
+        node: JsonRpcNode::new(&arguments.rpc)?,
+        reader: Reader::new(registry, trust, unix_time),
+        look_again: Duration::from_millis(arguments.poll),
+    })?;
+    let mut display = Display::new(arguments, Interrupt::watch(Vec::new())?);
+    display.bar.println(format!("{number}, wallet {wallet}"));
+    let ended = enroller.run(&mut display)?;
+    display.bar.finish_and_clear();
+    report(arguments, &number, wallet, &progress, &ended)
+}
+
+fn report(
+    arguments: &Arguments,
+    number: &Number,
+    wallet: Address,
+    progress: &Path,
+    ended: &Ended,
+) -> Result<ExitCode> {
+    let is_enrolled = matches!(ended.step, Step::Enrolled { .. });
+    let computed = ended.took.saturating_sub(ended.paused);
+    let block = match &ended.step {
+        Step::Enrolled {
+            block_number,
+            block_hash,
+        } => Some((block_number, block_hash)),
+        _ => None,
+    };
+    let mut stdout = std::io::stdout().lock();
+    if arguments.json {
+        let line = json!({
+            "number": number.to_string(),
+            "wallet": wallet,
+            "enrolled": is_enrolled,
+            "step": step_in_words(&ended.step),
+            "block_number": block.map(|(number, _)| number),
+            "block_hash": block.map(|(_, hash)| hash),
+            "waits_for": ended.waiting.as_ref().map(waiting_in_words),
+            "error": ended.error.as_ref().map(ToString::to_string),
+            "advice": ended.error.as_ref().and_then(advice),
+            "progress": progress.display().to_string(),
+            "took_ms": ended.took.as_secs_f64() * 1_000.0,
+            "without_pauses_ms": computed.as_secs_f64() * 1_000.0,
+        });
+        writeln!(stdout, "{line}")?;
+    } else if is_enrolled {
+        let (took, paused) = (ended.took.as_secs_f64(), ended.paused.as_secs_f64());
+        writeln!(
+            stdout,
+            "{number} is enrolled: {}",
+            step_in_words(&ended.step)
+        )?;
+        writeln!(
+            stdout,
+            "in {took:.1} s, {paused:.1} s of it between two looks at operator and chain"
+        )?;
+    } else {
+        let why = match (&ended.error, &ended.waiting) {
+            (Some(error), _) => format!("{number} is not enrolled: {error}"),
+            (None, Some(waiting)) => format!("not yet: it waits for {}", waiting_in_words(waiting)),
+            (None, None) => "not yet: stopped".to_owned(),
+        };
+        writeln!(stdout, "{}", wrapped(&why))?;
+        if let Some(advice) = ended.error.as_ref().and_then(advice) {
+            writeln!(stdout, "{}", wrapped(advice))?;
+        }
+        let so_far = step_in_words(&ended.step);
+        writeln!(
+            stdout,
+            "{}",
+            wrapped(&format!("so far: {so_far}; the same command goes on"))
+        )?;
+    }
+    Ok(match is_enrolled {
+        true => ExitCode::SUCCESS,
+        false => EXIT_FAILED.into(),
+    })
+}
+
+fn token(path: &Path) -> Result<Token> {
+    let text = read_text(path).map(Zeroizing::new);
+    let text = text.with_context(|| format!("cannot read the token in {}", path.display()))?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("{} holds no token", path.display()))
+}
+
+/// Whose registry it is.
+struct OperatorRegistry {
+    chain_id: u64,
+    contract: [u8; 20],
+    code_hash: B256,
+}
+
+/// The operator of our own configuration, which the token has to be of.
+fn operator(
+    arguments: &Arguments,
+    number: &Number,
+    token_of: OperatorId,
+) -> Result<OperatorRegistry> {
+    let ours = match (&arguments.operators, arguments.contract) {
+        (Some(path), _) => {
+            let operators = operators_file::read(path)?;
+            let registry = operators_file::operator_of(&operators, number)?.registry;
+            OperatorRegistry {
+                chain_id: registry.chain_id,
+                contract: registry.contract.into(),
+                code_hash: registry.code_hash,
+            }
+        }
+        (None, Some(contract)) => OperatorRegistry {
+            // The node's own chain has to be the same.
+            chain_id: token_of.chain_id,
+            contract: contract.into(),
+            code_hash: layout::CODE_HASH,
+        },
+        (None, None) => bail!("say which registry, with --contract or --operators"),
+    };
+    if (ours.chain_id, ours.contract) != (token_of.chain_id, token_of.contract) {
+        bail!(
+            "{} is a token of another operator: of the registry {token_of}",
+            arguments.token.display()
+        );
+    }
+    Ok(ours)
+}
+
+fn trust(arguments: &Arguments, chain_id: u64) -> Result<Trust> {
+    if arguments.trust_node {
+        return Ok(Trust::node(JsonRpcNode::new(&arguments.rpc)?));
+    }
+    let (network, state) = arguments.sources.network.open()?;
+    if network.chain_id() != chain_id {
+        bail!(
+            "the operator's registry is on chain {chain_id}, {} is chain {}: name the other with --network",
+            network.name(),
+            network.chain_id()
+        );
+    }
+    let (light, _) = light_client(
+        &network,
+        &state,
+        &arguments.sources.beacon,
+        arguments.sources.checkpoint,
+        unix_time(),
+    )?;
+    Ok(Trust::light(light))
+}
+
+/// The phone's keys, made if they are not there; and the file, which nobody else enrols with as long as it is open.
+fn keys(arguments: &Arguments, number: Number) -> Result<(PhoneKeys, File)> {
+    let path = &arguments.keys;
+    if !path.exists() {
+        let identity = arguments.identity.as_deref().map(IdentityFile::read);
+        let identity = identity.transpose()?.map(|identity| identity.key);
+        let passphrase = arguments.passphrase.of_new()?;
+        let keys = PhoneKeys::generate(Some(number), identity, &mut SystemRandom);
+        keys.write(
+            path,
+            &passphrase,
+            Work::USUAL,
+            &mut SystemRandom,
+            Existing::Keep,
+        )?;
+        return Ok((keys, locked(path)?));
+    }
+    let lock = locked(path)?;
+    let keys = PhoneKeys::read(path, &arguments.passphrase.of_existing()?)?;
+    if keys.number.is_some_and(|there| there != number) {
+        bail!(
+            "{} holds the keys of another number than the token's, {number}",
+            path.display()
+        );
+    }
+    Ok((keys, lock))
+}
+
+fn locked(path: &Path) -> Result<File> {
+    let cannot = || format!("cannot lock {}", path.display());
+    let file = File::open(path).with_context(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another `callseal enrol` is at work with {}",
+            path.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
+    }
+}
+
+/// What a person sees meanwhile; on a terminal only.
+struct Display {
+    bar: ProgressBar,
+    ends: Instant,
+    interrupt: Interrupt,
+    /// What was said last of what goes wrong.
+    warned: String,
+}
+
+impl Display {
+    fn new(arguments: &Arguments, interrupt: Interrupt) -> Self {
+        let bar = match arguments.json || !std::io::stderr().is_terminal() {
+            true => ProgressBar::hidden(),
+            false => ProgressBar::new_spinner(),
+        };
+        // Cut off where the terminal ends.
+        let bar = match ProgressStyle::with_template("{spinner} {elapsed:>4}  {wide_msg}") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        };
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self {
+            bar,
+            ends: Instant::now() + arguments.wait,
+            interrupt,
+            warned: String::new(),
+        }
+    }
+}
+
+impl Watcher for Display {
+    fn moved(&mut self, step: &Step) {
+        self.bar.println(step_in_words(step));
+        self.bar.set_message("");
+        self.warned.clear();
+    }
+
+    fn waits(&mut self, waiting: &Waiting) {
+        let waiting = waiting_in_words(waiting);
+        self.bar.set_message(format!("waits for {waiting}"));
+    }
+
+    fn tries_again(&mut self, error: &EnrolFailure) {
+        let error = error.to_string();
+        if error != self.warned {
+            self.bar.suspend(|| tracing::warn!("{error}; tried again"));
+            self.warned.clone_from(&error);
+        }
+        self.bar.set_message(format!("tries again: {error}"));
+    }
+
+    fn is_over(&mut self) -> bool {
+        Instant::now() >= self.ends || self.interrupt.has_come()
+    }
+}
+
+const HELP: &str = "\
+Examples:
+  callseal enrol --token sim.token --keys alice.phone --operator eims.example:7474 \\
+      --operators operators.json --rpc https://rpc.example \\
+      --beacon https://beacon.example --checkpoint 0x1bd0…
+  callseal enrol --token sim.token --keys alice.phone --operator 127.0.0.1:7474 \\
+      --contract 0x5FbD… --rpc http://127.0.0.1:8545 --trust-node
+  callseal call +8613800000002@192.0.2.2:40000 --key alice.phone …      # afterwards
+
+Exit codes:
+  0  the phone is enrolled: its record was read with proofs, and is in force
+  1  it is not, or not yet; the same command goes on
+  2  an argument or a file is unusable";
