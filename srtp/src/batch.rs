@@ -19,7 +19,7 @@ use crate::index::RtcpIndex;
 use crate::packet::RtpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::rtcp::{PlannedIncomingRtcp, PlannedOutgoingRtcp};
-use crate::rtp::{OrdinaryIncomingRtp, OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp};
+use crate::rtp::{OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp};
 use crate::sender::{ProtectError, Sender};
 use crate::streams::Place;
 use crate::transform::{AllSealed, Jobs, Verdicts};
@@ -282,7 +282,7 @@ where
         // 1 to 6. A job is run by one backend; other sessions' packets walk alone.
         let mut jobs = Jobs::<GROUP>::new();
         let backend = W::backend(sessions[group[0].session].borrow());
-        for (packet, place) in group.iter_mut().zip(places) {
+        for (packet, &place) in group.iter_mut().zip(&places) {
             let session = sessions[packet.session].borrow();
             owners.push(packet.session);
             // Three times the same, so that a plan is made where it stays: one
@@ -312,6 +312,11 @@ where
             walk_alone::<W>(session, packet);
             continue;
         };
+        // By itself, so that the result is made where it stays.
+        if let Some(done) = W::settle_near(session, packet.len, plan, &outcomes) {
+            packet.result = Some(Ok(done));
+            continue;
+        }
         match W::settle(session, packet.buf, packet.len, plan, &outcomes) {
             Ok(done) => packet.result = Some(Ok(done)),
             Err(Unsettled::Refused(error)) => packet.result = Some(Err(error)),
@@ -393,6 +398,15 @@ trait Walk {
     /// Step 7.
     fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Self::Outcomes;
 
+    /// Steps 8 and 9 of a packet of a stream that goes on; `None`, and nothing
+    /// has happened, of any other.
+    fn settle_near(
+        session: &mut Self::Session,
+        len: usize,
+        plan: &Self::Plan,
+        outcomes: &Self::Outcomes,
+    ) -> Option<Self::Done>;
+
     /// Steps 8 and 9.
     fn settle(
         session: &mut Self::Session,
@@ -465,6 +479,16 @@ impl Walk for OutgoingRtp {
     }
 
     #[inline(always)]
+    fn settle_near(
+        session: &mut Sender,
+        len: usize,
+        plan: &PlannedOutgoingRtp,
+        outcomes: &AllSealed,
+    ) -> Option<usize> {
+        session.settle_near_outgoing_rtp(plan, len, outcomes.at(plan.job))
+    }
+
+    #[inline(always)]
     fn settle(
         session: &mut Sender,
         buf: &mut [u8],
@@ -472,7 +496,7 @@ impl Walk for OutgoingRtp {
         plan: &PlannedOutgoingRtp,
         outcomes: &AllSealed,
     ) -> Result<usize, Unsettled<ProtectError>> {
-        session.settle_outgoing_rtp(buf, len, plan, outcomes.at(plan.job))
+        session.settle_any_outgoing_rtp(buf, len, plan, outcomes.at(plan.job))
     }
 }
 
@@ -482,9 +506,9 @@ impl Walk for IncomingRtp {
     type Session = Receiver;
     type Done = Unprotected;
     type Error = UnprotectError;
-    type Ordinary = OrdinaryIncomingRtp;
+    type Ordinary = OrdinaryRtp;
     type Plan = PlannedIncomingRtp;
-    type Outcomes = Verdicts<GROUP>;
+    type Outcomes = Verdicts;
 
     #[inline]
     fn backend(session: &Receiver) -> Backend {
@@ -511,7 +535,7 @@ impl Walk for IncomingRtp {
         buf: &[u8],
         len: usize,
         place: Option<Place>,
-    ) -> Option<OrdinaryIncomingRtp> {
+    ) -> Option<OrdinaryRtp> {
         session.admit_ordinary_incoming_rtp(buf, len, place?)
     }
 
@@ -519,7 +543,7 @@ impl Walk for IncomingRtp {
     fn plan_ordinary<'a>(
         session: &'a Receiver,
         buf: &'a mut [u8],
-        ordinary: OrdinaryIncomingRtp,
+        ordinary: OrdinaryRtp,
         jobs: &mut Jobs<'a, GROUP>,
     ) -> Option<PlannedIncomingRtp> {
         session.plan_ordinary_incoming_rtp(buf, ordinary, jobs)
@@ -537,8 +561,18 @@ impl Walk for IncomingRtp {
     }
 
     #[inline]
-    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Verdicts {
         jobs.open(backend)
+    }
+
+    #[inline(always)]
+    fn settle_near(
+        session: &mut Receiver,
+        _len: usize,
+        plan: &PlannedIncomingRtp,
+        outcomes: &Verdicts,
+    ) -> Option<Unprotected> {
+        session.settle_ordinary_incoming_rtp(plan, outcomes.at(plan.job)?)
     }
 
     #[inline(always)]
@@ -547,9 +581,9 @@ impl Walk for IncomingRtp {
         buf: &mut [u8],
         len: usize,
         plan: &PlannedIncomingRtp,
-        outcomes: &Verdicts<GROUP>,
+        outcomes: &Verdicts,
     ) -> Result<Unprotected, Unsettled<UnprotectError>> {
-        session.settle_incoming_rtp(buf, len, plan, outcomes.at(plan.job))
+        session.settle_any_incoming_rtp(buf, len, plan, outcomes.at(plan.job))
     }
 }
 
@@ -610,6 +644,16 @@ impl Walk for OutgoingRtcp {
     }
 
     #[inline(always)]
+    fn settle_near(
+        _: &mut Sender,
+        _: usize,
+        _: &PlannedOutgoingRtcp,
+        _: &AllSealed,
+    ) -> Option<usize> {
+        None
+    }
+
+    #[inline(always)]
     fn settle(
         session: &mut Sender,
         buf: &mut [u8],
@@ -629,7 +673,7 @@ impl Walk for IncomingRtcp {
     type Error = UnprotectError;
     type Ordinary = Infallible;
     type Plan = PlannedIncomingRtcp;
-    type Outcomes = Verdicts<GROUP>;
+    type Outcomes = Verdicts;
 
     #[inline]
     fn backend(session: &Receiver) -> Backend {
@@ -677,8 +721,18 @@ impl Walk for IncomingRtcp {
     }
 
     #[inline]
-    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Verdicts<GROUP> {
+    fn perform(jobs: &mut Jobs<'_, GROUP>, backend: Backend) -> Verdicts {
         jobs.open(backend)
+    }
+
+    #[inline(always)]
+    fn settle_near(
+        _: &mut Receiver,
+        _: usize,
+        _: &PlannedIncomingRtcp,
+        _: &Verdicts,
+    ) -> Option<Unprotected<RtcpIndex>> {
+        None
     }
 
     #[inline(always)]
@@ -687,7 +741,7 @@ impl Walk for IncomingRtcp {
         buf: &mut [u8],
         len: usize,
         plan: &PlannedIncomingRtcp,
-        outcomes: &Verdicts<GROUP>,
+        outcomes: &Verdicts,
     ) -> Result<Unprotected<RtcpIndex>, Unsettled<UnprotectError>> {
         session.settle_incoming_rtcp(buf, len, plan, outcomes.at(plan.job))
     }

@@ -273,6 +273,18 @@ impl<Index> Unprotected<Index> {
         }
     }
 
+    /// The same of a packet that has none.
+    #[inline(always)]
+    pub(crate) fn without_mki(ssrc: u32, index: Index, len: usize) -> Self {
+        Self {
+            len,
+            ssrc,
+            index,
+            mki_start: len,
+            mki_end: len,
+        }
+    }
+
     /// The MKI of the key that authenticated the packet, where it still stands
     /// in the packet's buffer: behind the payload. `None` where packets carry
     /// none, or in a shorter buffer.

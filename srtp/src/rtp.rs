@@ -21,9 +21,7 @@ use crate::streams::Place;
 use crate::trailer::Layout;
 use crate::transform::{Authenticated, Nonce, Portions, Sealed, TooLong};
 
-pub(crate) use self::planned::{
-    OrdinaryIncomingRtp, OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp,
-};
+pub(crate) use self::planned::{OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp};
 
 impl Sender {
     /// Protects the RTP packet in the first `len` octets of `buf`, in place,

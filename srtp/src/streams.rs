@@ -230,7 +230,7 @@ impl Place {
     }
 
     #[inline]
-    fn ssrc(self) -> u32 {
+    pub(crate) fn ssrc(self) -> u32 {
         (self.0 >> 32) as u32
     }
 

@@ -130,57 +130,38 @@ impl Sender {
     }
 
     /// Steps 8 and 9 of a packet in a batch that was sealed as planned, when
-    /// those before it are done. Where they have changed what was planned with,
-    /// the packet is given back its plaintext.
+    /// those before it are done: steps 4 to 6 again where the stream goes on.
+    /// `None`, and nothing has happened, where they may come out otherwise.
     #[inline(always)]
-    pub(crate) fn settle_outgoing_rtp(
-        &mut self,
-        buf: &mut [u8],
-        len: usize,
-        planned: &PlannedOutgoingRtp,
-        sealed: Sealed,
-    ) -> Result<usize, Unsettled<ProtectError>> {
-        match self.settle_near_outgoing_rtp(planned, sealed, len) {
-            Ok(()) => Ok(planned.protected_len),
-            Err(sealed) => self.settle_any_outgoing_rtp(buf, len, planned, sealed),
-        }
-    }
-
-    /// Steps 4 to 6 again where the stream goes on, and step 8. Where they may
-    /// come out otherwise, the proof is given back.
-    #[inline(always)]
-    fn settle_near_outgoing_rtp(
+    pub(crate) fn settle_near_outgoing_rtp(
         &mut self,
         planned: &PlannedOutgoingRtp,
-        sealed: Sealed,
         len: usize,
-    ) -> Result<(), Sealed> {
+        sealed: Sealed,
+    ) -> Option<usize> {
         let &PlannedOutgoingRtp {
             place,
             index,
             key_place,
+            protected_len,
             ..
         } = planned;
         // The same index of a stream that was known leads to the same key, and
         // is as far below the end of what is reserved.
         if self.keys.at(key_place).is_spent() {
-            return Err(sealed);
+            return None;
         }
-        let Some(stream) = self.streams.settle_known(place) else {
-            return Err(sealed);
-        };
-        let Some(candidate) = stream.rtp.check_near(index) else {
-            return Err(sealed);
-        };
+        let stream = self.streams.settle_known(place)?;
+        let candidate = stream.rtp.check_near(index)?;
         self.keys.commit_rtp(key_place, None);
         stream.commit_rtp(Some(candidate), sealed, len);
-        Ok(())
+        Some(protected_len)
     }
 
-    /// As [`settle_outgoing_rtp`](Self::settle_outgoing_rtp), with steps 3 to 6
-    /// in full.
+    /// The same with steps 3 to 6 in full. Where they come out otherwise than
+    /// planned, the packet is given back its plaintext.
     #[inline(never)]
-    fn settle_any_outgoing_rtp(
+    pub(crate) fn settle_any_outgoing_rtp(
         &mut self,
         buf: &mut [u8],
         len: usize,
@@ -250,7 +231,18 @@ pub(crate) struct PlannedIncomingRtp {
     place: Place,
     index: PacketIndex,
     key_place: usize,
-    incoming: IncomingRtp,
+    parts: Parts,
+}
+
+/// What was found of a received packet by itself.
+#[derive(Debug)]
+enum Parts {
+    /// Header, encrypted payload and tag, and where the payload ends: in a batch
+    /// what is written down of a packet costs as much as finding it.
+    Ordinary {
+        payload_end: usize,
+    },
+    Any(IncomingRtp),
 }
 
 impl PlannedIncomingRtp {
@@ -268,13 +260,15 @@ impl Receiver {
     pub(crate) fn plan_ordinary_incoming_rtp<'a, const N: usize>(
         &'a self,
         buf: &'a mut [u8],
-        OrdinaryIncomingRtp { ordinary, incoming }: OrdinaryIncomingRtp,
+        ordinary: OrdinaryRtp,
         jobs: &mut Jobs<'a, N>,
     ) -> Option<PlannedIncomingRtp> {
         let OrdinaryRtp {
             place,
             index,
             key_place,
+            tag_len,
+            protected_len,
             ..
         } = ordinary;
         let keys = self.keys.at(key_place).held_rtp(&self.policy, index)?;
@@ -284,7 +278,9 @@ impl Receiver {
             place,
             index,
             key_place,
-            incoming,
+            parts: Parts::Ordinary {
+                payload_end: protected_len - tag_len,
+            },
         })
     }
 
@@ -296,11 +292,11 @@ impl Receiver {
         buf: &[u8],
         len: usize,
         place: Place,
-    ) -> Option<OrdinaryIncomingRtp> {
+    ) -> Option<OrdinaryRtp> {
         // 1 and 2.
         let tag_len = self.rtp_trailer.ordinary_tag_len()?;
-        let incoming = self.read_incoming_rtp(buf, len).ok()?;
-        let header = &incoming.header;
+        let payload_end = len.checked_sub(tag_len)?;
+        let header = RtpHeader::parse(buf.get(..len)?.get(..payload_end)?).ok()?;
 
         // 4 and 5.
         let track = &self.streams.at(place)?.rtp;
@@ -310,7 +306,7 @@ impl Receiver {
         // 6.
         let key_place = self.keys.place_for_received(&[], Some(index))?;
         let refused = self.keys.at(key_place).is_spent();
-        let ordinary = OrdinaryRtp {
+        (!refused).then_some(OrdinaryRtp {
             place,
             ssrc: header.ssrc,
             index,
@@ -318,8 +314,7 @@ impl Receiver {
             header_len: header.len,
             tag_len,
             protected_len: len,
-        };
-        (!refused).then_some(OrdinaryIncomingRtp { ordinary, incoming })
+        })
     }
 
     /// Steps 1 to 6 of any packet of a batch; its share of step 7 goes to `jobs`.
@@ -350,99 +345,74 @@ impl Receiver {
             place,
             index: admitted.index,
             key_place: admitted.key_place,
-            incoming,
+            parts: Parts::Any(incoming),
         })
     }
 
-    /// Steps 8 and 9 of a packet in a batch that was judged as planned, when
-    /// those before it are done. Where they have changed what was planned with,
-    /// the packet is given back its octets.
+    /// Steps 8 and 9 of an ordinary packet in a batch that was judged as
+    /// planned, when those before it are done: steps 4 to 6 again where the
+    /// stream goes on. `None`, and nothing has happened, where they may come out
+    /// otherwise or the packet is not ordinary.
     #[inline(always)]
-    pub(crate) fn settle_incoming_rtp(
-        &mut self,
-        buf: &mut [u8],
-        len: usize,
-        planned: &PlannedIncomingRtp,
-        authenticated: Option<Authenticated>,
-    ) -> Result<Unprotected, Unsettled<UnprotectError>> {
-        match authenticated {
-            Some(authenticated) => match self.settle_near_incoming_rtp(planned, authenticated) {
-                Ok(unprotected) => {
-                    planned.incoming.undress(buf);
-                    Ok(unprotected)
-                }
-                Err(back) => self.settle_any_incoming_rtp(buf, len, planned, Some(back)),
-            },
-            None => self.settle_any_incoming_rtp(buf, len, planned, None),
-        }
-    }
-
-    /// Steps 8 and 9 of a packet that is genuine.
-    #[inline(always)]
-    fn settle_genuine_rtp(
-        &mut self,
-        buf: &mut [u8],
-        planned: &PlannedIncomingRtp,
-        admitted: AdmittedIncomingRtp,
-        authenticated: Authenticated,
-    ) -> Unprotected {
-        planned.incoming.undress(buf);
-        let genuine = GenuineRtp {
-            admitted,
-            authenticated,
-            fresh: None,
-        };
-        self.commit_incoming_rtp(&planned.incoming, genuine)
-    }
-
-    /// Steps 4 to 6 again where the stream goes on, and step 8. Where they may
-    /// come out otherwise, the proof is given back.
-    #[inline(always)]
-    fn settle_near_incoming_rtp(
+    pub(crate) fn settle_ordinary_incoming_rtp(
         &mut self,
         planned: &PlannedIncomingRtp,
         authenticated: Authenticated,
-    ) -> Result<Unprotected, Authenticated> {
-        let PlannedIncomingRtp {
+    ) -> Option<Unprotected> {
+        let &PlannedIncomingRtp {
             place,
             index,
             key_place,
-            incoming,
+            parts: Parts::Ordinary { payload_end },
             ..
-        } = planned;
-        // The same index and MKI lead to the same key.
-        if self.keys.at(*key_place).is_spent() {
-            return Err(authenticated);
+        } = planned
+        else {
+            return None;
+        };
+        // The same index leads to the same key.
+        if self.keys.at(key_place).is_spent() {
+            return None;
         }
-        let Some(stream) = self.streams.settle_known(*place) else {
-            return Err(authenticated);
-        };
-        let Some(candidate) = stream.rtp.check_near(*index) else {
-            return Err(authenticated);
-        };
-        self.keys.commit_rtp(*key_place, None);
-        let layout = &incoming.layout;
-        stream.commit_rtp(candidate, authenticated, layout.payload_end);
-        Ok(Unprotected::new(incoming.header.ssrc, *index, layout))
+        let stream = self.streams.settle_known(place)?;
+        let candidate = stream.rtp.check_near(index)?;
+        self.keys.commit_rtp(key_place, None);
+        stream.commit_rtp(candidate, authenticated, payload_end);
+        Some(Unprotected::without_mki(place.ssrc(), index, payload_end))
     }
 
-    /// As [`settle_incoming_rtp`](Self::settle_incoming_rtp), with steps 3 to 6
-    /// in full.
+    /// Steps 8 and 9 of any packet in a batch that was judged as planned, when
+    /// those before it are done, with steps 3 to 6 in full. Where they come out
+    /// otherwise than planned, the packet is given back its octets.
     #[inline(never)]
-    fn settle_any_incoming_rtp(
+    pub(crate) fn settle_any_incoming_rtp(
         &mut self,
         buf: &mut [u8],
         len: usize,
         planned: &PlannedIncomingRtp,
         authenticated: Option<Authenticated>,
     ) -> Result<Unprotected, Unsettled<UnprotectError>> {
-        let incoming = &planned.incoming;
-        match (
-            self.admit_incoming_again(&buf[..len], planned),
-            authenticated,
-        ) {
+        let read;
+        let incoming = match &planned.parts {
+            Parts::Any(incoming) => incoming,
+            // Its header is in clear before and after.
+            Parts::Ordinary { .. } => {
+                read = self.read_incoming_rtp(buf, len);
+                match &read {
+                    Ok(incoming) => incoming,
+                    Err(_) => return Err(Unsettled::Otherwise),
+                }
+            }
+        };
+        let again = self.admit_incoming_again(&buf[..len], planned, incoming);
+        match (again, authenticated) {
             (Some(admitted), Some(authenticated)) => {
-                Ok(self.settle_genuine_rtp(buf, planned, admitted, authenticated))
+                incoming.undress(buf);
+                let genuine = GenuineRtp {
+                    admitted,
+                    authenticated,
+                    fresh: None,
+                };
+                Ok(self.commit_incoming_rtp(incoming, genuine))
             }
             (Some(again), None) if !self.tries_neighbours(incoming) => {
                 let error = UnprotectError::AuthenticationFailed;
@@ -450,7 +420,7 @@ impl Receiver {
             }
             (_, authenticated) => {
                 if authenticated.is_some() {
-                    self.reseal_rtp(&mut buf[..len], planned);
+                    self.reseal_rtp(&mut buf[..len], planned, incoming);
                 }
                 Err(Unsettled::Otherwise)
             }
@@ -462,8 +432,8 @@ impl Receiver {
         &self,
         packet: &[u8],
         planned: &PlannedIncomingRtp,
+        incoming: &IncomingRtp,
     ) -> Option<AdmittedIncomingRtp> {
-        let incoming = &planned.incoming;
         let place = self.streams.place_again(planned.place)?;
         let estimated = self.estimate_rtp(packet, incoming, place).ok()?;
         let mki = &packet[incoming.layout.mki()];
@@ -474,23 +444,17 @@ impl Receiver {
     /// Gives a packet that was opened as planned its octets back: sealing it
     /// again makes the very packet that authenticated.
     #[cold]
-    fn reseal_rtp(&self, packet: &mut [u8], planned: &PlannedIncomingRtp) {
+    fn reseal_rtp(&self, packet: &mut [u8], planned: &PlannedIncomingRtp, incoming: &IncomingRtp) {
         let drawn = self
             .keys
             .at(planned.key_place)
             .rtp(&self.policy, planned.index);
-        let portions = planned.incoming.portions(&self.policy, planned.index);
+        let portions = incoming.portions(&self.policy, planned.index);
         let sealed = drawn
             .transform
             .seal(self.policy.backend(), packet, &portions);
         debug_assert!(sealed.is_ok());
     }
-}
-
-/// A received packet that is header, encrypted payload and tag, after step 6.
-pub(crate) struct OrdinaryIncomingRtp {
-    ordinary: OrdinaryRtp,
-    incoming: IncomingRtp,
 }
 
 /// A packet that is header, encrypted payload and tag, after step 6.

@@ -5,7 +5,7 @@ use callseal_srtp_crypto::{Backend, GcmPacketJob, HmacPacketJob};
 
 use super::{Authenticated, Sealed};
 
-/// The jobs of up to `N` packets, at most 256, each kind in a row as the operations want them.
+/// The jobs of up to `N` packets, at most 64, each kind in a row as the operations want them.
 pub(crate) struct Jobs<'a, const N: usize> {
     hmac: ArrayVec<HmacPacketJob<'a>, N>,
     gcm: ArrayVec<GcmPacketJob<'a>, N>,
@@ -44,16 +44,18 @@ impl<'a, const N: usize> Jobs<'a, N> {
     }
 
     /// Checks every packet's tag, and decrypts those where it is right.
-    pub(crate) fn open(&mut self, backend: Backend) -> Verdicts<N> {
+    pub(crate) fn open(&mut self, backend: Backend) -> Verdicts {
         if !self.hmac.is_empty() {
             backend.open_hmac(&mut self.hmac);
         }
         if !self.gcm.is_empty() {
             backend.open_gcm(&mut self.gcm);
         }
+        let hmac = self.hmac.iter().map(HmacPacketJob::is_authentic);
+        let gcm = self.gcm.iter().map(GcmPacketJob::is_authentic);
         Verdicts {
-            hmac: self.hmac.iter().map(HmacPacketJob::is_authentic).collect(),
-            gcm: self.gcm.iter().map(GcmPacketJob::is_authentic).collect(),
+            hmac: bits(hmac),
+            gcm: bits(gcm),
         }
     }
 }
@@ -74,19 +76,26 @@ impl AllSealed {
     }
 }
 
-/// Which of the jobs' tags were right.
-pub(crate) struct Verdicts<const N: usize> {
-    hmac: ArrayVec<bool, N>,
-    gcm: ArrayVec<bool, N>,
+/// Which of the jobs' tags were right, a bit each.
+pub(crate) struct Verdicts {
+    hmac: u64,
+    gcm: u64,
 }
 
-impl<const N: usize> Verdicts<N> {
+impl Verdicts {
     #[inline]
     pub(crate) fn at(&self, place: JobPlace) -> Option<Authenticated> {
         let authentic = match place {
-            JobPlace::Hmac(place) => self.hmac[usize::from(place)],
-            JobPlace::Gcm(place) => self.gcm[usize::from(place)],
+            JobPlace::Hmac(place) => self.hmac >> place,
+            JobPlace::Gcm(place) => self.gcm >> place,
         };
-        authentic.then_some(Authenticated(()))
+        (authentic & 1 == 1).then_some(Authenticated(()))
     }
+}
+
+/// The first one lowest.
+#[inline]
+fn bits(bits: impl Iterator<Item = bool>) -> u64 {
+    bits.enumerate()
+        .fold(0, |all, (n, bit)| all | u64::from(bit) << n)
 }
