@@ -15,7 +15,9 @@ use super::aes_ni;
 use super::gcm_key::{PowersKey, reversed, store};
 use super::gcm_ni::length_block;
 use super::ghash_vaes::{Before, Hash};
-use super::vaes::{CounterBlocks, first_octets, flight_of, four_of_each, xor_keystream};
+use super::vaes::{
+    CounterBlocks, first_octets, flight_of, flight_with_one, four_of_each, xor_keystream, xor_rest,
+};
 use crate::gcm_packet::{GCM_TAG_LEN, GcmPacketJob};
 
 /// The octets that are encrypted, or hashed, between two reductions.
@@ -34,13 +36,49 @@ pub(super) fn seal(key: &PowersKey, job: &mut GcmPacketJob<'_>) {
 #[inline]
 #[target_feature(enable = "aes,ssse3,vaes,pclmulqdq,vpclmulqdq,avx512f,avx512bw")]
 pub(super) fn open(key: &PowersKey, job: &mut GcmPacketJob<'_>) {
-    let tag = match key.rounds.rounds() {
-        10 => opened_tag::<11>(key, job),
-        _ => opened_tag::<15>(key, job),
-    };
-    if job.judge(&tag) {
-        let base = aes_ni::gcm_base(job.iv);
-        xor_keystream(&key.rounds, base, 2, job.encrypted_mut());
+    match key.rounds.rounds() {
+        10 => open_with::<11>(key, job),
+        _ => open_with::<15>(key, job),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "aes,ssse3,vaes,pclmulqdq,vpclmulqdq,avx512f,avx512bw")]
+fn open_with<const KEYS: usize>(key: &PowersKey, job: &mut GcmPacketJob<'_>) {
+    match job.encrypted().len().div_ceil(64) {
+        0 => open_short::<KEYS, 0>(key, job),
+        1 => open_short::<KEYS, 1>(key, job),
+        2 => open_short::<KEYS, 2>(key, job),
+        3 => open_short::<KEYS, 3>(key, job),
+        4 => open_short::<KEYS, 4>(key, job),
+        _ => {
+            let tag = opened_tag::<KEYS>(key, job);
+            if job.judge(&tag) {
+                let base = aes_ni::gcm_base(job.iv);
+                xor_keystream(&key.rounds, base, 2, job.encrypted_mut());
+            }
+        }
+    }
+}
+
+/// Opens a packet of `N` vectors: its keystream is in one flight with the tag's
+/// block, and stays in registers until the tag was judged.
+#[inline]
+#[target_feature(enable = "aes,ssse3,vaes,pclmulqdq,vpclmulqdq,avx512f,avx512bw")]
+fn open_short<const KEYS: usize, const N: usize>(key: &PowersKey, job: &mut GcmPacketJob<'_>) {
+    let keys = four_of_each::<KEYS>(&key.rounds);
+    let base = aes_ni::gcm_base(job.iv);
+    let [j0] = aes_ni::CounterBlocks::new(base, 1).next();
+    let before = Before::associated(key, job);
+    let counters = CounterBlocks::new(base, 2).next::<N>();
+    let (keystream, j0) = flight_with_one(&keys, counters, j0);
+
+    let octets = job.encrypted();
+    let count = octets.len().div_ceil(16);
+    let mut hash = Hash::following_with_last(key, before, count, length_block(job));
+    push_rest::<N>(octets, &mut hash);
+    if job.judge(&tag(hash.finish(), j0)) {
+        xor_rest(job.encrypted_mut(), keystream);
     }
 }
 
@@ -50,7 +88,7 @@ pub(super) fn open(key: &PowersKey, job: &mut GcmPacketJob<'_>) {
 fn sealed_tag<const KEYS: usize>(key: &PowersKey, job: &mut GcmPacketJob<'_>) -> [u8; GCM_TAG_LEN] {
     let keys = four_of_each::<KEYS>(&key.rounds);
     let base = aes_ni::gcm_base(job.iv);
-    let j0 = encrypted_j0(&keys, base);
+    let [j0] = aes_ni::CounterBlocks::new(base, 1).next();
     let mut counter = CounterBlocks::new(base, 2);
     let before = Before::associated(key, job);
     let lengths = length_block(job);
@@ -60,14 +98,44 @@ fn sealed_tag<const KEYS: usize>(key: &PowersKey, job: &mut GcmPacketJob<'_>) ->
         [] => before,
         _ => Before::of_hash(seal_flights(key, &keys, &mut counter, before, flights)),
     };
-    let mut hash = Hash::following_with_last(key, before, rest.len().div_ceil(16), lengths);
-    match rest.len().div_ceil(64) {
-        0 => {}
-        1 => encrypt(rest, flight_of(&keys, counter.next::<1>()), &mut hash),
-        2 => encrypt(rest, flight_of(&keys, counter.next::<2>()), &mut hash),
-        3 => encrypt(rest, flight_of(&keys, counter.next::<3>()), &mut hash),
-        _ => encrypt(rest, flight_of(&keys, counter.next::<4>()), &mut hash),
+    let rest = Rest {
+        octets: rest,
+        before,
+        lengths,
+        j0,
+    };
+    match rest.octets.len().div_ceil(64) {
+        0 => sealed_rest::<KEYS, 0>(key, &keys, counter, rest),
+        1 => sealed_rest::<KEYS, 1>(key, &keys, counter, rest),
+        2 => sealed_rest::<KEYS, 2>(key, &keys, counter, rest),
+        3 => sealed_rest::<KEYS, 3>(key, &keys, counter, rest),
+        _ => sealed_rest::<KEYS, 4>(key, &keys, counter, rest),
     }
+}
+
+/// What is left of a packet to seal behind its flights, and what its tag needs
+/// besides.
+struct Rest<'a> {
+    octets: &'a mut [u8],
+    before: Before,
+    lengths: __m128i,
+    j0: __m128i,
+}
+
+/// Encrypts `N` vectors, the last of which may not be full, in one flight with
+/// the tag's block, and gives the tag.
+#[inline]
+#[target_feature(enable = "aes,ssse3,vaes,pclmulqdq,vpclmulqdq,avx512f,avx512bw")]
+fn sealed_rest<const KEYS: usize, const N: usize>(
+    key: &PowersKey,
+    keys: &[__m512i; KEYS],
+    mut counter: CounterBlocks,
+    rest: Rest<'_>,
+) -> [u8; GCM_TAG_LEN] {
+    let (keystream, j0) = flight_with_one(keys, counter.next::<N>(), rest.j0);
+    let count = rest.octets.len().div_ceil(16);
+    let mut hash = Hash::following_with_last(key, rest.before, count, rest.lengths);
+    encrypt(rest.octets, keystream, &mut hash);
     tag(hash.finish(), j0)
 }
 

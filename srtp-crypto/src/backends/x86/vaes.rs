@@ -1,10 +1,12 @@
 //! AES by VAES, up to sixteen blocks of a keystream in flight.
 
+use core::arch::asm;
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm512_add_epi32, _mm512_aesenc_epi128, _mm512_aesenclast_epi128,
-    _mm512_broadcast_i32x4, _mm512_loadu_si512, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
-    _mm512_set_epi32, _mm512_set_epi64, _mm512_set1_epi32, _mm512_shuffle_epi8,
-    _mm512_storeu_si512, _mm512_xor_si512,
+    __m128i, __m512i, _mm_aesenc_si128, _mm_aesenclast_si128, _mm_xor_si128, _mm512_add_epi32,
+    _mm512_aesenc_epi128, _mm512_aesenclast_epi128, _mm512_broadcast_i32x4, _mm512_castsi512_si128,
+    _mm512_loadu_si512, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_set_epi32,
+    _mm512_set_epi64, _mm512_set1_epi32, _mm512_shuffle_epi8, _mm512_storeu_si512,
+    _mm512_xor_si512,
 };
 
 use super::round_keys::RoundKeys;
@@ -55,7 +57,7 @@ fn xor_keystream_of<const KEYS: usize>(
 /// `rest` is not longer than the keystream.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn xor_rest<const N: usize>(mut rest: &mut [u8], keystream: [__m512i; N]) {
+pub(super) fn xor_rest<const N: usize>(mut rest: &mut [u8], keystream: [__m512i; N]) {
     for keystream in keystream {
         let (piece, after) = rest.split_at_mut(rest.len().min(64));
         let mask = first_octets(piece.len());
@@ -134,7 +136,78 @@ pub(super) fn flight_of<const KEYS: usize, const N: usize>(
     for block in &mut blocks {
         *block = _mm512_aesenclast_epi128(*block, keys[KEYS - 1]);
     }
+    known_together(&mut blocks);
     blocks
+}
+
+/// The same with one block more, of AES's own width.
+#[inline]
+#[target_feature(enable = "vaes,aes,avx512f")]
+pub(super) fn flight_with_one<const KEYS: usize, const N: usize>(
+    keys: &[__m512i; KEYS],
+    mut blocks: [__m512i; N],
+    mut one: __m128i,
+) -> ([__m512i; N], __m128i) {
+    one = _mm_xor_si128(one, _mm512_castsi512_si128(keys[0]));
+    for block in &mut blocks {
+        *block = _mm512_xor_si512(*block, keys[0]);
+    }
+    for key in &keys[1..KEYS - 1] {
+        for block in &mut blocks {
+            *block = _mm512_aesenc_epi128(*block, *key);
+        }
+        one = _mm_aesenc_si128(one, _mm512_castsi512_si128(*key));
+    }
+    for block in &mut blocks {
+        *block = _mm512_aesenclast_epi128(*block, keys[KEYS - 1]);
+    }
+    one = _mm_aesenclast_si128(one, _mm512_castsi512_si128(keys[KEYS - 1]));
+    // SAFETY: no instruction.
+    unsafe { asm!("/* {0} */", inout(xmm_reg) one, options(nomem, nostack, preserves_flags)) };
+    known_together(&mut blocks);
+    (blocks, one)
+}
+
+/// Tells the compiler, by no instruction at all, that the vectors are needed at
+/// once: it would otherwise move the whole chain that makes one of them to where
+/// it is used, behind the use of another, and what is to go side by side would
+/// go one after another.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn known_together<const N: usize>(vectors: &mut [__m512i; N]) {
+    // SAFETY: no instruction.
+    unsafe {
+        match &mut vectors[..] {
+            [a, b] => {
+                asm!(
+                    "/* {0} {1} */",
+                    inout(zmm_reg) * a,
+                    inout(zmm_reg) * b,
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+            [a, b, c] => {
+                asm!(
+                    "/* {0} {1} {2} */",
+                    inout(zmm_reg) * a,
+                    inout(zmm_reg) * b,
+                    inout(zmm_reg) * c,
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+            [a, b, c, d] => {
+                asm!(
+                    "/* {0} {1} {2} {3} */",
+                    inout(zmm_reg) * a,
+                    inout(zmm_reg) * b,
+                    inout(zmm_reg) * c,
+                    inout(zmm_reg) * d,
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The mask of a vector's first `len` octets, at most 64.
