@@ -12,21 +12,34 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy_primitives::{Address, B256};
 use callseal::operator_keys::OperatorKeys;
-use callseal_eims::contract::{ask_client, client};
+use callseal::random::SystemRandom;
 use callseal_eims::{
-    CallEnd, JsonRpcNode, Node as _, OperatorId, Payment, Token, TokenSigners, VerifyError,
+    AccountKey, JsonRpcNode, Node as _, OperatorId, Payment, Token, TokenSigners, VerifyError,
 };
+use callseal_registry_client::{HttpTransport, Record, Registry, RegistryConfig, Verified, layout};
+use serde_json::{Value, json};
 use support::devnet::Devnet;
 use support::operator::{Operator, Service, Subscriber, until};
 use support::{folder, run, text};
 
 const ALICE: &str = "+8613800000077";
+const BOB: &str = "+8613800000078";
+const CAROL: &str = "+8613800000079";
 const CONTRACT: &str = "0x5fbdb2315678afecb367f032d93f642f64180aa3";
 
 #[test]
 fn help_is_there_at_every_level() {
     let top = run(&["operator", "--help"]).expect_code(0).stdout;
-    for command in ["keys", "deploy", "issue-token", "serve"] {
+    for command in [
+        "keys",
+        "deploy",
+        "issue-token",
+        "serve",
+        "status",
+        "approve",
+        "revoke",
+        "rotate",
+    ] {
         assert!(top.contains(command), "{top}");
         let help = run(&["operator", command, "--help"]).expect_code(0).stdout;
         let example = format!("callseal operator {command}");
@@ -221,9 +234,9 @@ fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
     person.send_claim(rpc);
     let status = person.await_approval(&service.address, rpc);
     assert!(matches!(status.payment, Payment::Settled(_)), "{status:?}");
-    until("the number has its record", || {
-        record(rpc, contract, person.claim().number_hash) == Some(person.claim().compressed_key())
-    });
+    let record = record(rpc, contract, ALICE).unwrap();
+    assert!(record.is_in_force());
+    assert_eq!(record.value().key, person.identity.compressed());
 
     // The records are in use: a second service would pay from them as well.
     let second = operator.run("serve", &arguments).expect_code(2).stderr;
@@ -267,14 +280,111 @@ fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
     assert!(refused.contains("there is no registry"), "{refused}");
 }
 
-/// The approved key of a number, unproven.
-fn record(rpc: &str, contract: Address, number_hash: B256) -> Option<[u8; 33]> {
-    let mut node = JsonRpcNode::new(rpc).unwrap();
-    let answer = node.call(Address::ZERO, contract, ask_client(number_hash));
-    let CallEnd::Returned(answer) = answer.unwrap() else {
-        panic!("no registry")
+#[test]
+fn keys_are_rotated_and_records_approved_and_revoked_by_hand() {
+    let folder = folder();
+    let operator = Operator::new(folder.path());
+    // A wallet that claims without having told the service.
+    let wallet = AccountKey::generate(&mut SystemRandom);
+    let (account, funded) = (operator.account.to_string(), wallet.address().to_string());
+    let fund = ["--fund", &account, "--fund", &funded];
+    let devnet = Devnet::start_with(&folder.path().join("net"), &fund);
+    let rpc = devnet.text("url");
+    let contract = operator.deploy(rpc);
+    let (address, store) = (contract.to_string(), folder.path().join("eims.redb"));
+    let registry = [
+        "--rpc",
+        rpc,
+        "--contract",
+        &address,
+        "--store",
+        text(&store),
+    ];
+    let serve = [&registry[..], &["--poll", "50", "--depth", "0"]].concat();
+    let (before, during) = (
+        Subscriber::new(operator.token(ALICE, contract, rpc)),
+        Subscriber::new(operator.token(BOB, contract, rpc)),
+    );
+    let enrol = |person: &Subscriber, service: &Service| {
+        person.fund(&service.address, rpc);
+        person.send_claim(rpc);
+        person.await_approval(&service.address, rpc);
     };
-    client(number_hash, &answer)
-        .unwrap()
-        .map(|record| record.key)
+    let service = Service::start(&mut operator.command("serve", &serve));
+    enrol(&before, &service);
+
+    // The records are the service's while it runs.
+    let status = || run(&[&["operator", "status", "--json"], &registry[..]].concat());
+    let refused = status().expect_code(2).stderr;
+    assert!(refused.contains("eims.redb"), "{refused}");
+    until("all is settled", || {
+        service.has_logged("purpose=Approve", "settled")
+    });
+    service.interrupt();
+    let said = status().expect_code(0).json();
+    assert_eq!((&said["enrolled"], &said["shown"]), (&json!(1), &json!(1)));
+    assert_eq!(said["tokens"], json!([]));
+    assert_eq!(said["out"], json!([]));
+
+    // Other keys with the same account; a token of the old ones is still good.
+    let new = operator.rotate_to(&folder.path().join("new.json"));
+    let rotate = [&registry[..], &["--new-keys", text(&new.keys), "--json"]].concat();
+    let done = operator.run("rotate", &rotate).expect_code(0).json();
+    assert_eq!(done["revision"], 2);
+    let old = operator.run("serve", &serve).expect_code(2).stderr;
+    assert!(old.contains("names other keys"), "{old}");
+    let both = [&serve[..], &["--previous-keys", text(&operator.keys)]].concat();
+    let service = Service::start(&mut new.command("serve", &both));
+    enrol(&during, &service);
+    service.interrupt();
+    assert!(record(rpc, contract, BOB).unwrap().is_in_force());
+
+    // A claim that the service knows nothing of: shown, and approved as it is shown.
+    let stranger = Subscriber {
+        wallet,
+        ..Subscriber::new(new.token(CAROL, contract, rpc))
+    };
+    stranger.send_claim(rpc);
+    let sender = stranger.wallet.address().to_string();
+    let claim = [&[CAROL, "--sender", &sender, "--json"], &registry[..]].concat();
+    let shown = new.run("approve", &claim).expect_code(0).json();
+    assert_eq!(shown["transaction"], Value::Null);
+    assert_eq!(shown["key"], hex::encode(stranger.identity.compressed()));
+    assert!(record(rpc, contract, CAROL).is_none());
+    let approve = |hash: &str| {
+        let hash = ["--record-hash", hash];
+        new.run("approve", &[&claim[..], &hash[..]].concat())
+    };
+    let refused = approve(&B256::repeat_byte(1).to_string()).expect_code(2);
+    assert!(refused.stderr.contains("not 0x0101"), "{}", refused.stderr);
+    approve(shown["record_hash"].as_str().unwrap()).expect_code(0);
+    assert!(record(rpc, contract, CAROL).unwrap().is_in_force());
+
+    let revoke = [&[ALICE], &registry[..]].concat();
+    new.run("revoke", &revoke).expect_code(0);
+    assert!(!record(rpc, contract, ALICE).unwrap().is_in_force());
+    let again = new.run("revoke", &revoke).expect_code(2).stderr;
+    assert!(again.contains("the registry would refuse it"), "{again}");
+    // What nobody has waited for is settled when the service runs again.
+    let said = status().expect_code(0).json();
+    let out = said["out"].as_array().unwrap().iter();
+    let by_hand = out.filter(|out| out["for"] == "by hand");
+    assert_eq!(by_hand.count(), 2, "{said}");
+    let service = Service::start(&mut new.command("serve", &serve));
+    until("the orders are settled", || {
+        service.has_logged("purpose=ByHand", "settled")
+    });
+    service.interrupt();
+}
+
+/// A number's record, proven down to the newest block.
+fn record(rpc: &str, contract: Address, number: &str) -> Option<Verified<Record>> {
+    let config = RegistryConfig {
+        contract,
+        code_hash: layout::CODE_HASH,
+        chain_id: 31_337,
+    };
+    let head = JsonRpcNode::new(rpc).unwrap().head().unwrap().hash;
+    let mut registry = Registry::new(config, head, HttpTransport::new(rpc).unwrap());
+    registry.look_up(number).unwrap().into_record()
 }

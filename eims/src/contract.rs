@@ -52,6 +52,7 @@ mod abi {
             function getPending(bytes32 numberHash, address sender) external view returns (Client memory);
             function getOperator() external view returns (OperatorKeys memory);
             function getPreviousOperator() external view returns (OperatorKeys memory, uint48);
+            function revokeByOperator(bytes32 numberHash) external;
             function rotateOperatorKeys(address account, bytes signingKey, bytes32 sealingKey, uint256 overlap, bytes accountSignature) external;
         }
     }
@@ -118,6 +119,8 @@ pub struct LoggedOperator {
 pub const ADD_CLIENT_GAS: u64 = 300_000;
 /// The same of `approveClient`.
 pub const APPROVE_CLIENT_GAS: u64 = 300_000;
+/// The same of `revokeByOperator`.
+pub const REVOKE_BY_OPERATOR_GAS: u64 = 200_000;
 /// The same of `rotateOperatorKeys`.
 pub const ROTATE_OPERATOR_KEYS_GAS: u64 = 400_000;
 
@@ -333,6 +336,17 @@ pub fn rotate_operator_keys(
         sealingKey: sealing_key.into(),
         overlap: alloy_primitives::U256::from(overlap),
         accountSignature: Bytes::copy_from_slice(&account.sign_digest(digest)),
+    }
+    .abi_encode()
+    .into()
+}
+
+/// The data of the transaction that takes a number's record out of force, for
+/// good: `revokeByOperator`.
+#[must_use]
+pub fn revoke_by_operator(number_hash: B256) -> Bytes {
+    contract::revokeByOperatorCall {
+        numberHash: number_hash,
     }
     .abi_encode()
     .into()

@@ -53,6 +53,7 @@ fn calls_and_events_have_the_selectors_of_the_compiled_contract() {
         ("getClient", contract::ask_client(B256::ZERO)),
         ("getOperator", contract::ask_operator()),
         ("getPreviousOperator", contract::ask_previous_operator()),
+        ("revokeByOperator", contract::revoke_by_operator(B256::ZERO)),
         (
             "rotateOperatorKeys",
             contract::rotate_operator_keys(&key, &[1; 64], [2; 32], 5, B256::ZERO),

@@ -2,6 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The system's allocator, counting what each thread asks of it.
 ///
@@ -45,6 +46,11 @@ impl Allocations {
         COUNTED.try_with(Cell::get).unwrap_or_default()
     }
 
+    /// Octets that all threads together have allocated and not given back.
+    pub fn live_len_of_all_threads() -> i64 {
+        LIVE.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` and tells what it allocated on this thread.
     pub fn during<T>(work: impl FnOnce() -> T) -> (T, Self) {
         let before = Self::so_far();
@@ -73,7 +79,10 @@ thread_local! {
     };
 }
 
+static LIVE: AtomicI64 = AtomicI64::new(0);
+
 fn note(count: u64, allocated_len: usize, freed_len: usize) {
+    LIVE.fetch_add(allocated_len as i64 - freed_len as i64, Ordering::Relaxed);
     // Failing means that the thread is ending: nobody asks any more.
     let _ = COUNTED.try_with(|counted| {
         let mut now = counted.get();
@@ -149,6 +158,17 @@ mod tests {
             (seen.count, seen.allocated_len, seen.freed_len),
             (1, 100, 10)
         );
+    }
+
+    #[test]
+    fn what_another_thread_keeps_is_live_in_all() {
+        // Far more than the tests beside this one allocate.
+        const LEN: usize = 1 << 28;
+        let other = std::thread::spawn(|| Vec::<u8>::with_capacity(LEN));
+        let kept = other.join().unwrap();
+        assert!(Allocations::live_len_of_all_threads() >= LEN as i64);
+        drop(kept);
+        assert!(Allocations::live_len_of_all_threads() < LEN as i64);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! An operator: its keys, its service as a process, and phones that enrol there.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,18 @@ impl Operator {
         }
     }
 
+    /// Makes other keys with the same account.
+    pub(crate) fn rotate_to(&self, keys: &Path) -> Self {
+        let made = ["operator", "keys", text(keys), "--account-of"];
+        let passphrase = ["--passphrase-file", text(&self.passphrase)];
+        run(&[&made[..], &[text(&self.keys)], &passphrase].concat()).expect_code(0);
+        Self {
+            keys: keys.to_owned(),
+            passphrase: self.passphrase.clone(),
+            account: self.account,
+        }
+    }
+
     /// `callseal operator COMMAND` with the keys and these arguments.
     pub(crate) fn command(&self, command: &str, arguments: &[&str]) -> Command {
         let mut callseal = callseal();
@@ -55,7 +68,12 @@ impl Operator {
     }
 
     pub(crate) fn run(&self, command: &str, arguments: &[&str]) -> Done {
-        Done::of(&self.command(command, arguments).output().unwrap())
+        let mut running = self.command(command, arguments);
+        if command == "serve" {
+            // One that is not refused ends by itself.
+            running.args(["--listen", "127.0.0.1:0", "--duration", "10"]);
+        }
+        Done::of(&running.output().unwrap())
     }
 
     /// Deploys the registry, and says where.
@@ -77,7 +95,8 @@ impl Operator {
 /// `callseal operator serve`, ended with the test.
 pub(crate) struct Service {
     child: Child,
-    stderr: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    logging: Option<JoinHandle<()>>,
     pub(crate) address: String,
 }
 
@@ -91,24 +110,37 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let logged = Arc::clone(&log);
+        let logging = thread::spawn(move || {
+            for line in stderr.lines() {
+                logged.lock().unwrap().push_str(&(line.unwrap() + "\n"));
+            }
         });
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         let said: Value = match serde_json::from_str(&line) {
             Ok(said) => said,
-            Err(_) => panic!("{line}{}", stderr.join().unwrap()),
+            Err(_) => {
+                logging.join().unwrap();
+                panic!("{line}{}", log.lock().unwrap())
+            }
         };
         Self {
             child,
-            stderr: Some(stderr),
+            log,
+            logging: Some(logging),
             address: said["listen"].as_str().unwrap().to_owned(),
         }
+    }
+
+    /// Whether a line of its log says both.
+    pub(crate) fn has_logged(&self, one: &str, other: &str) -> bool {
+        let log = self.log.lock().unwrap();
+        log.lines()
+            .any(|line| line.contains(one) && line.contains(other))
     }
 
     /// Ends it as kill -9 does.
@@ -130,7 +162,8 @@ impl Service {
             assert!(begun.elapsed() < PATIENCE, "the service does not end");
             thread::sleep(Duration::from_millis(5));
         };
-        let log = self.stderr.take().unwrap().join().unwrap();
+        self.logging.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
         assert_eq!(status.code(), Some(0), "{log}");
         log
     }

@@ -23,8 +23,13 @@ pub struct RateLimit<K> {
     window: Duration,
     /// The most keys that are known at a time.
     room: usize,
+    /// At how many known keys those are forgotten whose window is over.
+    look_at: usize,
     counts: HashMap<K, (Duration, u32)>,
 }
+
+/// Fewer keys than this are not worth a look.
+const FEW: usize = 64;
 
 impl<K: Eq + Hash> RateLimit<K> {
     /// At most `most` in each `window` that begins with a key's first; at most
@@ -36,6 +41,7 @@ impl<K: Eq + Hash> RateLimit<K> {
             most,
             window,
             room,
+            look_at: FEW.min(room),
             counts: HashMap::new(),
         }
     }
@@ -43,11 +49,15 @@ impl<K: Eq + Hash> RateLimit<K> {
     /// Whether `key` may, at this time.
     pub fn admit(&mut self, key: K, now: Duration) -> bool {
         let over = |began: Duration| now.saturating_sub(began) >= self.window;
-        if self.counts.len() >= self.room && !self.counts.contains_key(&key) {
+        if self.counts.len() >= self.look_at && !self.counts.contains_key(&key) {
             self.counts.retain(|_, (began, _)| !over(*began));
-            if self.counts.len() >= self.room {
+            let left = self.counts.len();
+            if left >= self.room {
                 return false;
             }
+            // Each key is looked at twice on the average, and memory follows
+            // those who have come lately.
+            self.look_at = left.saturating_mul(2).clamp(FEW.min(self.room), self.room);
         }
         let (began, count) = self.counts.entry(key).or_insert((now, 0));
         if over(*began) {

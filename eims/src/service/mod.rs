@@ -2,9 +2,12 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `store.rs` | what must survive: a database, each change synced before anything follows from it |
-//! | `records.rs` | what is in it |
+//! | `store.rs` | what must survive: the operator's records |
+//! | `records.rs` | what is in them |
+//! | `database.rs` | the tables below, each change synced before anything follows from it |
 //! | `worker.rs` | the one who sends transactions: signs, stores, sends, settles; watches claims, approves |
+//! | `worker/by_hand.rs` | the same for what the operator's people want sent |
+//! | `overview.rs` | all of it at a glance |
 //! | `limits.rs` | how often somebody may ask |
 //! | `server.rs` | the connections |
 //! | `points.rs` | where a test stops the service |
@@ -19,7 +22,9 @@
 //! has taken the one before back, and the registry itself takes the second
 //! approval of a claim back.
 
+mod database;
 mod limits;
+mod overview;
 mod points;
 mod records;
 mod server;
@@ -35,8 +40,10 @@ mod misbehaviour;
 #[cfg(test)]
 mod trial;
 
+pub use database::{Backends, Memory, StoreError};
 pub use limits::RateLimit;
+pub use overview::{KnownClaim, KnownToken, Out, Overview};
 pub use points::{Point, Points, Purpose, Stopped, Write};
 pub use server::{Bounds, Server, ServerError};
-pub use store::{Backends, Memory, Store, StoreError};
-pub use worker::{Terms, WorkError, Worker};
+pub use store::Store;
+pub use worker::{Ended, Order, Terms, WorkError, Worker};

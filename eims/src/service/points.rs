@@ -33,6 +33,8 @@ pub enum Write {
     Scan,
     /// A claim is left pending, or its approval begins anew.
     Judge,
+    /// Transactions come from another account from now on.
+    Account,
 }
 
 /// What a transaction is for.
@@ -44,6 +46,8 @@ pub enum Purpose {
     Pay,
     /// To approve a claim.
     Approve,
+    /// What the operator's people have it send.
+    ByHand,
 }
 
 /// Told at every point; a test's can stop the service there.

@@ -20,10 +20,11 @@ use tokio::time::{sleep, timeout};
 use crate::frames;
 use crate::messages::Kind;
 use crate::requests::{Clear, Fund, Refusal, Reply, Request, Wait};
+use crate::service::database::StoreError;
 use crate::service::limits::RateLimit;
 use crate::service::store::Store;
 use crate::service::worker::{Terms, WorkError, Worker};
-use crate::{Agreed, Channel, Clock, Node, Random, Responder, ResponderKeys};
+use crate::{Agreed, Channel, Clock, Moment, Node, Random, Responder, ResponderKeys};
 
 /// How much a service takes, from one and from all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -107,7 +108,7 @@ struct Shared {
     store: Store,
     terms: Terms,
     bounds: Bounds,
-    clock: Clock,
+    clock: Box<dyn Fn() -> Moment + Send + Sync>,
     agreement: Mutex<Agreement>,
     limits: Mutex<Limits>,
     connections: Arc<Semaphore>,
@@ -145,6 +146,20 @@ impl Server {
         bounds: Bounds,
         random: Box<dyn Random + Send>,
     ) -> Self {
+        let clock = Clock::start();
+        Self::with_clock(store, keys, terms, bounds, random, move || clock.now())
+    }
+
+    /// The same by another clock than this machine's, for trials: ages and
+    /// dates are by it, while somebody's patience is real time.
+    pub fn with_clock(
+        store: Store,
+        keys: ResponderKeys,
+        terms: Terms,
+        bounds: Bounds,
+        random: Box<dyn Random + Send>,
+        clock: impl Fn() -> Moment + Send + Sync + 'static,
+    ) -> Self {
         let responder = Responder::new(store.operator(), keys, crate::Limits::default());
         let minute = Duration::from_secs(60);
         let limits = Limits {
@@ -157,7 +172,7 @@ impl Server {
                 store,
                 terms,
                 bounds,
-                clock: Clock::start(),
+                clock: Box::new(clock),
                 agreement: Mutex::new(Agreement { responder, random }),
                 limits: Mutex::new(limits),
                 connections: Arc::new(Semaphore::new(bounds.connections)),
@@ -240,6 +255,7 @@ impl Shared {
                     error @ (WorkError::WrongChain { .. }
                     | WorkError::NotOperator { .. }
                     | WorkError::NoRegistry { .. }
+                    | WorkError::Store(StoreError::OtherAccount { .. })
                     | WorkError::Stopped(_)),
                 ) => return Err(ServerError::Work(error)),
                 Err(error) => {
@@ -284,9 +300,13 @@ impl Shared {
         }
     }
 
+    fn now(&self) -> Moment {
+        (self.clock)()
+    }
+
     fn place(self: &Arc<Self>, from: SocketAddr) -> Option<Place> {
         let from = network(from.ip());
-        let now = self.clock.now().elapsed;
+        let now = self.now().elapsed;
         let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
         let mut limits = lock(&self.limits);
         let open = limits.open.get(&from).copied().unwrap_or(0);
@@ -307,7 +327,7 @@ impl Shared {
         let _ = stream.set_nodelay(true);
         let agreed = self.agree(&mut stream).await?;
         let (token, patience) = (agreed.token, self.bounds.patience);
-        let now = self.clock.now().elapsed;
+        let now = self.now().elapsed;
         let number = agreed.claims.number;
         let channel = Channel::accept(stream, agreed.psk, now, patience).await;
         let mut channel = match channel {
@@ -334,7 +354,7 @@ impl Shared {
 
     async fn agree(self: &Arc<Self>, stream: &mut TcpStream) -> Option<Agreed> {
         let message_1 = self.next(stream, Kind::M1.len()).await?;
-        let now = self.clock.now();
+        let now = self.now();
         let message_2 = {
             let mut agreement = lock(&self.agreement);
             let Agreement { responder, random } = &mut *agreement;
@@ -357,7 +377,7 @@ impl Shared {
         // The binding is synced to a disk, which may take its time.
         let shared = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
-            let now = shared.clock.now();
+            let now = shared.now();
             let mut store = shared.store.clone();
             let mut agreement = lock(&shared.agreement);
             agreement
@@ -407,7 +427,7 @@ impl Shared {
     }
 
     async fn answer(self: Arc<Self>, phone: &Phone, request: &[u8]) -> Reply {
-        let now = self.clock.now();
+        let now = self.now();
         if !lock(&self.limits).requests.admit(phone.token, now.elapsed) {
             return Reply::Refused(Refusal::TooMany);
         }

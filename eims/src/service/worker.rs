@@ -4,18 +4,23 @@
 //! blocks for claims, approves and pays. A step that fails leaves nothing half
 //! done: the next one goes on from the store, and so does the next process.
 
+mod by_hand;
+
 use core::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use thiserror::Error;
+
+pub use self::by_hand::{Ended, Order};
 
 use crate::contract::{self, APPROVE_CLIENT_GAS, LoggedClaim};
 use crate::requests::{Hold, Wait};
+use crate::service::database::StoreError;
 use crate::service::points::{Point, Purpose, Stopped};
 use crate::service::records::{Approved, Outgoing, Variant};
-use crate::service::store::{Store, StoreError};
+use crate::service::store::Store;
 use crate::{
     AccountKey, CallEnd, Fees, Head, Node, SendError, TokenHash, TransportError, Unsigned,
 };
@@ -103,6 +108,12 @@ pub enum WorkError {
         account: Address,
         /// How much more it needs.
         missing: U256,
+    },
+    /// The registry would take back what the operator's people want it to do.
+    #[error("the registry would refuse it: {reason}")]
+    Refused {
+        /// Why.
+        reason: &'static str,
     },
     /// The records cannot be used.
     #[error(transparent)]
@@ -194,6 +205,7 @@ impl<N: Node> Worker<N> {
         if found != account {
             return Err(WorkError::NotOperator { found, account });
         }
+        self.store.send_from(account)?;
         if self.terms.replacements {
             self.store.reconsider(Hold::HasRecord)?;
         }
@@ -207,19 +219,28 @@ impl<N: Node> Worker<N> {
             if self.settled(head, nonce, &outgoing)? {
                 continue;
             }
-            let Some(newest) = outgoing.newest() else {
-                continue;
-            };
             // In a block that is not deep enough: nothing to do but to wait.
-            if self.is_in_block(&outgoing)? {
-                continue;
+            if self.in_block(&outgoing)?.is_none() {
+                self.send_again(head, nonce, &mut outgoing)?;
             }
-            if head.base_fee > newest.max_per_gas && newest.max_per_gas < self.terms.most_per_gas {
-                self.bid_more(head, nonce, &mut outgoing)?;
-            }
-            self.send(nonce, &outgoing)?;
         }
         Ok(())
+    }
+
+    /// Sends what is in no block, with a higher fee where that is why.
+    fn send_again(
+        &mut self,
+        head: &Head,
+        nonce: u64,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), WorkError> {
+        let Some(newest) = outgoing.newest() else {
+            return Ok(());
+        };
+        if head.base_fee > newest.max_per_gas && newest.max_per_gas < self.terms.most_per_gas {
+            self.bid_more(head, nonce, outgoing)?;
+        }
+        self.send(nonce, outgoing)
     }
 
     fn settled(&mut self, head: &Head, nonce: u64, outgoing: &Outgoing) -> Result<bool, WorkError> {
@@ -246,15 +267,16 @@ impl<N: Node> Worker<N> {
         Ok(false)
     }
 
-    fn is_in_block(&mut self, outgoing: &Outgoing) -> Result<bool, WorkError> {
+    /// The transaction that is in a block, and whether it has succeeded there.
+    fn in_block(&mut self, outgoing: &Outgoing) -> Result<Option<(B256, bool)>, WorkError> {
         for variant in &outgoing.variants {
             if let Some(receipt) = self.node.receipt(variant.hash)?
                 && self.node.block_hash(receipt.block_number)? == Some(receipt.block_hash)
             {
-                return Ok(true);
+                return Ok(Some((variant.hash, receipt.succeeded)));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Signs the same again with a higher fee.
@@ -435,7 +457,7 @@ impl<N: Node> Worker<N> {
         purpose: Purpose,
         token: &TokenHash,
         content: Content,
-    ) -> Result<(), WorkError> {
+    ) -> Result<Option<u64>, WorkError> {
         let fees = self.fees(head)?;
         let account = self.account.address();
         let unsigned = |nonce| Unsigned {
@@ -479,8 +501,9 @@ impl<N: Node> Worker<N> {
             let transaction = outgoing.newest().map(|newest| newest.hash);
             tracing::info!(?purpose, %token, ?transaction, nonce, "signed");
             self.send(nonce, &outgoing)?;
+            return Ok(Some(nonce));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Twice the present base fee and a tip: good for some blocks that are

@@ -20,11 +20,16 @@ use crate::random::SystemRandom;
 #[command(after_help = "\
 Examples:
   callseal operator keys operator.json
-  callseal operator keys operator.json --passphrase-file passphrase --json")]
+  callseal operator keys operator.json --passphrase-file passphrase --json
+  callseal operator keys new.json --account-of operator.json     for `callseal operator rotate`")]
 pub(super) struct Arguments {
     /// The file to be made; one that exists is never replaced
     #[arg(value_name = "FILE")]
     file: PathBuf,
+
+    /// Keeps the account of these keys, which are under the same passphrase
+    #[arg(long, value_name = "FILE")]
+    account_of: Option<PathBuf>,
 
     #[command(flatten)]
     passphrase: PassphraseArguments,
@@ -42,8 +47,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             arguments.file.display()
         );
     }
-    let passphrase = arguments.passphrase.of_new()?;
-    let keys = OperatorKeys::generate(None);
+    let (passphrase, account) = match &arguments.account_of {
+        None => (arguments.passphrase.of_new()?, None),
+        Some(path) => {
+            let passphrase = arguments.passphrase.of_existing()?;
+            let account = OperatorKeys::read(path, &passphrase)?.account;
+            (passphrase, Some(account))
+        }
+    };
+    let keys = OperatorKeys::generate(account);
     let written = keys.write(&arguments.file, &passphrase, Work::USUAL, &mut SystemRandom);
     match written {
         Err(OutputError::Exists(file)) => {

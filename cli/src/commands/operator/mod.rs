@@ -1,10 +1,15 @@
 //! `callseal operator`: keys, registry, tokens and service of an operator.
 
+mod approve;
+mod by_hand;
 mod deploy;
 mod issue_token;
 mod keys;
 mod registry;
+mod revoke;
+mod rotate;
 mod serve;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +45,10 @@ enum Command {
     Deploy(deploy::Arguments),
     IssueToken(issue_token::Arguments),
     Serve(Box<serve::Arguments>),
+    Status(status::Arguments),
+    Approve(Box<approve::Arguments>),
+    Revoke(Box<revoke::Arguments>),
+    Rotate(Box<rotate::Arguments>),
 }
 
 /// Which keys, and how they are opened.
@@ -63,6 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Deploy(arguments) => deploy::run(arguments),
         Command::IssueToken(arguments) => issue_token::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
+        Command::Approve(arguments) => approve::run(arguments),
+        Command::Revoke(arguments) => revoke::run(arguments),
+        Command::Rotate(arguments) => rotate::run(arguments),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,486 @@
+//! An embedded database of an operator's own, whose every change is synced
+//! before anything follows from it.
+
+use core::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use alloy_primitives::Address;
+use redb::backends::FileBackend;
+use redb::{
+    BackendError, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageBackend,
+    StorageError, TableDefinition, WriteTransaction,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::OperatorId;
+use crate::service::points::{Point, Points, Stopped, Write};
+
+/// Where a database's octets are, each time it is opened.
+pub trait Backends: Send + Sync {
+    /// The octets.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError>;
+}
+
+/// A database that ends with this process: for trials and tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;
+
+/// Why the records cannot be read or written. Whatever was to be written is
+/// not, and what follows from it is not done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database, or the disk below it.
+    #[error("the records {place} cannot be used: {cause}")]
+    Database {
+        /// Where they are.
+        place: String,
+        /// What the database says.
+        cause: String,
+    },
+    /// The records are another operator's.
+    #[error("the records {place} are of operator {found}, not of {expected}")]
+    OtherOperator {
+        /// Where they are.
+        place: String,
+        /// Whose they are.
+        found: String,
+        /// Whose they are to be.
+        expected: OperatorId,
+    },
+    /// Transactions of another account are out: a nonce of theirs is no nonce
+    /// of this one's.
+    #[error(
+        "the records {place} have {out} transactions of the account {found} that are not settled: serve with its keys until they are"
+    )]
+    OtherAccount {
+        /// Where the records are.
+        place: String,
+        /// Whose transactions are out.
+        found: Address,
+        /// How many.
+        out: usize,
+    },
+    /// A record cannot be read: it is damaged, or a later version's.
+    #[error("a record in {place} cannot be read: {cause}")]
+    Record {
+        /// Where it is.
+        place: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A test has stopped the service.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Tables of values in JSON, of one operator. Whoever uses them is alone.
+pub(crate) struct Database {
+    place: String,
+    backends: Box<dyn Backends>,
+    operator: OperatorId,
+    tables: &'static [Table<'static>],
+    points: Box<dyn Points>,
+    /// None after a failure: opened again at the next use.
+    open: Mutex<Option<redb::Database>>,
+}
+
+pub(crate) type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+/// Name → number or text; also whose tables they are.
+pub(crate) const META: Table<'_> = TableDefinition::new("meta");
+const OPERATOR: &[u8] = b"operator";
+
+/// The most memory that the database takes for what it has read, in octets.
+const CACHE_LEN: usize = 4 * 1024 * 1024;
+
+impl Database {
+    /// Opens or makes an operator's tables in a file that its owner alone can
+    /// read.
+    pub(crate) fn in_file(
+        file: &Path,
+        operator: OperatorId,
+        tables: &'static [Table<'static>],
+    ) -> Result<Self, StoreError> {
+        let place = format!("in {}", file.display());
+        let backends = Box::new(PrivateFile(file.to_owned()));
+        Self::open(place, backends, operator, tables, Box::new(()))
+    }
+
+    /// The same wherever `backends` has them; `points` is told of every
+    /// change.
+    pub(crate) fn on(
+        backends: Box<dyn Backends>,
+        operator: OperatorId,
+        tables: &'static [Table<'static>],
+        points: Box<dyn Points>,
+    ) -> Result<Self, StoreError> {
+        let place = "of this process".into();
+        Self::open(place, backends, operator, tables, points)
+    }
+
+    pub(crate) fn operator(&self) -> OperatorId {
+        self.operator
+    }
+
+    /// Where it is, in words.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(crate) fn reach(&self, point: Point) -> Result<(), Stopped> {
+        self.points.reach(point)
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        table: Table<'_>,
+        key: &[u8],
+    ) -> Result<Option<T>, StoreError> {
+        let mut opened = self.opened()?;
+        let read = |database: &redb::Database| -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = database.begin_read()?.open_table(table)?;
+            Ok(table.get(key)?.map(|value| value.value().to_vec()))
+        };
+        let value = opened.with(read).map_err(|error| self.failed(&error))?;
+        value.map(|value| self.record(&value)).transpose()
+    }
+
+    pub(crate) fn keys<T>(
+        &self,
+        table: Table<'_>,
+        most: usize,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut opened = self.opened()?;
+        let keys = |database: &redb::Database| -> Result<Vec<T>, redb::Error> {
+            let table = database.begin_read()?.open_table(table)?;
+            let mut keys = Vec::new();
+            for entry in table.iter()?.take(most) {
+                keys.extend(read(entry?.0.value()));
+            }
+            Ok(keys)
+        };
+        opened.with(keys).map_err(|error| self.failed(&error))
+    }
+
+    pub(crate) fn write<T>(
+        &self,
+        name: Write,
+        change: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.points.reach(Point::BeforeWrite(name))?;
+        let changed = {
+            let mut opened = self.opened()?;
+            let written = opened.with(|database| -> Result<_, redb::Error> {
+                let transaction = database.begin_write()?;
+                let changed = change(&Change {
+                    database: self,
+                    transaction: &transaction,
+                });
+                match changed {
+                    // Synced when this returns.
+                    Ok(_) => transaction.commit()?,
+                    Err(_) => transaction.abort()?,
+                }
+                Ok(changed)
+            });
+            written.map_err(|error| self.failed(&error))??
+        };
+        self.points.reach(Point::AfterWrite(name))?;
+        Ok(changed)
+    }
+
+    fn open(
+        place: String,
+        backends: Box<dyn Backends>,
+        operator: OperatorId,
+        tables: &'static [Table<'static>],
+        points: Box<dyn Points>,
+    ) -> Result<Self, StoreError> {
+        let database = Self {
+            place,
+            backends,
+            operator,
+            tables,
+            points,
+            open: Mutex::new(None),
+        };
+        drop(database.opened()?);
+        Ok(database)
+    }
+
+    /// The database, opened if it is not; whoever holds it is alone.
+    fn opened(&self) -> Result<Opened<'_>, StoreError> {
+        // Whoever panicked has left the database as it was synced.
+        let mut guard = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if guard.is_none() {
+            let database = self.opened_anew().map_err(|error| self.failed(&error))?;
+            self.claim_for_operator(&database)?;
+            *guard = Some(database);
+        }
+        Ok(Opened(guard))
+    }
+
+    fn opened_anew(&self) -> Result<redb::Database, redb::Error> {
+        let mut builder = redb::Database::builder();
+        builder.set_cache_size(CACHE_LEN);
+        Ok(builder.create_with_backend(Erased(self.backends.open()?))?)
+    }
+
+    /// Makes all tables, and sees that the records are the operator's.
+    fn claim_for_operator(&self, database: &redb::Database) -> Result<(), StoreError> {
+        let made = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let transaction = database.begin_write()?;
+            for table in std::iter::once(&META).chain(self.tables) {
+                transaction.open_table(*table)?;
+            }
+            let found = {
+                let mut meta = transaction.open_table(META)?;
+                let found = meta.get(OPERATOR)?.map(|value| value.value().to_vec());
+                if found.is_none() {
+                    meta.insert(OPERATOR, &self.operator.to_bytes()[..])?;
+                }
+                found
+            };
+            transaction.commit()?;
+            Ok(found)
+        };
+        let found = made().map_err(|error| self.failed(&error))?;
+        match found {
+            Some(found) if found != self.operator.to_bytes() => Err(StoreError::OtherOperator {
+                place: self.place.clone(),
+                found: OperatorId::from_bytes(&found)
+                    .map_or("unknown".into(), |found| found.to_string()),
+                expected: self.operator,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, error: &redb::Error) -> StoreError {
+        StoreError::Database {
+            place: self.place.clone(),
+            cause: error.to_string(),
+        }
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> StoreError {
+        StoreError::Record {
+            place: self.place.clone(),
+            cause: error.to_string(),
+        }
+    }
+
+    fn record<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T, StoreError> {
+        serde_json::from_slice(value).map_err(|error| self.unreadable(&error))
+    }
+}
+
+/// The database while somebody has it; closed where it fails, since it takes
+/// nothing more then.
+struct Opened<'a>(MutexGuard<'a, Option<redb::Database>>);
+
+impl Opened<'_> {
+    fn with<T, E>(&mut self, work: impl FnOnce(&redb::Database) -> Result<T, E>) -> Result<T, E> {
+        let Some(database) = &*self.0 else {
+            unreachable!("it was opened with this");
+        };
+        let done = work(database);
+        if done.is_err() {
+            *self.0 = None;
+        }
+        done
+    }
+}
+
+/// A change in the making.
+pub(crate) struct Change<'a> {
+    database: &'a Database,
+    transaction: &'a WriteTransaction,
+}
+
+impl Change<'_> {
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        table: Table<'_>,
+        key: &[u8],
+    ) -> Result<Option<T>, StoreError> {
+        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = self.transaction.open_table(table)?;
+            let value = table.get(key)?.map(|value| value.value().to_vec());
+            Ok(value)
+        };
+        let value = read().map_err(|error| self.database.failed(&error))?;
+        value.map(|value| self.database.record(&value)).transpose()
+    }
+
+    pub(crate) fn put(
+        &self,
+        table: Table<'_>,
+        key: &[u8],
+        value: &impl Serialize,
+    ) -> Result<(), StoreError> {
+        let value = serde_json::to_vec(value).map_err(|error| self.database.unreadable(&error))?;
+        let write = || -> Result<(), redb::Error> {
+            let mut table = self.transaction.open_table(table)?;
+            table.insert(key, &value[..])?;
+            Ok(())
+        };
+        write().map_err(|error| self.database.failed(&error))
+    }
+
+    pub(crate) fn remove(&self, table: Table<'_>, key: &[u8]) -> Result<(), StoreError> {
+        let write = || -> Result<(), redb::Error> {
+            let mut table = self.transaction.open_table(table)?;
+            table.remove(key)?;
+            Ok(())
+        };
+        write().map_err(|error| self.database.failed(&error))
+    }
+
+    pub(crate) fn is_empty(&self, table: Table<'_>) -> Result<bool, StoreError> {
+        let read = || -> Result<bool, redb::Error> {
+            let table = self.transaction.open_table(table)?;
+            let first = table.first()?.is_none();
+            Ok(first)
+        };
+        read().map_err(|error| self.database.failed(&error))
+    }
+
+    /// Removes what is meant, or the first of it.
+    pub(crate) fn remove_where(
+        &self,
+        table: Table<'_>,
+        is_meant: impl Fn(&[u8], &[u8]) -> bool,
+        only_first: bool,
+    ) -> Result<(), StoreError> {
+        let write = || -> Result<(), redb::Error> {
+            let mut table = self.transaction.open_table(table)?;
+            let mut meant = Vec::new();
+            for entry in table.iter()? {
+                let (key, value) = entry?;
+                if is_meant(key.value(), value.value()) {
+                    meant.push(key.value().to_vec());
+                    if only_first {
+                        break;
+                    }
+                }
+            }
+            for key in meant {
+                table.remove(&key[..])?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| self.database.failed(&error))
+    }
+}
+
+impl Backends for Memory {
+    fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
+        Ok(Box::new(redb::backends::InMemoryBackend::new()))
+    }
+}
+
+/// A backend behind a pointer, as the database wants it.
+#[derive(Debug)]
+struct Erased(Box<dyn StorageBackend>);
+
+impl StorageBackend for Erased {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> Result<(), std::io::Error> {
+        self.0.close()
+    }
+
+    // Without these there are no locks, and two services pay from one file.
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}
+
+/// A file that its owner alone can read: it says who enrols, and when.
+struct PrivateFile(PathBuf);
+
+impl Backends for PrivateFile {
+    fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&self.0).map_err(StorageError::from)?;
+        Ok(Box::new(FileBackend::new(file)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_somebody_has_open_are_nobody_elses() {
+        let folder = std::env::temp_dir();
+        let file = folder.join(format!("callseal-eims-{}.redb", std::process::id()));
+        let operator = OperatorId {
+            chain_id: 1,
+            contract: [0xaa; 20],
+        };
+        let open = || Database::in_file(&file, operator, &[]);
+        let first = open().unwrap();
+        assert!(matches!(open(), Err(StoreError::Database { .. })));
+        drop(first);
+        let second = open();
+        std::fs::remove_file(&file).unwrap();
+        assert!(second.is_ok());
+    }
+}
