@@ -4,7 +4,9 @@ use alloy_primitives::{B256, U256};
 use callseal_eims::{
     ConnectError, EnrolError, Payment, Refusal, RequestError, Step, Wait, Waiting,
 };
+use callseal_registry_client::LookUpError;
 
+use super::reader::ReadError;
 use super::{AroundError, ConnectionError, EnrolFailure};
 
 /// No line that a person is shown is longer.
@@ -59,6 +61,14 @@ pub fn advice(failure: &EnrolFailure) -> Option<&'static str> {
             ConnectError::Message2(_) | ConnectError::NotAnOperator | ConnectError::Channel(_),
         ))) => {
             return Some("whoever listens at --operator is not the operator of the registry");
+        }
+        EnrolError::Surroundings(AroundError::Read(ReadError::LookUp(
+            LookUpError::NoContract { .. },
+        ))) => {
+            return Some(
+                "the address is another's, or the registry is so new that no final block has it: \
+                 then try again in a quarter of an hour",
+            );
         }
         _ => return None,
     };
