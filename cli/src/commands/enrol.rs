@@ -1,7 +1,7 @@
 //! `callseal enrol`: a phone that gets its number's record into the registry.
 
 use std::fs::{File, TryLockError};
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -348,6 +348,8 @@ fn locked(path: &Path) -> Result<File> {
             "another `callseal enrol` is at work with {}",
             path.display()
         ),
+        // A file system without locks: whoever has one runs one at a time.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
         Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
     }
 }
