@@ -1,41 +1,50 @@
 //! All streams of a session, found by their SSRC.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
-
-use hashbrown::HashTable;
-
-/// What stands in a [`StreamTable`].
-pub(crate) trait OfSsrc {
-    fn ssrc(&self) -> u32;
-}
+use core::mem;
 
 /// A bounded table of streams. A look-up costs the same however many there are.
 ///
-/// An octet for each slot, all of which the nearest caches hold, tells which
-/// slot may be an SSRC's. So of the memory that the streams are in only the one
-/// stream's own is waited for.
+/// The streams stand in the hash table itself, each in the slot that its SSRC
+/// hashes to or in one behind it, so that the memory a packet's stream is in is
+/// waited for once.
 pub(crate) struct StreamTable<S> {
-    streams: HashTable<S>,
+    /// None, or a power of two of them, a quarter of which is free.
+    slots: Vec<Option<S>>,
+    len: usize,
     /// The stream that was settled last, which the next packet is often of.
     last: Option<Place>,
     hash: SsrcHash,
     max_streams: usize,
 }
 
+/// What stands in a [`StreamTable`].
+pub(crate) trait OfSsrc {
+    fn ssrc(&self) -> u32;
+}
+
+/// Whether the stream of `ssrc` is in a slot.
+#[inline(always)]
+fn is_of<S: OfSsrc>(slot: &Option<S>, ssrc: u32) -> bool {
+    slot.as_ref().is_some_and(|stream| stream.ssrc() == ssrc)
+}
+
 impl<S: OfSsrc> StreamTable<S> {
     /// An empty table for up to `max_streams`, which allocates nothing yet.
     pub(crate) fn new(max_streams: usize, hash: SsrcHash) -> Self {
         Self {
-            streams: HashTable::new(),
+            slots: Vec::new(),
+            len: 0,
             last: None,
             hash,
             max_streams: Self::bound(max_streams),
         }
     }
 
-    /// Slots are counted in 32 bits, and there are less than three times as
-    /// many as streams.
+    /// Slots are counted in 32 bits, and there are at most three times as many
+    /// as streams.
     fn bound(max_streams: usize) -> usize {
         max_streams.min(1 << 30)
     }
@@ -51,7 +60,7 @@ impl<S: OfSsrc> StreamTable<S> {
         }
         match self.find(ssrc) {
             Some(slot) => Some(Place::known(ssrc, slot as u32)),
-            None if self.len() < self.max_streams => Some(Place::provisional(ssrc)),
+            None if self.len < self.max_streams => Some(Place::provisional(ssrc)),
             None => None,
         }
     }
@@ -69,25 +78,13 @@ impl<S: OfSsrc> StreamTable<S> {
     /// The stream at `place`; `None` where it is provisional.
     #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&S> {
-        match self.streams.get_bucket(place.slot() as usize) {
-            Some(stream) if stream.ssrc() == place.ssrc() => Some(stream),
-            _ => self.at_elsewhere(place),
-        }
-    }
-
-    /// The stream of a place that it has moved from.
-    #[cold]
-    fn at_elsewhere(&self, place: Place) -> Option<&S> {
-        match place.is_provisional() {
-            true => None,
-            false => self.get(place.ssrc()),
-        }
+        self.slots[self.slot_at(place)?].as_ref()
     }
 
     #[inline]
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<&mut S> {
         let slot = self.slot_at(place)?;
-        self.streams.get_bucket_mut(slot)
+        self.slots[slot].as_mut()
     }
 
     /// The same for a packet that is likely to change it.
@@ -95,7 +92,7 @@ impl<S: OfSsrc> StreamTable<S> {
     pub(crate) fn settle_known(&mut self, place: Place) -> Option<&mut S> {
         let slot = self.slot_at(place)?;
         self.last = Some(Place::known(place.ssrc(), slot as u32));
-        self.streams.get_bucket_mut(slot)
+        self.slots[slot].as_mut()
     }
 
     /// The stream at `place`, taken into the table now where it was
@@ -107,7 +104,7 @@ impl<S: OfSsrc> StreamTable<S> {
             None => self.take_in(place.ssrc(), new),
         };
         self.last = Some(Place::known(place.ssrc(), slot as u32));
-        match self.streams.get_bucket_mut(slot) {
+        match &mut self.slots[slot] {
             Some(stream) => stream,
             None => unreachable!("a slot that was found has a stream"),
         }
@@ -115,83 +112,145 @@ impl<S: OfSsrc> StreamTable<S> {
 
     #[cold]
     fn take_in(&mut self, ssrc: u32, new: impl FnOnce(u32) -> S) -> usize {
-        if let Some(slot) = self.find(ssrc) {
-            return slot;
-        }
-        let hash = |stream: &S| self.hash.twice(stream.ssrc());
-        let entry = self
-            .streams
-            .insert_unique(self.hash.twice(ssrc), new(ssrc), hash);
-        entry.bucket_index()
+        let known = self.find(ssrc);
+        let slot = known.unwrap_or_else(|| self.slot_for(ssrc));
+        self.slots[slot].get_or_insert_with(|| new(ssrc));
+        slot
     }
 
+    /// Makes room for `ssrc`, which is unknown, and tells its slot.
+    fn slot_for(&mut self, ssrc: u32) -> usize {
+        if (self.len + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+        self.len += 1;
+        self.free_slot(ssrc)
+    }
+
+    fn grow(&mut self) {
+        let count = (2 * self.slots.len()).max(2);
+        let mut slots = Vec::with_capacity(count);
+        slots.resize_with(count, || None);
+        let smaller = mem::replace(&mut self.slots, slots);
+        for taken in smaller.into_iter().flatten() {
+            let slot = self.free_slot(taken.ssrc());
+            self.slots[slot] = Some(taken);
+        }
+    }
+
+    /// The first free slot for `ssrc`; there is one.
+    fn free_slot(&self, ssrc: u32) -> usize {
+        let mut slot = self.home(ssrc);
+        while self.slots[slot].is_some() {
+            slot = self.behind(slot);
+        }
+        slot
+    }
+
+    /// Takes a stream out. Those that others had pushed on come closer to where
+    /// they are looked for first.
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<S> {
-        let hash = self.hash.twice(ssrc);
-        let found = self
-            .streams
-            .find_entry(hash, |stream| stream.ssrc() == ssrc);
-        let (removed, _) = found.ok()?.remove();
+        let mut free = self.find(ssrc)?;
+        let removed = self.slots[free].take();
         self.last = None;
-        Some(removed)
+        self.len -= 1;
+        let mask = self.slots.len() - 1;
+        let mut slot = self.behind(free);
+        while let Some(stream) = &self.slots[slot] {
+            let pushed = slot.wrapping_sub(self.home(stream.ssrc())) & mask;
+            if pushed >= slot.wrapping_sub(free) & mask {
+                self.slots.swap(free, slot);
+                free = slot;
+            }
+            slot = self.behind(slot);
+        }
+        removed
     }
 
     pub(crate) fn get(&self, ssrc: u32) -> Option<&S> {
-        let hash = self.hash.twice(ssrc);
-        self.streams.find(hash, |stream| stream.ssrc() == ssrc)
-    }
-
-    pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
-        let hash = self.hash.twice(ssrc);
-        self.streams.find_mut(hash, |stream| stream.ssrc() == ssrc)
+        self.slots[self.find(ssrc)?].as_ref()
     }
 
     /// Every stream, and another bound for their number. One that is passed
     /// already stays.
     pub(crate) fn rebound(&mut self, max_streams: usize) -> impl Iterator<Item = &mut S> {
         self.max_streams = Self::bound(max_streams);
-        self.streams.iter_mut()
+        let slots = self.slots.iter_mut();
+        slots.flatten()
+    }
+
+    pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
+        let slot = self.find(ssrc)?;
+        self.slots[slot].as_mut()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> + '_ {
-        self.streams.iter().map(|stream| (stream.ssrc(), stream))
+        let streams = self.slots.iter().flatten();
+        streams.map(|stream| (stream.ssrc(), stream))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.streams.len()
+        self.len
     }
 
     /// How many more streams there is room for.
     pub(crate) fn room(&self) -> usize {
-        self.max_streams.saturating_sub(self.len())
+        self.max_streams.saturating_sub(self.len)
     }
 
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
-        self.streams.iter().map(OfSsrc::ssrc)
+        self.iter().map(|(ssrc, _)| ssrc)
     }
 
     /// The slot of a stream that is known; it may have moved since.
     #[inline]
     fn slot_at(&self, place: Place) -> Option<usize> {
-        let slot = place.slot() as usize;
-        match self.streams.get_bucket(slot) {
-            Some(stream) if stream.ssrc() == place.ssrc() => Some(slot),
-            _ => self.slot_elsewhere(place),
-        }
-    }
-
-    #[cold]
-    fn slot_elsewhere(&self, place: Place) -> Option<usize> {
-        match place.is_provisional() {
-            true => None,
-            false => self.find(place.ssrc()),
+        let (ssrc, slot) = (place.ssrc(), place.slot() as usize);
+        match self.slots.get(slot) {
+            Some(found) if is_of(found, ssrc) => Some(slot),
+            _ if place.is_provisional() => None,
+            _ => self.find(ssrc),
         }
     }
 
     #[inline]
     fn find(&self, ssrc: u32) -> Option<usize> {
-        let hash = self.hash.twice(ssrc);
-        self.streams
-            .find_bucket_index(hash, |stream| stream.ssrc() == ssrc)
+        if self.slots.is_empty() {
+            return None;
+        }
+        let home = self.home(ssrc);
+        let next = self.behind(home);
+        // Both are asked at once: to find out from the first one that it is the
+        // second would be to wait for memory twice.
+        let at_home = is_of(self.slots.get(home)?, ssrc);
+        if at_home | is_of(self.slots.get(next)?, ssrc) {
+            return Some(if at_home { home } else { next });
+        }
+        self.find_behind(home, ssrc)
+    }
+
+    #[inline(never)]
+    fn find_behind(&self, home: usize, ssrc: u32) -> Option<usize> {
+        let mut slot = home;
+        // A quarter of the slots is free, which ends every search.
+        while self.slots[slot].is_some() {
+            if is_of(&self.slots[slot], ssrc) {
+                return Some(slot);
+            }
+            slot = self.behind(slot);
+        }
+        None
+    }
+
+    /// The slot that `ssrc` is looked for in first.
+    #[inline]
+    fn home(&self, ssrc: u32) -> usize {
+        self.hash.of(ssrc) as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
+    fn behind(&self, slot: usize) -> usize {
+        (slot + 1) & (self.slots.len() - 1)
     }
 }
 
@@ -267,14 +326,6 @@ impl SsrcHash {
         let sum = self.a.wrapping_mul(u64::from(ssrc)).wrapping_add(self.b);
         (sum >> 32) as u32
     }
-
-    /// The same 32 bits twice: a table takes its slot from the lower end and
-    /// its tag from the upper one.
-    #[inline]
-    fn twice(&self, ssrc: u32) -> u64 {
-        let hash = u64::from(self.of(ssrc));
-        hash << 32 | hash
-    }
 }
 
 impl BuildHasher for SsrcHash {
@@ -306,7 +357,8 @@ impl Hasher for SsrcHasher {
         }
     }
 
-    /// As in [`SsrcHash::twice`].
+    /// The same 32 bits twice: the map takes its bucket from the lower end
+    /// and its tag from the upper one.
     #[inline]
     fn finish(&self) -> u64 {
         u64::from(self.state) << 32 | u64::from(self.state)
@@ -351,7 +403,7 @@ mod tests {
             assert_eq!(place, Place::provisional(ssrc));
             assert_eq!(table.at(place), None);
         }
-        assert_eq!(table.streams.capacity(), 0);
+        assert_eq!(table.slots.capacity(), 0);
     }
 
     #[test]
