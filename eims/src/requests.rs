@@ -535,6 +535,50 @@ mod tests {
         assert!(Refusal::of(0).is_none() && Refusal::of(18).is_none());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_is_written_the_same_again(
+            kind in proptest::sample::select(vec![16_u8, 17, 128, 144]),
+            rest in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        ) {
+            // Of the length that the kind has, so that something is read.
+            for len in [0, 1, 82, 189, rest.len()] {
+                let mut octets = vec![VERSION, kind];
+                octets.extend(rest.iter().chain(std::iter::repeat(&0)).take(len));
+                if let Ok(request) = Request::from_bytes(&octets) {
+                    proptest::prop_assert_eq!(request.to_bytes(), octets.clone());
+                }
+                if let Ok(reply) = Reply::from_bytes(&octets) {
+                    proptest::prop_assert_eq!(reply.to_bytes(), octets);
+                }
+            }
+        }
+
+        #[test]
+        fn a_claim_survives_the_wire(
+            number in 10_u64..=999_999_999_999_999,
+            token_hash: [u8; 32],
+            wallet: [u8; 20],
+            octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 129),
+        ) {
+            let Some(number) = Number::from_value(number) else {
+                return Ok(());
+            };
+            let (key, proof) = octets.split_at(64);
+            let request = Request::Fund(Box::new(Fund {
+                number,
+                claim: Claim {
+                    number_hash: hash_of(number),
+                    wallet: wallet.into(),
+                    key: key.try_into().unwrap(),
+                    token_hash: TokenHash(token_hash),
+                    proof_of_possession: proof.try_into().unwrap(),
+                },
+            }));
+            proptest::prop_assert_eq!(Request::from_bytes(&request.to_bytes()), Ok(request));
+        }
+    }
+
     #[test]
     fn what_is_too_long_is_refused() {
         let mut octets = Request::Status.to_bytes();
