@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "enrolments  heap, octets  resident, KiB  records, KiB  CPU of one, ms"
     )?;
     let mut random = Seeded(SplitMix64::new(2));
-    let mut took = Took::default();
+    let mut took = Took::with_room_for(enrolments as usize);
     let (mut cpu_before, mut before) = (cpu_time()?, 0);
     for index in 1..=enrolments {
         let seconds = time.fetch_add(1, Ordering::Relaxed) + 1;
@@ -108,7 +108,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// How long each part took, in real time, of every enrolment.
-#[derive(Default)]
 struct Took {
     connected: Vec<Duration>,
     funded: Vec<Duration>,
@@ -117,6 +116,17 @@ struct Took {
 }
 
 impl Took {
+    /// All of its memory, so that none of what grows meanwhile is ours.
+    fn with_room_for(enrolments: usize) -> Self {
+        let room = || Vec::with_capacity(enrolments);
+        Self {
+            connected: room(),
+            funded: room(),
+            claimed: room(),
+            whole: room(),
+        }
+    }
+
     fn say(mut self, stdout: &mut dyn std::io::Write) -> std::io::Result<()> {
         for (what, times) in [
             ("agreement and TLS", &mut self.connected),
@@ -210,6 +220,7 @@ impl Subscriber {
             sealing_key: operator.sealing.public(),
         };
         let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
         let mut client = Client::connect(stream, begin, &clock, random).await?;
         took.connected.push(began.elapsed());
         let at = Instant::now();

@@ -85,7 +85,7 @@ pub struct Claim {
     /// The token's.
     pub token_hash: TokenHash,
     /// r, s, v by the identity key over
-    /// [`proof_of_possession_digest`](callseal_registry_client::proof_of_possession_digest).
+    /// [`proof_of_possession_digest`].
     pub proof_of_possession: [u8; 65],
 }
 

@@ -99,7 +99,7 @@ pub(crate) const META: Table<'_> = TableDefinition::new("meta");
 const OPERATOR: &[u8] = b"operator";
 
 /// The most memory that the database takes for what it has read, in octets.
-const CACHE_LEN: usize = 4 * 1024 * 1024;
+const CACHE_LEN: usize = 1024 * 1024;
 
 impl Database {
     /// Opens or makes an operator's tables in a file that its owner alone can
