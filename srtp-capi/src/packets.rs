@@ -286,7 +286,7 @@ fn keys_mut<'a>(
 }
 
 /// Chooses the key to send with, and gives the octets of the MKI to insert.
-#[inline]
+#[inline(always)]
 fn choose_to_send(keys: &mut KeySet, mki: Option<usize>) -> Result<usize, Status> {
     let key = mki.unwrap_or(0);
     let mki_len = keys.mki(key).ok_or(Status::BadMki)?.len();
@@ -296,7 +296,7 @@ fn choose_to_send(keys: &mut KeySet, mki: Option<usize>) -> Result<usize, Status
 
 /// Chooses the key to open with: the one that the packet names, or the first.
 /// Gives its number where an MKI is to be taken out.
-#[inline]
+#[inline(always)]
 fn choose_to_receive(
     keys: &mut KeySet,
     packet: &[u8],
@@ -319,7 +319,7 @@ struct Sealing {
 }
 
 /// Protects an RTP packet, and gives its new length and an event to tell of.
-#[inline]
+#[inline(always)]
 fn seal_rtp(
     keys: &mut KeySet,
     pending_roc: &mut Option<u32>,
@@ -335,7 +335,7 @@ fn seal_rtp(
     (sealed, told)
 }
 
-#[inline]
+#[inline(always)]
 fn try_seal_rtp(
     keys: &mut KeySet,
     pending_roc: &mut Option<u32>,
@@ -445,7 +445,7 @@ struct Opening {
 }
 
 /// Opens an SRTP packet, and gives its plain length and an event to tell of.
-#[inline]
+#[inline(always)]
 fn open_rtp(
     keys: &mut KeySet,
     operation: Opening,
@@ -460,7 +460,7 @@ fn open_rtp(
     (opened, told)
 }
 
-#[inline]
+#[inline(always)]
 fn try_open_rtp(keys: &mut KeySet, operation: Opening, packet: &mut Lent) -> Result<usize, Status> {
     let Opening {
         cryptex,
@@ -567,6 +567,7 @@ pub(crate) fn rtcp_status(error: UnprotectError) -> Status {
 
 /// Puts the key's MKI into a protected packet of `len` octets. No tag covers
 /// an MKI, so that the packet stays what it is.
+#[inline]
 fn insert_mki(
     keys: &KeySet,
     key: Option<usize>,
@@ -584,6 +585,7 @@ fn insert_mki(
 }
 
 /// Takes the key's MKI out of a protected packet, and gives its octets.
+#[inline]
 fn take_mki_out<'a>(
     keys: &KeySet,
     key: Option<usize>,
@@ -600,6 +602,7 @@ fn take_mki_out<'a>(
 }
 
 /// The reverse: behind the plain packet, or what was refused, all is as it came.
+#[inline]
 fn put_mki_back(
     keys: &KeySet,
     key: Option<usize>,

@@ -160,6 +160,7 @@ impl Receiver {
     }
 
     /// The next thing to be told, once; to be asked until `None`.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.keys.poll_event()
     }

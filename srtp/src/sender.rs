@@ -185,6 +185,7 @@ impl Sender {
     }
 
     /// The next thing to be told, once; to be asked until `None`.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.keys.poll_event()
     }

@@ -319,10 +319,16 @@ impl Keyring {
         self.events += usize::from(key.check_limits());
     }
 
+    #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         if self.events == 0 {
             return None;
         }
+        self.next_event()
+    }
+
+    #[cold]
+    fn next_event(&mut self) -> Option<Event> {
         let mut keys = self.keys.iter_mut();
         let key = keys.find(|key| key.warning == Warning::Due)?;
         key.warning = Warning::Given;
