@@ -112,7 +112,7 @@ impl SenderStream {
 
     /// Records a packet that was sealed; `candidate` is `None` where the
     /// policy let an index be used again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn commit_rtp(&mut self, candidate: Option<Candidate>, _: Sealed, len: usize) {
         if let Some(candidate) = candidate {
             self.rtp.record(candidate);

@@ -97,7 +97,7 @@ impl<S: OfSsrc> StreamTable<S> {
 
     /// The stream at `place`, taken into the table now where it was
     /// provisional: for a packet that authenticated, or this end's own will.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self, place: Place, new: impl FnOnce(u32) -> S) -> &mut S {
         let slot = match self.slot_at(place) {
             Some(slot) => slot,

@@ -383,7 +383,7 @@ impl Key {
     }
 
     /// The session keys for a packet of SRTP with this index.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rtp(&self, policy: &Policy, index: PacketIndex) -> Drawn<'_, RtpKeys> {
         let r = policy.key_derivation_rate().r(index);
         match (self.session.rtp.at(r), &self.master) {

@@ -34,7 +34,7 @@ impl AesGcm {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn seal(
         &self,
         backend: Backend,
@@ -48,7 +48,7 @@ impl AesGcm {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn open(
         &self,
         backend: Backend,

@@ -35,7 +35,7 @@ impl HmacSha1 {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn seal(
         &self,
         backend: Backend,
@@ -50,7 +50,7 @@ impl HmacSha1 {
         Ok(Sealed(()))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn open(
         &self,
         backend: Backend,

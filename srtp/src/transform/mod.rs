@@ -59,7 +59,7 @@ impl Transform {
     }
 
     /// Encrypts the Encrypted Portion of `packet` and writes the tag.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(
         &self,
         backend: Backend,
@@ -75,7 +75,7 @@ impl Transform {
 
     /// Checks the tag of `packet`, and decrypts its Encrypted Portion only
     /// where the tag is right.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(
         &self,
         backend: Backend,
