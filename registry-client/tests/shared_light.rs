@@ -15,7 +15,7 @@ use callseal_devchain::{
 };
 use callseal_registry_client::light::{
     Beacon, BeaconHeader, Bootstrap, LightClient, SharedClient, StateError, Store, SyncError,
-    Update,
+    Synced, Update,
 };
 use callseal_registry_client::{
     EvidenceError, LiveError, LiveRegistries, LookUpError, Operator, Operators, OwnStapleError,
@@ -33,8 +33,6 @@ struct World {
     checkpoint: B256,
     asked: Tally,
 }
-
-type Live = LiveRegistries<Counted<DevBeacon>, Counted<DevChain>>;
 
 impl World {
     /// Each operator has approved its own subscriber's key.
@@ -84,10 +82,24 @@ impl World {
     }
 
     fn light(&self) -> SharedClient<Counted<DevBeacon>> {
-        let beacons = vec![Counted::new(self.beacon.clone(), &self.asked)];
+        self.light_by(Counted::new(self.beacon.clone(), &self.asked))
+    }
+
+    /// A light client whose node says of what is final what it is told to.
+    fn light_directed<F>(&self, finality: F) -> SharedClient<Directed>
+    where
+        F: FnMut(&mut Counted<DevBeacon>) -> Result<Update, TransportError> + Send + 'static,
+    {
+        self.light_by(Directed {
+            beacon: Counted::new(self.beacon.clone(), &self.asked),
+            finality: Box::new(finality),
+        })
+    }
+
+    fn light_by<B: Beacon>(&self, beacon: B) -> SharedClient<B> {
         let (network, now) = (self.beacon.network(), self.beacon.now());
-        let (light, _) = LightClient::start(network, self.checkpoint, beacons, now).unwrap();
-        light.into()
+        let started = LightClient::start(network, self.checkpoint, vec![beacon], now);
+        started.unwrap().0.into()
     }
 
     fn operators(&self) -> Operators {
@@ -95,11 +107,18 @@ impl World {
         operators(north, south)
     }
 
-    fn live(&self, light: SharedClient<Counted<DevBeacon>>) -> Live {
+    fn live<B: Beacon>(&self, light: SharedClient<B>) -> LiveRegistries<B, Counted<DevChain>> {
         LiveRegistries::new(self.operators(), light, Policy::default(), || {
             let node = Counted::new(self.chain.clone(), &self.asked);
             vec![("node".to_owned(), node)]
         })
+    }
+
+    /// What the owner of a number hands over.
+    fn staple(&self, number: &str, now: u64) -> Vec<u8> {
+        let key = compressed(&secret(number));
+        let own = self.live(self.light()).own_staple(number, &key, now);
+        own.unwrap().octets
     }
 }
 
@@ -275,13 +294,18 @@ impl Twins {
         }
     }
 
+    /// What is final in the first history next comes after the second's final block, in whose slot it has nothing.
+    fn pass_by(&self) {
+        let [one, other] = &self.worlds;
+        one.chain.mine();
+        one.beacon.finalize();
+        assert!(one.beacon.now() > other.beacon.now());
+    }
+
     /// What a subscriber of the second history hands over.
     fn forged(&self, number: &str) -> Vec<u8> {
         let [_, other] = &self.worlds;
-        let key = compressed(&secret(number));
-        let mut owner = other.live(other.light());
-        let own = owner.own_staple(number, &key, other.beacon.now());
-        own.unwrap().octets
+        other.staple(number, other.beacon.now())
     }
 }
 
@@ -369,14 +393,9 @@ fn a_forged_staple_in_a_slot_of_its_own_is_found_when_the_network_is_followed() 
     assert!(live.verify_staple(SOUTHERN, &key, &forged, now).is_ok());
     // The nodes are not that far yet.
     live.sync(now).unwrap();
-    world.beacon.finalize();
+    twins.pass_by();
     let now = world.beacon.now();
-    let refused = live.sync(now).unwrap_err();
-    let is_found = matches!(
-        &refused,
-        SyncError::Disagreement { nodes, .. } if nodes[0].contains(SOUTHERN)
-    );
-    assert!(is_found, "{refused}");
+    assert_found(live.sync(now));
     assert!(live.look_up(SOUTHERN, now).is_err());
 }
 
@@ -434,16 +453,17 @@ fn that_another_process_knows_of_two_histories_stops_this_one() {
     assert!(is_stopped, "{refused}");
 }
 
-/// A beacon node whose finality waits until somebody lets it go.
-struct Slow {
+/// A beacon node that gives what it is told to when it is asked what is final.
+struct Directed {
     beacon: Counted<DevBeacon>,
-    begun: Sender<()>,
-    go: Receiver<()>,
+    finality: Finality,
 }
 
-impl Beacon for Slow {
+type Finality = Box<dyn FnMut(&mut Counted<DevBeacon>) -> Result<Update, TransportError> + Send>;
+
+impl Beacon for Directed {
     fn name(&self) -> String {
-        "slow".into()
+        "directed".into()
     }
 
     fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
@@ -455,9 +475,7 @@ impl Beacon for Slow {
     }
 
     fn finality_update(&mut self) -> Result<Update, TransportError> {
-        self.begun.send(()).unwrap();
-        self.go.recv().unwrap();
-        self.beacon.finality_update()
+        (self.finality)(&mut self.beacon)
     }
 
     fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
@@ -469,45 +487,44 @@ impl Beacon for Slow {
     }
 }
 
+/// How somebody else waits for a node to be asked what is final, and has it answer.
+struct Gate {
+    begun: Receiver<()>,
+    go: Sender<()>,
+}
+
+/// A light client whose node does not say what is final before it is let go.
+fn slow_light(world: &World) -> (SharedClient<Directed>, Gate) {
+    let (has_begun, begun) = channel();
+    let (go, is_let_go) = channel();
+    let light = world.light_directed(move |beacon| {
+        has_begun.send(()).unwrap();
+        is_let_go.recv().unwrap();
+        beacon.finality_update()
+    });
+    (light, Gate { begun, go })
+}
+
 #[test]
 fn of_two_that_ask_at_once_one_follows_the_network_and_nobody_waits_to_read_what_is_known() {
-    let twins = Twins::new();
-    let [world, _] = &twins.worlds;
-    let (begun, has_begun) = channel();
-    let (let_go, go) = channel();
-    let slow = Slow {
-        beacon: Counted::new(world.beacon.clone(), &world.asked),
-        begun,
-        go,
-    };
+    let world = World::new();
+    let (light, gate) = slow_light(&world);
     let now = world.beacon.now();
-    let network = world.beacon.network();
-    let (light, _) = LightClient::start(network, world.checkpoint, vec![slow], now).unwrap();
-    let light = SharedClient::from(light);
-    let reader = || {
-        LiveRegistries::new(world.operators(), light.clone(), Policy::default(), || {
-            vec![("node".to_owned(), world.chain.clone())]
-        })
-    };
-    let [mut one, mut other, mut third] = [reader(), reader(), reader()];
-    let staple = {
-        let key = compressed(&secret(SOUTHERN));
-        let mut owner = world.live(world.light());
-        owner.own_staple(SOUTHERN, &key, now).unwrap().octets
-    };
+    let [mut one, mut other, mut third] = [(); 3].map(|()| world.live(light.clone()));
+    let staple = world.staple(SOUTHERN, now);
     world.asked.reset();
     thread::scope(|scope| {
         let one = scope.spawn(move || one.look_up(NORTHERN, now).unwrap());
-        has_begun.recv().unwrap();
+        gate.begun.recv().unwrap();
         let other = scope.spawn(move || other.look_up(SOUTHERN, now).unwrap());
         // The node keeps them waiting; what needs no node does not wait.
         let key = compressed(&secret(SOUTHERN));
         assert!(light.store().contested().is_none());
         third.verify_staple(SOUTHERN, &key, &staple, now).unwrap();
         // Whether the second has begun to wait by now or not, it asks nobody about finality again.
-        let_go.send(()).unwrap();
+        gate.go.send(()).unwrap();
         assert!(one.join().unwrap().answer.into_record().is_some());
-        drop(let_go);
+        drop(gate.go);
         assert!(other.join().unwrap().answer.into_record().is_some());
     });
     assert_eq!(world.asked.of("finality_update"), 1);
@@ -516,47 +533,21 @@ fn of_two_that_ask_at_once_one_follows_the_network_and_nobody_waits_to_read_what
 #[test]
 fn a_disagreement_shown_while_the_network_is_followed_is_not_overwritten_by_what_is_found() {
     let twins = Twins::new();
-    let [world, _] = &twins.worlds;
-    let (begun, has_begun) = channel();
-    let (let_go, go) = channel();
-    let slow = Slow {
-        beacon: Counted::new(world.beacon.clone(), &world.asked),
-        begun,
-        go,
-    };
-    let network = world.beacon.network();
-    let now = world.beacon.now();
-    let (light, _) = LightClient::start(network, world.checkpoint, vec![slow], now).unwrap();
-    let light = SharedClient::from(light);
-    let reader = || {
-        LiveRegistries::new(world.operators(), light.clone(), Policy::default(), || {
-            vec![("node".to_owned(), world.chain.clone())]
-        })
-    };
-    let [mut one, mut other] = [reader(), reader()];
+    let [world, forger] = &twins.worlds;
+    let (light, gate) = slow_light(world);
+    let [mut one, mut other] = [(); 2].map(|()| world.live(light.clone()));
     twins.part(0);
     let now = world.beacon.now();
     let key = compressed(&secret(SOUTHERN));
-    let staples = [0, 1].map(|history| {
-        let world = &twins.worlds[history];
-        let mut owner = world.live(world.light());
-        owner.own_staple(SOUTHERN, &key, now).unwrap().octets
-    });
+    let [honest, forged] = [world, forger].map(|world| world.staple(SOUTHERN, now));
     thread::scope(|scope| {
         let looked_up = scope.spawn(move || one.look_up(NORTHERN, now));
-        has_begun.recv().unwrap();
+        gate.begun.recv().unwrap();
         // Meanwhile two staples show two histories.
-        assert!(
-            other
-                .verify_staple(SOUTHERN, &key, &staples[0], now)
-                .is_ok()
-        );
-        assert!(
-            other
-                .verify_staple(SOUTHERN, &key, &staples[1], now)
-                .is_err()
-        );
-        let_go.send(()).unwrap();
+        let mut show = |staple| other.verify_staple(SOUTHERN, &key, staple, now);
+        assert!(show(&honest).is_ok());
+        assert!(show(&forged).is_err());
+        gate.go.send(()).unwrap();
         let refused = looked_up.join().unwrap().unwrap_err();
         assert!(
             matches!(refused, LiveError::Sync(SyncError::Disagreement { .. })),
@@ -564,4 +555,66 @@ fn a_disagreement_shown_while_the_network_is_followed_is_not_overwritten_by_what
         );
     });
     assert!(light.store().contested().is_some());
+}
+
+/// The nodes have gone past the forged block by then, and nobody has asked them about it.
+#[test]
+fn a_forged_staple_shown_while_the_network_is_followed_is_found_when_it_is_next() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let (light, gate) = slow_light(world);
+    let mut phone = world.live(light.clone());
+    twins.part(1);
+    let forged = twins.forged(SOUTHERN);
+    twins.pass_by();
+    let now = world.beacon.now();
+    thread::scope(|scope| {
+        let synced = scope.spawn(|| light.sync(now));
+        gate.begun.recv().unwrap();
+        let key = compressed(&secret(SOUTHERN));
+        let shown = phone.verify_staple(SOUTHERN, &key, &forged, now);
+        assert!(shown.is_ok());
+        gate.go.send(()).unwrap();
+        synced.join().unwrap().unwrap();
+    });
+    gate.go.send(()).unwrap();
+    assert_found(light.sync(now));
+}
+
+/// A node that lags cannot be asked about what is newer than what it has.
+#[test]
+fn a_forged_staple_is_compared_once_the_nodes_are_that_far_again() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let older = Arc::new(Mutex::new(None));
+    let light = world.light_directed({
+        let older = Arc::clone(&older);
+        move |beacon| match &*older.lock().unwrap() {
+            Some(older) => Ok(Update::clone(older)),
+            None => beacon.finality_update(),
+        }
+    });
+    let lagging = world.beacon.clone().finality_update().unwrap();
+    twins.part(1);
+    let forged = twins.forged(SOUTHERN);
+    twins.pass_by();
+    let now = world.beacon.now();
+    let mut phone = world.live(light.clone());
+    phone.sync(now).unwrap();
+    let key = compressed(&secret(SOUTHERN));
+    let shown = phone.verify_staple(SOUTHERN, &key, &forged, now);
+    assert!(shown.is_ok());
+    *older.lock().unwrap() = Some(lagging);
+    phone.sync(now).unwrap();
+    *older.lock().unwrap() = None;
+    assert_found(light.sync(now));
+}
+
+/// What the forged staple's bearer has shown contradicts what the nodes have.
+fn assert_found(synced: Result<Synced, SyncError>) {
+    let is_found = matches!(
+        &synced,
+        Err(SyncError::Disagreement { nodes, .. }) if nodes[0].contains(SOUTHERN)
+    );
+    assert!(is_found, "{synced:?}");
 }

@@ -105,20 +105,25 @@ pub(crate) fn newest_agreed<B: Beacon>(
 }
 
 /// Asks every node for its block in the slot of everything that others have shown to be final, and that is no newer
-/// than what the nodes have.
+/// than what the nodes have. Gives what they were asked about.
 pub(crate) fn compare_shown<B: Beacon>(
     store: &Store,
     shown: &[Final],
     beacons: &mut [B],
     witnesses: &[Witness],
     faults: &mut Vec<Fault>,
-) -> Result<(), SyncError> {
+) -> Result<Vec<BeaconHeader>, SyncError> {
     let newest = witnesses.iter().map(Witness::finalized_slot).max();
+    let mut asked = Vec::new();
     let is_comparable = |shown: &&Final| Some(shown.header.slot) <= newest;
-    for Final { header, shown_by } in shown.iter().filter(is_comparable) {
+    for Final {
+        header, shown_by, ..
+    } in shown.iter().filter(is_comparable)
+    {
         confirm(store, shown_by, header, beacons, witnesses, faults)?;
+        asked.push(*header);
     }
-    Ok(())
+    Ok(asked)
 }
 
 /// Nodes, by their places, that do not confirm a header.

@@ -5,6 +5,7 @@ use alloy_primitives::B256;
 use crate::light::agreement::{KNOWN, Witness, compare_shown, compare_updates, newest_agreed};
 use crate::light::beacon::Beacon;
 use crate::light::bootstrap::{BootstrapError, VerifiedBootstrap, verify_bootstrap};
+use crate::light::header::BeaconHeader;
 use crate::light::history::Final;
 use crate::light::network::Network;
 use crate::light::objects::Update;
@@ -149,15 +150,17 @@ impl<B: Beacon> LightClient<B> {
     /// was proven before that stays in the store; after [`SyncError::Disagreement`] the store is
     /// [contested](Store::contested), and every later call gives the same error.
     pub fn sync(&mut self, now: u64) -> Result<Synced, SyncError> {
-        self.sync_and_compare(now, &[])
+        let (synced, _) = self.sync_and_compare(now, &[])?;
+        Ok(synced)
     }
 
-    /// The same; also asks the nodes whether they have what others have shown to be final.
+    /// The same; also asks the nodes whether they have what others have shown to be final, as far as they are
+    /// themselves. Gives what they were asked about, and the store's final header, which they have shown.
     pub(crate) fn sync_and_compare(
         &mut self,
         now: u64,
         shown: &[Final],
-    ) -> Result<Synced, SyncError> {
+    ) -> Result<(Synced, Vec<BeaconHeader>), SyncError> {
         if let Some(contested) = self.store.contested() {
             return Err(SyncError::Disagreement {
                 slot: contested.slot,
@@ -176,7 +179,11 @@ impl<B: Beacon> LightClient<B> {
         self.store.contest(slot, nodes);
     }
 
-    fn bring_up_to_date(&mut self, now: u64, shown: &[Final]) -> Result<Synced, SyncError> {
+    fn bring_up_to_date(
+        &mut self,
+        now: u64,
+        shown: &[Final],
+    ) -> Result<(Synced, Vec<BeaconHeader>), SyncError> {
         store_is_believable(&self.store, now).map_err(SyncError::Store)?;
         let mut synced = Synced::default();
         let network = self.store.network();
@@ -190,7 +197,8 @@ impl<B: Beacon> LightClient<B> {
                 None => self.follow(period, now, &mut synced)?,
             }
         }
-        self.finalize(now, shown, &mut synced)?;
+        let mut asked = self.finalize(now, shown, &mut synced)?;
+        asked.push(self.store.finalized().beacon);
         if self.store.next_committee().is_none() {
             // Early in a period its next committee is not final yet, and that is nobody's fault.
             let faults = synced.faults.clone();
@@ -199,7 +207,7 @@ impl<B: Beacon> LightClient<B> {
                 followed => followed?,
             }
         }
-        Ok(synced)
+        Ok((synced, asked))
     }
 
     /// Takes in the update of a period: the first that leads on, once all nodes were asked for theirs.
@@ -242,13 +250,13 @@ impl<B: Beacon> LightClient<B> {
     }
 
     /// Asks every node for its newest final header and takes in the newest of those that are proven, and that no
-    /// other node holds back.
+    /// other node holds back. Gives what of `shown` the nodes were asked about.
     fn finalize(
         &mut self,
         now: u64,
         shown: &[Final],
         synced: &mut Synced,
-    ) -> Result<(), SyncError> {
+    ) -> Result<Vec<BeaconHeader>, SyncError> {
         let mut witnesses = Vec::new();
         let mut faults = Vec::new();
         for beacon in &mut self.beacons {
@@ -281,7 +289,7 @@ impl<B: Beacon> LightClient<B> {
         compare_updates(self.store.network(), proven)?;
         let beacons = &mut self.beacons;
         let newest = newest_agreed(&self.store, beacons, &witnesses, now, &mut faults)?;
-        compare_shown(&self.store, shown, beacons, &witnesses, &mut faults)?;
+        let asked = compare_shown(&self.store, shown, beacons, &witnesses, &mut faults)?;
         if !witnesses
             .iter()
             .any(|witness| matches!(witness, Witness::Proven(_)))
@@ -290,7 +298,7 @@ impl<B: Beacon> LightClient<B> {
         }
         synced.faults.append(&mut faults);
         let Some(Witness::Proven(proven)) = newest.map(|at| witnesses.swap_remove(at)) else {
-            return Ok(());
+            return Ok(asked);
         };
         let (newest, update) = *proven;
         let applied = self.store.apply_update(newest);
@@ -300,7 +308,7 @@ impl<B: Beacon> LightClient<B> {
         if shows(&update, &self.store) && (applied.finalized || self.shown_by.is_none()) {
             self.shown_by = Some(update);
         }
-        Ok(())
+        Ok(asked)
     }
 }
 

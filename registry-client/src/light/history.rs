@@ -1,6 +1,6 @@
 //! What was proven to be final, by whomever it was shown.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use alloy_primitives::B256;
 
@@ -11,8 +11,6 @@ use crate::light::header::BeaconHeader;
 #[derive(Debug, Default)]
 pub(crate) struct History {
     finals: VecDeque<Final>,
-    /// Slots of those that no node was asked about.
-    unasked: BTreeSet<u64>,
     /// Digests of updates that were verified before.
     updates: VecDeque<B256>,
 }
@@ -22,6 +20,7 @@ pub(crate) struct History {
 pub(crate) struct Final {
     pub(crate) header: BeaconHeader,
     pub(crate) shown_by: String,
+    is_asked: bool,
 }
 
 /// Two headers are proven to be final in one slot.
@@ -54,28 +53,28 @@ impl History {
             Some(_) => return Ok(()),
             None => {}
         }
-        if self.finals.len() >= MAX_FINALS
-            && let Some(oldest) = self.finals.pop_front()
-        {
-            self.unasked.remove(&oldest.header.slot);
+        if self.finals.len() >= MAX_FINALS {
+            self.finals.pop_front();
         }
         self.finals.push_back(Final {
             header,
             shown_by: shown_by.into(),
+            is_asked: false,
         });
-        self.unasked.insert(slot);
         Ok(())
     }
 
     /// What nodes are to be asked about, when they are asked for anything.
     pub(crate) fn unasked(&self) -> Vec<Final> {
-        let is_unasked = |known: &&Final| self.unasked.contains(&known.header.slot);
+        let is_unasked = |known: &&Final| !known.is_asked;
         self.finals.iter().filter(is_unasked).cloned().collect()
     }
 
-    /// Nodes were asked about everything up to this slot.
-    pub(crate) fn asked_up_to(&mut self, slot: u64) {
-        self.unasked.retain(|unasked| *unasked > slot);
+    /// Nodes were asked about these, or have shown them themselves.
+    pub(crate) fn asked(&mut self, headers: &[BeaconHeader]) {
+        for known in &mut self.finals {
+            known.is_asked |= headers.contains(&known.header);
+        }
     }
 
     /// Whether the very same update was verified before.
@@ -131,7 +130,9 @@ mod tests {
         }
         assert_eq!((history.finals.len(), history.updates.len()), (64, 64));
         assert_eq!(history.unasked().len(), 64);
-        history.asked_up_to(198);
+        let mut asked: Vec<_> = history.unasked().iter().map(|shown| shown.header).collect();
+        assert_eq!(asked.pop().unwrap().slot, 199);
+        history.asked(&asked);
         assert_eq!(history.unasked()[0].header.slot, 199);
         assert!(history.has_verified(B256::with_last_byte(199)));
         assert!(!history.has_verified(B256::with_last_byte(0)));

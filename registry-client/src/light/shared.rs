@@ -212,7 +212,7 @@ impl Known {
         let header = store.finalized().beacon;
         // Nothing else is known that it could contradict.
         let _ = history.note(header, KNOWN);
-        history.asked_up_to(header.slot);
+        history.asked(&[header]);
         Self {
             store: Arc::new(store),
             shown_by: client.finality_update().cloned().map(Arc::new),
@@ -224,13 +224,17 @@ impl Known {
     }
 
     /// What a round of following the network has brought.
-    fn take<B: Beacon>(&mut self, client: &LightClient<B>, synced: Result<Synced, SyncError>) {
+    fn take<B: Beacon>(
+        &mut self,
+        client: &LightClient<B>,
+        synced: Result<(Synced, Vec<BeaconHeader>), SyncError>,
+    ) {
         if self.store.contested().is_none() {
             self.store = Arc::new(client.store().clone());
             let header = self.store.finalized().beacon;
             let noted = self.history.note(header, NODES);
-            if synced.is_ok() {
-                self.history.asked_up_to(header.slot);
+            if let Ok((_, asked)) = &synced {
+                self.history.asked(asked);
             }
             if let Err(contradiction) = noted {
                 self.contest(header.slot, [contradiction.shown_by, NODES.into()]);
@@ -242,7 +246,7 @@ impl Known {
         }
         let is_contested = self.store.contested().is_some();
         self.is_synced = (self.is_synced || synced.is_ok()) && !is_contested;
-        self.last = synced;
+        self.last = synced.map(|(synced, _)| synced);
         self.rounds = self.rounds.wrapping_add(1);
         if is_contested {
             self.forget();
