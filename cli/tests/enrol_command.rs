@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,8 @@ use tempfile::TempDir;
 const ALICE: &str = "+8613800000001";
 const BOB: &str = "+8613800000002";
 const PASSPHRASE: &str = "open sesame";
+/// Seconds that a phone has, where it is not to give up.
+const PATIENCE: &str = "600";
 /// What an operator pays for a claim.
 const FEE_MONEY: u64 = 10_000_000_000_000_000;
 
@@ -57,7 +60,19 @@ struct Phone {
 }
 
 impl World {
+    /// Where whatever is sent is in a block at once, and final.
     fn new() -> Self {
+        Self::over(LoopbackNode::serve_final)
+    }
+
+    /// Where nothing is in a block before the test makes one: a phone stays at each step that needs it.
+    fn without_blocks() -> Self {
+        let world = Self::over(|chain, beacon| LoopbackNode::serve(chain, beacon, 0));
+        world.chain.set_automatic(false);
+        world
+    }
+
+    fn over(serve: impl Fn(&DevChain, &DevBeacon) -> io::Result<LoopbackNode>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         // Far enough back that all its blocks, 12 seconds apart, have been by now, and in the period of today's
         // committee.
@@ -65,7 +80,7 @@ impl World {
         let chain = DevChain::from_genesis(Genesis::new(31_337).at(began));
         let beacon = DevBeacon::new(&chain).unwrap();
         let checkpoint = beacon.finalize().to_string();
-        let url = LoopbackNode::serve_final(&chain, &beacon).unwrap().url();
+        let url = serve(&chain, &beacon).unwrap().url();
         let (operator, registry) = Operator::open("North", &chain, &url).unwrap();
         beacon.finalize();
         Self {
@@ -76,8 +91,14 @@ impl World {
             url,
             operator,
             registry,
-            wait: "30",
+            wait: PATIENCE,
         }
+    }
+
+    /// What was sent is in a block, and whatever is sent from now on is in one at once.
+    fn let_blocks_come(&self) {
+        self.chain.set_automatic(true);
+        self.chain.mine();
     }
 
     /// Another registry, whose operator has these secrets and no ether.
@@ -255,25 +276,19 @@ fn keys_are_made_where_there_are_none_and_a_pipe_hears_the_end_alone() {
 
 #[test]
 fn a_phone_that_is_killed_goes_on_and_pays_and_claims_nothing_twice() {
-    let mut world = World::new();
+    let mut world = World::without_blocks();
     let phone = world.phone(ALICE);
-    world.chain.set_automatic(false);
-    // Blocks are made by hand: a node that makes them by itself is none for this.
-    let node = LoopbackNode::serve(&world.chain, &world.beacon, 0).unwrap();
-    let (operator, registry) = Operator::open("South", &world.chain, &node.url()).unwrap();
-    (world.operator, world.registry, world.url) = (operator, registry, node.url());
-    let token = world.operator.issue(ALICE.parse().unwrap()).unwrap();
-    std::fs::write(&phone.token, &*token.to_text()).unwrap();
 
     // Dropped is killed, as by kill -9.
     let running = Running::start(&mut world.enrol(&phone));
     phone.await_step("announced");
     drop(running);
     let wallet = phone.wallet;
+    world.let_blocks_come();
     until("the payment is in a block", || {
-        world.chain.mine();
         world.chain.balance(wallet) > U256::ZERO
     });
+    world.chain.set_automatic(false);
     let running = Running::start(&mut world.enrol(&phone));
     phone.await_step("signed");
     drop(running);
@@ -283,9 +298,8 @@ fn a_phone_that_is_killed_goes_on_and_pays_and_claims_nothing_twice() {
     let notes = std::fs::read_to_string(phone.notes()).unwrap();
     let notes: Value = serde_json::from_str(&notes).unwrap();
     let kept = notes["step"]["signed"]["hash"].as_str().unwrap();
-    world.chain.set_automatic(true);
     // The killed one may have sent it.
-    world.chain.mine();
+    world.let_blocks_come();
     let enrolled = json_of(&mut world.enrol(&phone), 0);
     assert_eq!(enrolled["enrolled"], true, "{enrolled}");
     let receipt = world.chain.receipt(kept.parse().unwrap());
@@ -296,9 +310,8 @@ fn a_phone_that_is_killed_goes_on_and_pays_and_claims_nothing_twice() {
 
 #[test]
 fn of_two_runs_at_once_the_second_is_told_of_the_first() {
-    let mut world = World::new();
+    let mut world = World::without_blocks();
     let phone = world.phone(ALICE);
-    world.chain.set_automatic(false);
     let first = Running::start(world.enrol(&phone).arg("--json"));
     phone.await_step("announced");
     let second = Done::of(&world.enrol(&phone).output().unwrap()).expect_code(2);
@@ -309,8 +322,7 @@ fn of_two_runs_at_once_the_second_is_told_of_the_first() {
         "{}",
         second.stderr
     );
-    world.chain.set_automatic(true);
-    world.chain.mine();
+    world.let_blocks_come();
     assert_eq!(first.finish().expect_code(0).json()["enrolled"], true);
     assert_eq!(world.claims_of(&phone), 1);
 }
@@ -405,7 +417,7 @@ fn an_operator_without_ether_is_waited_for_and_named() {
     let phone = world.phone(ALICE);
     world.wait = "2";
     let stopped = json_of(&mut world.enrol(&phone), 1);
-    world.wait = "30";
+    world.wait = PATIENCE;
     let waits = stopped["waits_for"].as_str().unwrap();
     assert!(waits.contains("not enough ether"), "{stopped}");
     world.fund(poor);

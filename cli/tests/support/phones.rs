@@ -149,7 +149,8 @@ impl Running {
 
     /// Waits for the process's end.
     pub(crate) fn finish(mut self) -> Done {
-        const PATIENCE: Duration = Duration::from_secs(60);
+        // Ends a hang; nothing that goes well is as slow, on any machine.
+        const PATIENCE: Duration = Duration::from_secs(300);
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
