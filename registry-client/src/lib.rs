@@ -69,6 +69,7 @@ mod operators;
 #[cfg(feature = "json")]
 mod operators_json;
 mod proof;
+mod readers;
 mod record;
 mod registries;
 mod registry;

@@ -4,6 +4,7 @@ use crate::evidence::EvidenceError;
 use crate::light::{Beacon, SharedClient, SyncError, Synced};
 use crate::live::{Found, LiveError, LiveRegistry, Policy, SeenRevision};
 use crate::operators::{Operator, Operators};
+use crate::readers::Readers;
 use crate::registry::{Answer, LookUpError};
 use crate::staple::{OwnStaple, OwnStapleError, StapleError};
 use crate::transport::Transport;
@@ -46,8 +47,7 @@ use crate::verified::Verified;
 /// ```
 #[derive(Debug)]
 pub struct LiveRegistries<B, T> {
-    operators: Operators,
-    readers: Vec<Option<LiveRegistry<B, T>>>,
+    readers: Readers<LiveRegistry<B, T>>,
     light: SharedClient<B>,
 }
 
@@ -66,17 +66,15 @@ impl<B: Beacon, T: Transport> LiveRegistries<B, T> {
             (operator.registry.chain_id == chain_id)
                 .then(|| LiveRegistry::new(operator.registry, light.clone(), nodes(), policy))
         };
-        let readers = operators.iter().map(reader).collect();
         Self {
-            operators,
-            readers,
+            readers: Readers::new(operators, reader),
             light,
         }
     }
 
     /// Whose number is whose.
     pub fn operators(&self) -> &Operators {
-        &self.operators
+        self.readers.operators()
     }
 
     /// The light client.
@@ -100,19 +98,7 @@ impl<B: Beacon, T: Transport> LiveRegistries<B, T> {
     /// [`LookUpError::NoOperator`] where the number is no operator's; [`LookUpError::NoNode`] where its operator's
     /// registry is on another chain.
     pub fn reader_of(&mut self, number: &str) -> Result<&mut LiveRegistry<B, T>, LookUpError> {
-        let place = self.operators.place_of(number)?;
-        let place = place.ok_or(LookUpError::NoOperator)?;
-        match self.readers.get_mut(place) {
-            Some(Some(reader)) => Ok(reader),
-            _ => {
-                let operator = self.operators.iter().nth(place);
-                let operator = operator.ok_or(LookUpError::NoOperator)?;
-                Err(LookUpError::NoNode {
-                    operator: operator.name.clone(),
-                    chain_id: operator.registry.chain_id,
-                })
-            }
-        }
+        self.readers.of(number)
     }
 
     /// The record of a number at its operator, as [`LiveRegistry::look_up`].
@@ -183,7 +169,7 @@ impl<B: Beacon, T: Transport> LiveRegistries<B, T> {
 
     /// Remembers a revision from an earlier run. One of a contract that is none of these operators' is passed over.
     pub fn remember(&mut self, seen: SeenRevision) {
-        for reader in self.readers.iter_mut().flatten() {
+        for reader in self.readers.iter_mut() {
             reader.remember(seen);
         }
     }
@@ -192,14 +178,9 @@ impl<B: Beacon, T: Transport> LiveRegistries<B, T> {
 impl<B: Beacon, T: Transport> From<LiveRegistry<B, T>> for LiveRegistries<B, T> {
     /// A reader that looks every number up in this registry.
     fn from(registry: LiveRegistry<B, T>) -> Self {
-        let operators = Operators::only(Operator {
-            name: String::new(),
-            registry: *registry.config(),
-        });
         Self {
-            operators,
             light: registry.light().clone(),
-            readers: vec![Some(registry)],
+            readers: Readers::only(*registry.config(), registry),
         }
     }
 }

@@ -3,6 +3,7 @@
 use alloy_primitives::B256;
 
 use crate::operators::{Operator, Operators};
+use crate::readers::Readers;
 use crate::registry::{Answer, LookUpError, Registry};
 use crate::transport::Transport;
 use crate::verified::Verified;
@@ -11,8 +12,7 @@ use crate::verified::Verified;
 /// that no operator vouches for another's numbers.
 #[derive(Debug)]
 pub struct Registries<T> {
-    operators: Operators,
-    readers: Vec<Option<Registry<T>>>,
+    readers: Readers<Registry<T>>,
 }
 
 impl<T: Transport> Registries<T> {
@@ -23,47 +23,32 @@ impl<T: Transport> Registries<T> {
             let (trusted_block, transport) = node(operator)?;
             Some(Registry::new(operator.registry, trusted_block, transport))
         };
-        let readers = operators.iter().map(reader).collect();
-        Self { operators, readers }
+        Self {
+            readers: Readers::new(operators, reader),
+        }
     }
 
     /// Whose number is whose.
     pub fn operators(&self) -> &Operators {
-        &self.operators
+        self.readers.operators()
     }
 
     /// The record of a number at its operator, as [`Registry::look_up`].
     ///
     /// # Errors
     ///
-    /// [`LookUpError`] says what failed: where the number is no operator's, [`LookUpError::NoOperator`].
+    /// [`LookUpError`] says what failed: where the number is no operator's, [`LookUpError::NoOperator`]; where nobody
+    /// is known on its chain, [`LookUpError::NoNode`].
     pub fn look_up(&mut self, number: &str) -> Result<Verified<Answer>, LookUpError> {
-        let place = self.operators.place_of(number)?;
-        let place = place.ok_or(LookUpError::NoOperator)?;
-        match self.readers.get_mut(place) {
-            Some(Some(reader)) => reader.look_up(number),
-            _ => {
-                let operator = self.operators.iter().nth(place);
-                let operator = operator.ok_or(LookUpError::NoOperator)?;
-                Err(LookUpError::NoNode {
-                    operator: operator.name.clone(),
-                    chain_id: operator.registry.chain_id,
-                })
-            }
-        }
+        self.readers.of(number)?.look_up(number)
     }
 }
 
 impl<T: Transport> From<Registry<T>> for Registries<T> {
     /// A reader that looks every number up in this registry.
     fn from(registry: Registry<T>) -> Self {
-        let operators = Operators::only(Operator {
-            name: String::new(),
-            registry: *registry.config(),
-        });
         Self {
-            operators,
-            readers: vec![Some(registry)],
+            readers: Readers::only(*registry.config(), registry),
         }
     }
 }

@@ -4,18 +4,20 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
+mod world;
+
 use core::time::Duration;
 
 use alloy_primitives::B256;
-use callseal_devchain::{
-    Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
-};
+use callseal_devchain::{DevBeacon, DevChain};
 use callseal_registry_client::light::{Beacon, LightClient, Store};
 use callseal_registry_client::{
     Answer, Evidence, EvidenceError, MAX_EVIDENCE_LEN, RawProof, RegistryConfig, Transport, layout,
     number_hash,
 };
 use proptest::prelude::*;
+
+use crate::world::{approve, deploy};
 
 const NUMBER: &str = "+8613800000001";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,26 +36,9 @@ fn scene() -> Scene {
     let mut chain = DevChain::new(31337);
     let beacon = DevBeacon::new(&chain).unwrap();
     let checkpoint = beacon.finalize();
-    let operator = chain.account(0);
-    let keys = Operator {
-        account: operator,
-        signing_key: uncompressed_key(&[1; 32]).unwrap(),
-        sealing_key: [0; 32],
-    };
-    let registry = DevRegistry::deploy(&chain, operator, &keys).unwrap();
-    let (wallet, identity) = (chain.account(1), [7; 32]);
-    let hash = number_hash(NUMBER).unwrap();
-    let digest = registry.proof_of_possession_digest(hash, wallet);
-    let claim = Claim {
-        number_hash: hash,
-        key: uncompressed_key(&identity).unwrap(),
-        token_hash: B256::ZERO,
-        proof_of_possession: prove_possession(&identity, digest).unwrap(),
-    };
-    registry.add_client(wallet, &claim).unwrap();
-    registry
-        .approve_client(operator, hash, wallet, claim.record_hash(wallet))
-        .unwrap();
+    let [operator, wallet] = [0, 1].map(|index| chain.account(index));
+    let registry = deploy(&chain, operator);
+    let claim = approve(&registry, operator, wallet, NUMBER, &[7; 32]);
     let store = synced(&beacon, checkpoint);
     beacon.finalize();
 
@@ -63,7 +48,11 @@ fn scene() -> Scene {
         finality_update: beacon.clone().finality_update().unwrap(),
         header: chain.header(block).unwrap(),
         proof: chain
-            .proof(config.contract, &layout::number_slots(hash), block)
+            .proof(
+                config.contract,
+                &layout::number_slots(claim.number_hash),
+                block,
+            )
             .unwrap(),
     };
     Scene {

@@ -4,67 +4,32 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
+mod world;
+
 use core::time::Duration;
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
-use callseal_devchain::{
-    Claim, DevBeacon, DevChain, DevRegistry, Operator, prove_possession, uncompressed_key,
-};
+use callseal_devchain::{DevBeacon, DevChain};
 use callseal_registry_client::light::{
     AnchorError, Beacon, BeaconHeader, Bootstrap, BootstrapError, FaultCause, Fork, LightClient,
     SignatureError, Store, SyncError, Update, UpdateError, WEAK_SUBJECTIVITY_LIMIT,
 };
 use callseal_registry_client::{
     Answer, LiveError, LiveRegistry, LookUpError, Policy, RawProof, Transport, TransportError,
-    number_hash,
 };
+
+use crate::world::World;
 
 const NUMBER: &str = "+8613800000001";
 const STRANGER: &str = "+8613899999999";
 
-/// A chain with one approved subscriber, and its committee.
-struct World {
-    chain: DevChain,
-    beacon: DevBeacon,
-    registry: DevRegistry,
-    checkpoint: B256,
+/// One operator, who has approved one subscriber.
+fn world() -> World<1> {
+    World::new([&[NUMBER]])
 }
 
-impl World {
-    fn new() -> Self {
-        let chain = DevChain::new(31337);
-        let beacon = DevBeacon::new(&chain).unwrap();
-        let checkpoint = beacon.finalize();
-        let operator = chain.account(0);
-        let keys = Operator {
-            account: operator,
-            signing_key: uncompressed_key(&[1; 32]).unwrap(),
-            sealing_key: [0; 32],
-        };
-        let registry = DevRegistry::deploy(&chain, operator, &keys).unwrap();
-        let (wallet, identity) = (chain.account(1), [7; 32]);
-        let hash = number_hash(NUMBER).unwrap();
-        let digest = registry.proof_of_possession_digest(hash, wallet);
-        let claim = Claim {
-            number_hash: hash,
-            key: uncompressed_key(&identity).unwrap(),
-            token_hash: B256::ZERO,
-            proof_of_possession: prove_possession(&identity, digest).unwrap(),
-        };
-        registry.add_client(wallet, &claim).unwrap();
-        registry
-            .approve_client(operator, hash, wallet, claim.record_hash(wallet))
-            .unwrap();
-        beacon.finalize();
-        Self {
-            chain,
-            beacon,
-            registry,
-            checkpoint,
-        }
-    }
-
+impl World<1> {
     fn client<B: Beacon>(&self, beacons: Vec<B>) -> LightClient<B> {
         let network = self.beacon.network();
         let (client, synced) =
@@ -77,7 +42,7 @@ impl World {
         let nodes = nodes.into_iter().enumerate();
         let named = nodes.map(|(index, node)| (format!("node {index}"), node));
         LiveRegistry::new(
-            self.registry.config(),
+            self.registries[0].config(),
             self.client(beacons),
             named,
             Policy::default(),
@@ -142,7 +107,7 @@ fn headers_before_capella_name_no_execution_block() {
 
 #[test]
 fn a_look_up_names_its_block_its_slot_and_its_age() {
-    let world = World::new();
+    let world = world();
     let mut live = world.live(vec![world.beacon.clone()], vec![world.chain.clone()]);
     let now = world.beacon.now();
     let found = live.look_up(NUMBER, now).unwrap();
@@ -172,7 +137,7 @@ fn a_look_up_names_its_block_its_slot_and_its_age() {
 
 #[test]
 fn answers_are_kept_while_they_are_young_and_no_longer() {
-    let world = World::new();
+    let world = world();
     let mut live = world.live(vec![world.beacon.clone()], vec![world.chain.clone()]);
     let now = world.beacon.now();
     let first = live.look_up(NUMBER, now).unwrap();
@@ -190,7 +155,7 @@ fn answers_are_kept_while_they_are_young_and_no_longer() {
 
 #[test]
 fn without_finality_the_answer_is_an_error_after_an_hour() {
-    let world = World::new();
+    let world = world();
     let mut live = world.live(vec![world.beacon.clone()], vec![world.chain.clone()]);
     let now = world.beacon.now();
     let made = live.look_up(NUMBER, now).unwrap().answer.timestamp();
@@ -283,7 +248,7 @@ impl Beacon for Odd {
 
 #[test]
 fn dead_and_lying_beacon_nodes_are_passed_over_and_named() {
-    let world = World::new();
+    let world = world();
     world.beacon.pass_periods(2);
     let dead = Odd {
         is_dead: true,
@@ -330,7 +295,7 @@ fn dead_and_lying_beacon_nodes_are_passed_over_and_named() {
 
 #[test]
 fn with_liars_alone_nothing_is_known() {
-    let world = World::new();
+    let world = world();
     let liar = Odd {
         update: |update| update.attested_header.beacon.proposer_index ^= 1,
         ..Odd::new("liar", &world.beacon)
@@ -428,7 +393,7 @@ fn a_checkpoint_that_another_node_does_not_have_is_reported() {
 
 #[test]
 fn a_phone_that_was_off_for_a_day_catches_up_from_its_kept_state() {
-    let world = World::new();
+    let world = world();
     let mut client = world.client(vec![world.beacon.clone()]);
     client.sync(world.beacon.now()).unwrap();
     let state = client.store().to_state();
@@ -455,7 +420,7 @@ struct OddNode {
 }
 
 impl OddNode {
-    fn new(world: &World) -> Self {
+    fn new(world: &World<1>) -> Self {
         Self {
             honest: world.chain.clone(),
             proof: |_| {},
@@ -492,7 +457,7 @@ impl Transport for OddNode {
 
 #[test]
 fn dead_and_lying_execution_nodes_are_passed_over_and_named() {
-    let world = World::new();
+    let world = world();
     let dead = OddNode {
         is_dead: true,
         ..OddNode::new(&world)
@@ -526,8 +491,8 @@ fn dead_and_lying_execution_nodes_are_passed_over_and_named() {
 
 #[test]
 fn a_registry_that_is_proven_to_be_another_is_no_nodes_fault() {
-    let world = World::new();
-    let mut config = world.registry.config();
+    let world = world();
+    let mut config = world.registries[0].config();
     config.code_hash = B256::repeat_byte(1);
     let nodes = [("a".to_owned(), world.chain.clone())];
     let client = world.client(vec![world.beacon.clone()]);

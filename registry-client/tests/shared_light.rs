@@ -4,102 +4,42 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
+mod world;
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use alloy_primitives::B256;
-use callseal_devchain::{
-    Claim, Counted, DevBeacon, DevChain, DevRegistry, Operator as Deployed, Tally,
-    prove_possession, uncompressed_key,
-};
+use callseal_devchain::{Counted, DevBeacon, DevChain, DevRegistry};
 use callseal_registry_client::light::{
-    Beacon, BeaconHeader, Bootstrap, LightClient, SharedClient, StateError, Store, SyncError,
-    Synced, Update,
+    Beacon, BeaconHeader, Bootstrap, SharedClient, StateError, Store, SyncError, Synced, Update,
 };
 use callseal_registry_client::{
     EvidenceError, LiveError, LiveRegistries, LookUpError, Operator, Operators, OwnStapleError,
-    Policy, RegistryConfig, StapleError, TransportError, number_hash,
+    Policy, RegistryConfig, StapleError, TransportError,
 };
+
+use crate::world::{World, compressed, key};
 
 const NORTHERN: &str = "+8613800000001";
 const SOUTHERN: &str = "+4420000000002";
 
-/// A chain on which two operators have a registry each, its committee, and how often nodes were asked.
-struct World {
-    chain: DevChain,
-    beacon: DevBeacon,
-    registries: [DevRegistry; 2],
-    checkpoint: B256,
-    asked: Tally,
+/// Two operators, who have approved a subscriber each.
+fn world() -> World<2> {
+    World::new([&[NORTHERN], &[SOUTHERN]])
 }
 
-impl World {
-    /// Each operator has approved its own subscriber's key.
-    fn new() -> Self {
-        let chain = DevChain::new(31337);
-        let beacon = DevBeacon::new(&chain).unwrap();
-        let checkpoint = beacon.finalize();
-        let registries = [0, 1].map(|index| {
-            let account = chain.account(index);
-            let keys = Deployed {
-                account,
-                signing_key: uncompressed_key(&[1; 32]).unwrap(),
-                sealing_key: [0; 32],
-            };
-            DevRegistry::deploy(&chain, account, &keys).unwrap()
-        });
-        let world = Self {
-            chain,
-            beacon,
-            registries,
-            checkpoint,
-            asked: Tally::default(),
-        };
-        world.approve(0, NORTHERN, &secret(NORTHERN));
-        world.approve(1, SOUTHERN, &secret(SOUTHERN));
-        world.beacon.finalize();
-        world
-    }
-
-    /// An operator vouches for a key.
-    fn approve(&self, operator: usize, number: &str, secret: &[u8; 32]) {
-        let registry = &self.registries[operator];
-        let (account, wallet) = (self.chain.account(operator), self.chain.account(5));
-        let hash = number_hash(number).unwrap();
-        let digest = registry.proof_of_possession_digest(hash, wallet);
-        let claim = Claim {
-            number_hash: hash,
-            key: uncompressed_key(secret).unwrap(),
-            token_hash: B256::ZERO,
-            proof_of_possession: prove_possession(secret, digest).unwrap(),
-        };
-        registry.add_client(wallet, &claim).unwrap();
-        let record_hash = claim.record_hash(wallet);
-        registry
-            .approve_client(account, hash, wallet, record_hash)
-            .unwrap();
-    }
-
-    fn light(&self) -> SharedClient<Counted<DevBeacon>> {
-        self.light_by(Counted::new(self.beacon.clone(), &self.asked))
-    }
-
+impl World<2> {
     /// A light client whose node says of what is final what it is told to.
     fn light_directed<F>(&self, finality: F) -> SharedClient<Directed>
     where
         F: FnMut(&mut Counted<DevBeacon>) -> Result<Update, TransportError> + Send + 'static,
     {
         self.light_by(Directed {
-            beacon: Counted::new(self.beacon.clone(), &self.asked),
+            beacon: self.counted(self.beacon.clone()),
             finality: Box::new(finality),
         })
-    }
-
-    fn light_by<B: Beacon>(&self, beacon: B) -> SharedClient<B> {
-        let (network, now) = (self.beacon.network(), self.beacon.now());
-        let started = LightClient::start(network, self.checkpoint, vec![beacon], now);
-        started.unwrap().0.into()
     }
 
     fn operators(&self) -> Operators {
@@ -109,14 +49,13 @@ impl World {
 
     fn live<B: Beacon>(&self, light: SharedClient<B>) -> LiveRegistries<B, Counted<DevChain>> {
         LiveRegistries::new(self.operators(), light, Policy::default(), || {
-            let node = Counted::new(self.chain.clone(), &self.asked);
-            vec![("node".to_owned(), node)]
+            vec![("node".to_owned(), self.counted(self.chain.clone()))]
         })
     }
 
     /// What the owner of a number hands over.
     fn staple(&self, number: &str, now: u64) -> Vec<u8> {
-        let key = compressed(&secret(number));
+        let key = key(number);
         let own = self.live(self.light()).own_staple(number, &key, now);
         own.unwrap().octets
     }
@@ -134,20 +73,9 @@ fn operators(north: RegistryConfig, south: RegistryConfig) -> Operators {
         .unwrap()
 }
 
-fn secret(number: &str) -> [u8; 32] {
-    [number.as_bytes()[number.len() - 1]; 32]
-}
-
-fn compressed(secret: &[u8; 32]) -> [u8; 33] {
-    let uncompressed = uncompressed_key(secret).unwrap();
-    let mut key = [2 + uncompressed[63] % 2; 33];
-    key[1..].copy_from_slice(&uncompressed[..32]);
-    key
-}
-
 #[test]
 fn two_operators_are_read_by_one_client_and_the_network_is_followed_once() {
-    let world = World::new();
+    let world = world();
     let now = world.beacon.now();
     let mut live = world.live(world.light());
     world.asked.reset();
@@ -159,7 +87,7 @@ fn two_operators_are_read_by_one_client_and_the_network_is_followed_once() {
         assert_eq!(found.answer.contract(), ours.contract);
         assert_eq!(found.answer.chain_id(), 31337);
         let record = found.answer.into_record().unwrap();
-        assert_eq!(record.value().key, compressed(&secret(number)));
+        assert_eq!(record.value().key, key(number));
         assert!(record.is_from(&ours));
         // Only the first question made the client follow the network.
         assert_eq!(found.synced.is_some(), number == NORTHERN);
@@ -171,18 +99,18 @@ fn two_operators_are_read_by_one_client_and_the_network_is_followed_once() {
 
 #[test]
 fn an_update_verified_for_one_operator_is_not_verified_again_for_another() {
-    let world = World::new();
+    let world = world();
     let now = world.beacon.now();
     let mut owners = world.live(world.light());
     let [northern, southern] = [NORTHERN, SOUTHERN].map(|number| {
-        let key = compressed(&secret(number));
+        let key = key(number);
         owners.own_staple(number, &key, now).unwrap().octets
     });
     let mut verifier = world.live(world.light());
     verifier.sync(now).unwrap();
     world.asked.reset();
     for (number, staple) in [(NORTHERN, northern), (SOUTHERN, southern)] {
-        let key = compressed(&secret(number));
+        let key = key(number);
         let answer = verifier.verify_staple(number, &key, &staple, now).unwrap();
         assert!(answer.is_about(number));
     }
@@ -192,12 +120,12 @@ fn an_update_verified_for_one_operator_is_not_verified_again_for_another() {
 /// South vouches for a key of its own for North's number, and its bearer hands over what proves that.
 #[test]
 fn a_staple_proven_at_another_operators_contract_is_refused_for_the_same_number() {
-    let world = World::new();
+    let world = world();
     let mallory = [0x66; 32];
     world.approve(1, NORTHERN, &mallory);
     world.beacon.finalize();
     let now = world.beacon.now();
-    let key = compressed(&mallory);
+    let mallorys = compressed(&mallory);
     // For whom all numbers are South's, it is proven.
     let souths = world.registries[1].config();
     let mut give_all_to_south = LiveRegistries::new(
@@ -209,11 +137,13 @@ fn a_staple_proven_at_another_operators_contract_is_refused_for_the_same_number(
         Policy::default(),
         || vec![("node".to_owned(), world.chain.clone())],
     );
-    let staple = give_all_to_south.own_staple(NORTHERN, &key, now).unwrap();
+    let staple = give_all_to_south
+        .own_staple(NORTHERN, &mallorys, now)
+        .unwrap();
 
     let mut phone = world.live(world.light());
     phone.sync(now).unwrap();
-    let refused = phone.verify_staple(NORTHERN, &key, &staple.octets, now);
+    let refused = phone.verify_staple(NORTHERN, &mallorys, &staple.octets, now);
     let is_refused = matches!(
         &refused,
         Err(StapleError::Evidence(EvidenceError::LookUp(LookUpError::Account { contract, .. })))
@@ -221,16 +151,16 @@ fn a_staple_proven_at_another_operators_contract_is_refused_for_the_same_number(
     );
     assert!(is_refused, "{refused:?}");
     // The look-up that follows finds North's own subscriber.
-    let found = phone.look_up_stapled(NORTHERN, &key, &staple.octets, now);
+    let found = phone.look_up_stapled(NORTHERN, &mallorys, &staple.octets, now);
     let found = found.unwrap();
     assert!(matches!(found.staple, Some(Err(_))));
     let record = found.answer.into_record().unwrap();
-    assert_eq!(record.value().key, compressed(&secret(NORTHERN)));
+    assert_eq!(record.value().key, key(NORTHERN));
 }
 
 #[test]
 fn numbers_of_no_operator_and_of_other_chains_are_refused_by_name_and_nobody_is_asked() {
-    let world = World::new();
+    let world = world();
     let now = world.beacon.now();
     let [north, south] = world.registries.each_ref().map(DevRegistry::config);
     let elsewhere = RegistryConfig {
@@ -241,13 +171,10 @@ fn numbers_of_no_operator_and_of_other_chains_are_refused_by_name_and_nobody_is_
         operators(north, elsewhere),
         world.light(),
         Policy::default(),
-        || {
-            let node = Counted::new(world.chain.clone(), &world.asked);
-            vec![("node".to_owned(), node)]
-        },
+        || vec![("node".to_owned(), world.counted(world.chain.clone()))],
     );
     world.asked.reset();
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     let no_node = LookUpError::NoNode {
         operator: "South".into(),
         chain_id: 7,
@@ -267,12 +194,12 @@ fn numbers_of_no_operator_and_of_other_chains_are_refused_by_name_and_nobody_is_
 
 /// Two histories of one chain, signed by one committee; on both, the same two registries.
 struct Twins {
-    worlds: [World; 2],
+    worlds: [World<2>; 2],
 }
 
 impl Twins {
     fn new() -> Self {
-        let worlds = [World::new(), World::new()];
+        let worlds = [world(), world()];
         assert_eq!(worlds[0].checkpoint, worlds[1].checkpoint);
         Self { worlds }
     }
@@ -326,7 +253,7 @@ fn a_disagreement_shown_to_one_registry_stops_all_and_outlasts_a_restart() {
     let [mut one, mut other] = [world.live(light.clone()), world.live(light.clone())];
     assert!(other.look_up(NORTHERN, now).unwrap().synced.is_some());
     assert!(other.look_up(SOUTHERN, now).is_ok());
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     assert!(other.own_staple(SOUTHERN, &key, now).is_ok());
 
     // A forged staple, with the same slot as the final block that is known: South's registry is shown it.
@@ -368,7 +295,7 @@ fn a_forged_staple_that_comes_first_is_found_when_the_network_is_followed() {
     twins.part(0);
     let now = world.beacon.now();
     let forged = twins.forged(SOUTHERN);
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     // Nothing is known that it contradicts.
     assert!(live.verify_staple(SOUTHERN, &key, &forged, now).is_ok());
     let refused = live.sync(now).unwrap_err();
@@ -389,7 +316,7 @@ fn a_forged_staple_in_a_slot_of_its_own_is_found_when_the_network_is_followed() 
     twins.part(1);
     let forged = twins.forged(SOUTHERN);
     let now = other.beacon.now();
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     assert!(live.verify_staple(SOUTHERN, &key, &forged, now).is_ok());
     // The nodes are not that far yet.
     live.sync(now).unwrap();
@@ -401,11 +328,11 @@ fn a_forged_staple_in_a_slot_of_its_own_is_found_when_the_network_is_followed() 
 
 #[test]
 fn what_peers_show_is_asked_about_once_and_an_honest_one_stops_nobody() {
-    let world = World::new();
+    let world = world();
     let mut live = world.live(world.light());
     live.sync(world.beacon.now()).unwrap();
     world.beacon.finalize();
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     let now = world.beacon.now();
     let staple = world.live(world.light()).own_staple(SOUTHERN, &key, now);
     let staple = staple.unwrap().octets;
@@ -433,7 +360,7 @@ fn a_forged_staple_is_compared_with_older_final_blocks_than_the_newest() {
     world.beacon.finalize();
     let now = world.beacon.now();
     live.sync(now).unwrap();
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     let refused = live.verify_staple(SOUTHERN, &key, &forged, now);
     assert!(refused.is_err());
     assert!(live.light().store().contested().is_some());
@@ -441,7 +368,7 @@ fn a_forged_staple_is_compared_with_older_final_blocks_than_the_newest() {
 
 #[test]
 fn that_another_process_knows_of_two_histories_stops_this_one() {
-    let world = World::new();
+    let world = world();
     let light = world.light();
     let mut live = world.live(light.clone());
     light.kept_by(|store| (store.finalized_slot() > 9).then_some(9));
@@ -494,7 +421,7 @@ struct Gate {
 }
 
 /// A light client whose node does not say what is final before it is let go.
-fn slow_light(world: &World) -> (SharedClient<Directed>, Gate) {
+fn slow_light(world: &World<2>) -> (SharedClient<Directed>, Gate) {
     let (has_begun, begun) = channel();
     let (go, is_let_go) = channel();
     let light = world.light_directed(move |beacon| {
@@ -507,7 +434,7 @@ fn slow_light(world: &World) -> (SharedClient<Directed>, Gate) {
 
 #[test]
 fn of_two_that_ask_at_once_one_follows_the_network_and_nobody_waits_to_read_what_is_known() {
-    let world = World::new();
+    let world = world();
     let (light, gate) = slow_light(&world);
     let now = world.beacon.now();
     let [mut one, mut other, mut third] = [(); 3].map(|()| world.live(light.clone()));
@@ -518,7 +445,7 @@ fn of_two_that_ask_at_once_one_follows_the_network_and_nobody_waits_to_read_what
         gate.begun.recv().unwrap();
         let other = scope.spawn(move || other.look_up(SOUTHERN, now).unwrap());
         // The node keeps them waiting; what needs no node does not wait.
-        let key = compressed(&secret(SOUTHERN));
+        let key = key(SOUTHERN);
         assert!(light.store().contested().is_none());
         third.verify_staple(SOUTHERN, &key, &staple, now).unwrap();
         // Whether the second has begun to wait by now or not, it asks nobody about finality again.
@@ -538,7 +465,7 @@ fn a_disagreement_shown_while_the_network_is_followed_is_not_overwritten_by_what
     let [mut one, mut other] = [(); 2].map(|()| world.live(light.clone()));
     twins.part(0);
     let now = world.beacon.now();
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     let [honest, forged] = [world, forger].map(|world| world.staple(SOUTHERN, now));
     thread::scope(|scope| {
         let looked_up = scope.spawn(move || one.look_up(NORTHERN, now));
@@ -571,7 +498,7 @@ fn a_forged_staple_shown_while_the_network_is_followed_is_found_when_it_is_next(
     thread::scope(|scope| {
         let synced = scope.spawn(|| light.sync(now));
         gate.begun.recv().unwrap();
-        let key = compressed(&secret(SOUTHERN));
+        let key = key(SOUTHERN);
         let shown = phone.verify_staple(SOUTHERN, &key, &forged, now);
         assert!(shown.is_ok());
         gate.go.send(()).unwrap();
@@ -601,7 +528,7 @@ fn a_forged_staple_is_compared_once_the_nodes_are_that_far_again() {
     let now = world.beacon.now();
     let mut phone = world.live(light.clone());
     phone.sync(now).unwrap();
-    let key = compressed(&secret(SOUTHERN));
+    let key = key(SOUTHERN);
     let shown = phone.verify_staple(SOUTHERN, &key, &forged, now);
     assert!(shown.is_ok());
     *older.lock().unwrap() = Some(lagging);

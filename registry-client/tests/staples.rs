@@ -4,68 +4,37 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
-use alloy_primitives::B256;
-use callseal_devchain::{
-    Claim, Counted, DevBeacon, DevChain, DevRegistry, Operator, Tally, prove_possession,
-    uncompressed_key,
-};
-use callseal_registry_client::light::LightClient;
+mod world;
+
+use callseal_devchain::{Counted, DevBeacon, DevChain};
 use callseal_registry_client::{
     EvidenceError, LiveRegistry, LookUpError, MAX_EVIDENCE_LEN, OutdatedError, OwnStapleError,
     Policy, RegistryConfig, StapleError, number_hash,
 };
 
+use crate::world::{World, approve, compressed, deploy, key};
+
 const ALICE: &str = "+8613800000001";
 const BOB: &str = "+8613800000002";
 
-/// A chain with a registry, its committee, and how often any node was asked.
-struct World {
-    chain: DevChain,
-    beacon: DevBeacon,
-    registry: DevRegistry,
-    checkpoint: B256,
-    asked: Tally,
-}
-
 type Live = LiveRegistry<Counted<DevBeacon>, Counted<DevChain>>;
 
-impl World {
-    /// Alice and Bob are approved; the light clients' checkpoint lies before that.
-    fn new() -> Self {
-        let chain = DevChain::new(31337);
-        let beacon = DevBeacon::new(&chain).unwrap();
-        let checkpoint = beacon.finalize();
-        let registry = deploy(&chain);
-        for (wallet, number) in [(1, ALICE), (2, BOB)] {
-            enrol(&chain, &registry, wallet, number, &secret(number));
-        }
-        beacon.finalize();
-        Self {
-            chain,
-            beacon,
-            registry,
-            checkpoint,
-            asked: Tally::default(),
-        }
-    }
+/// One operator, who has approved Alice and Bob.
+fn world() -> World<1> {
+    World::new([&[ALICE, BOB]])
+}
 
+impl World<1> {
     fn phone(&self) -> Live {
-        self.phone_of(self.registry.config())
+        self.phone_of(self.registries[0].config())
     }
 
     /// A phone that is up to date.
     fn phone_of(&self, config: RegistryConfig) -> Live {
-        let beacons = vec![self.counted(self.beacon.clone())];
-        let (network, now) = (self.beacon.network(), self.beacon.now());
-        let (light, _) = LightClient::start(network, self.checkpoint, beacons, now).unwrap();
         let nodes = [("node".to_owned(), self.counted(self.chain.clone()))];
-        let mut phone = LiveRegistry::new(config, light, nodes, Policy::default());
-        phone.sync(now).unwrap();
+        let mut phone = LiveRegistry::new(config, self.light(), nodes, Policy::default());
+        phone.sync(self.beacon.now()).unwrap();
         phone
-    }
-
-    fn counted<N>(&self, node: N) -> Counted<N> {
-        Counted::new(node, &self.asked)
     }
 
     /// What the owner of a number hands over.
@@ -80,51 +49,9 @@ impl World {
     }
 }
 
-fn deploy(chain: &DevChain) -> DevRegistry {
-    let operator = chain.account(0);
-    let keys = Operator {
-        account: operator,
-        signing_key: uncompressed_key(&[1; 32]).unwrap(),
-        sealing_key: [0; 32],
-    };
-    DevRegistry::deploy(chain, operator, &keys).unwrap()
-}
-
-fn enrol(chain: &DevChain, registry: &DevRegistry, wallet: usize, number: &str, secret: &[u8; 32]) {
-    let wallet = chain.account(wallet);
-    let hash = number_hash(number).unwrap();
-    let digest = registry.proof_of_possession_digest(hash, wallet);
-    let claim = Claim {
-        number_hash: hash,
-        key: uncompressed_key(secret).unwrap(),
-        token_hash: B256::ZERO,
-        proof_of_possession: prove_possession(secret, digest).unwrap(),
-    };
-    registry.add_client(wallet, &claim).unwrap();
-    registry
-        .approve_client(chain.account(0), hash, wallet, claim.record_hash(wallet))
-        .unwrap();
-}
-
-fn secret(number: &str) -> [u8; 32] {
-    [number.as_bytes()[number.len() - 1]; 32]
-}
-
-/// The number's public key, compressed.
-fn key(number: &str) -> [u8; 33] {
-    compressed(&secret(number))
-}
-
-fn compressed(secret: &[u8; 32]) -> [u8; 33] {
-    let uncompressed = uncompressed_key(secret).unwrap();
-    let mut key = [2 + uncompressed[63] % 2; 33];
-    key[1..].copy_from_slice(&uncompressed[..32]);
-    key
-}
-
 #[test]
 fn both_sides_of_a_call_are_proven_and_no_node_is_asked() {
-    let world = World::new();
+    let world = world();
     let now = world.beacon.now();
     let [mut alice, mut bob] = [world.phone(), world.phone()];
     let own = [
@@ -159,7 +86,7 @@ fn both_sides_of_a_call_are_proven_and_no_node_is_asked() {
 
 #[test]
 fn a_staple_is_younger_than_what_the_verifier_knows_or_older() {
-    let world = World::new();
+    let world = world();
     let mut behind = world.phone();
     world.beacon.finalize();
     let older = world.staple(BOB);
@@ -175,7 +102,7 @@ fn a_staple_is_younger_than_what_the_verifier_knows_or_older() {
 
 #[test]
 fn no_octet_can_be_another_even_where_the_honest_staple_is_known() {
-    let world = World::new();
+    let world = world();
     let (now, staple) = (world.beacon.now(), world.staple(BOB));
     let mut phone = world.phone();
     phone.verify_staple(BOB, &key(BOB), &staple, now).unwrap();
@@ -201,7 +128,7 @@ fn no_octet_can_be_another_even_where_the_honest_staple_is_known() {
 
 #[test]
 fn what_is_refused_leads_to_a_look_up_and_to_no_trust() {
-    let world = World::new();
+    let world = world();
     let now = world.beacon.now();
     let mut lie = world.staple(BOB);
     *lie.last_mut().unwrap() ^= 1;
@@ -227,7 +154,7 @@ fn what_is_refused_leads_to_a_look_up_and_to_no_trust() {
 
 #[test]
 fn another_numbers_staple_and_another_key_are_refused() {
-    let world = World::new();
+    let world = world();
     let (now, alices) = (world.beacon.now(), world.staple(ALICE));
     let mut phone = world.phone();
     let refused = phone.verify_staple(BOB, &key(ALICE), &alices, now);
@@ -243,10 +170,11 @@ fn another_numbers_staple_and_another_key_are_refused() {
 
 #[test]
 fn another_operators_registry_vouches_for_nobody_here() {
-    let world = World::new();
+    let world = world();
     // One like ours in everything, at another address, and run by whoever wanted to.
-    let theirs = deploy(&world.chain);
-    enrol(&world.chain, &theirs, 3, BOB, &[9; 32]);
+    let [operator, wallet] = [0, 3].map(|index| world.chain.account(index));
+    let theirs = deploy(&world.chain, operator);
+    approve(&theirs, operator, wallet, BOB, &[9; 32]);
     world.beacon.finalize();
     let now = world.beacon.now();
     let mallory = compressed(&[9; 32]);
@@ -263,7 +191,7 @@ fn another_operators_registry_vouches_for_nobody_here() {
 
 #[test]
 fn an_old_staple_is_refused() {
-    let world = World::new();
+    let world = world();
     let (now, staple) = (world.beacon.now(), world.staple(BOB));
     let mut phone = world.phone();
     let limit = Policy::default().max_age.as_secs();
@@ -281,11 +209,13 @@ fn an_old_staple_is_refused() {
 
 #[test]
 fn a_lower_revision_than_one_that_was_seen_is_refused() {
-    let world = World::new();
+    let world = world();
     let before = world.staple(BOB);
     let hash = number_hash(BOB).unwrap();
     let operator = world.chain.account(0);
-    world.registry.revoke_by_operator(operator, hash).unwrap();
+    world.registries[0]
+        .revoke_by_operator(operator, hash)
+        .unwrap();
     world.beacon.finalize();
     let now = world.beacon.now();
 
@@ -311,7 +241,7 @@ fn a_lower_revision_than_one_that_was_seen_is_refused() {
 
 #[test]
 fn what_is_handed_over_is_renewed_once_its_block_is_half_an_hour_old() {
-    let world = World::new();
+    let world = world();
     let mut bob = world.phone();
     let begun = world.beacon.now();
     let first = bob.own_staple(BOB, &key(BOB), begun).unwrap();
@@ -332,7 +262,7 @@ fn what_is_handed_over_is_renewed_once_its_block_is_half_an_hour_old() {
 
 #[test]
 fn nobody_hands_over_a_record_with_another_key_than_their_own() {
-    let world = World::new();
+    let world = world();
     let now = world.beacon.now();
     let own = world.phone().own_staple(BOB, &key(ALICE), now);
     assert_eq!(own, Err(OwnStapleError::AnotherKey));
@@ -340,7 +270,7 @@ fn nobody_hands_over_a_record_with_another_key_than_their_own() {
 
 #[test]
 fn one_that_committees_signed_which_are_not_known_leads_to_a_look_up() {
-    let world = World::new();
+    let world = world();
     let mut behind = world.phone();
     world.beacon.pass_periods(3);
     let (now, staple) = (world.beacon.now(), world.staple(BOB));
