@@ -1,5 +1,6 @@
 //! The walk of an SRTP packet (RFC 3711 §3.3), step by step.
 
+mod ordinary;
 mod planned;
 
 use alloc::boxed::Box;
@@ -21,7 +22,8 @@ use crate::streams::Place;
 use crate::trailer::Layout;
 use crate::transform::{Authenticated, Nonce, Portions, Sealed, TooLong};
 
-pub(crate) use self::planned::{OrdinaryRtp, PlannedIncomingRtp, PlannedOutgoingRtp};
+pub(crate) use self::ordinary::OrdinaryRtp;
+pub(crate) use self::planned::{PlannedIncomingRtp, PlannedOutgoingRtp};
 
 impl Sender {
     /// Protects the RTP packet in the first `len` octets of `buf`, in place,
@@ -48,6 +50,15 @@ impl Sender {
     ///
     /// [`ProtectError`]; the packet is then as it was, and so is the stream.
     pub fn protect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
+        match self.protect_ordinary_rtp(buf, len) {
+            Some(protected_len) => Ok(protected_len),
+            None => self.protect_any_rtp(buf, len),
+        }
+    }
+
+    /// The walk of any packet.
+    #[inline(never)]
+    fn protect_any_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, ProtectError> {
         // 1 and 2. Bytes in, parse.
         let outgoing = self.read_outgoing_rtp(buf, len)?;
 
@@ -240,6 +251,19 @@ impl Receiver {
     ///
     /// [`UnprotectError`]; the buffer is then as it was.
     pub fn unprotect_rtp(
+        &mut self,
+        buf: &mut [u8],
+        len: usize,
+    ) -> Result<Unprotected, UnprotectError> {
+        match self.unprotect_ordinary_rtp(buf, len) {
+            Some(result) => result,
+            None => self.unprotect_any_rtp(buf, len),
+        }
+    }
+
+    /// The walk of any packet.
+    #[inline(never)]
+    fn unprotect_any_rtp(
         &mut self,
         buf: &mut [u8],
         len: usize,

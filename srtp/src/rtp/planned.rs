@@ -1,7 +1,9 @@
 //! The walk of an SRTP packet as a batch takes it: planned first, settled
 //! after those before it.
 
-use super::{AdmittedIncomingRtp, AdmittedRtp, GenuineRtp, IncomingRtp, OutgoingRtp};
+use super::{
+    AdmittedIncomingRtp, AdmittedRtp, GenuineRtp, IncomingRtp, OrdinaryRtp, OutgoingRtp,
+};
 use crate::batch::Unsettled;
 use crate::cryptex;
 use crate::index::PacketIndex;
@@ -9,7 +11,7 @@ use crate::packet::RtpHeader;
 use crate::receiver::{Receiver, UnprotectError, Unprotected};
 use crate::sender::{ProtectError, Sender};
 use crate::streams::Place;
-use crate::transform::{Authenticated, JobPlace, Jobs, Nonce, Sealed, Transform};
+use crate::transform::{Authenticated, JobPlace, Jobs, Sealed};
 
 /// A packet to send that a batch has planned.
 #[derive(Debug)]
@@ -32,7 +34,8 @@ impl PlannedOutgoingRtp {
 }
 
 impl Sender {
-    /// The plan for a packet of a batch that is header, payload and tag; its
+    /// The plan for an ordinary packet of a batch, which is as if those before it
+    /// were not there; its
     /// share of step 7 goes to `jobs`. `None`, and the packet as it was, where it
     /// is refused: it then walks alone.
     #[inline(always)]
@@ -57,41 +60,6 @@ impl Sender {
             index,
             key_place,
             undressed: None,
-            protected_len,
-        })
-    }
-
-    /// Steps 1 to 6 of a packet that is header, payload and tag, in a stream
-    /// that goes on, which is at `place`; `None` where it is not, or is refused.
-    /// This and all of a plan is as if the batch's packets before it were not
-    /// there.
-    #[inline(always)]
-    pub(crate) fn admit_ordinary_outgoing_rtp(
-        &self,
-        buf: &[u8],
-        len: usize,
-        place: Place,
-    ) -> Option<OrdinaryRtp> {
-        // 1 and 2.
-        let tag_len = self.rtp_trailer.ordinary_tag_len()?;
-        let protected_len = len.checked_add(tag_len)?;
-        let header = RtpHeader::parse(buf.get(..protected_len)?.get(..len)?).ok()?;
-
-        // 4 and 5.
-        let track = &self.streams.at(place)?.rtp;
-        let index = track.near(header.seq)?;
-        track.check_near(index)?;
-
-        // 6.
-        let key_place = self.keys.place_to_send(self.current, Some(index))?;
-        let refused = self.reserving || self.keys.at(key_place).is_spent();
-        (!refused).then_some(OrdinaryRtp {
-            place,
-            ssrc: header.ssrc,
-            index,
-            key_place,
-            header_len: header.len,
-            tag_len,
             protected_len,
         })
     }
@@ -284,39 +252,6 @@ impl Receiver {
         })
     }
 
-    /// Steps 1 to 6 of a packet that is header, payload and tag, in a stream
-    /// that goes on, which is at `place`; `None` where it is not, or is refused.
-    #[inline(always)]
-    pub(crate) fn admit_ordinary_incoming_rtp(
-        &self,
-        buf: &[u8],
-        len: usize,
-        place: Place,
-    ) -> Option<OrdinaryRtp> {
-        // 1 and 2.
-        let tag_len = self.rtp_trailer.ordinary_tag_len()?;
-        let payload_end = len.checked_sub(tag_len)?;
-        let header = RtpHeader::parse(buf.get(..len)?.get(..payload_end)?).ok()?;
-
-        // 4 and 5.
-        let track = &self.streams.at(place)?.rtp;
-        let index = track.near(header.seq)?;
-        track.check_near(index)?;
-
-        // 6.
-        let key_place = self.keys.place_for_received(&[], Some(index))?;
-        let refused = self.keys.at(key_place).is_spent();
-        (!refused).then_some(OrdinaryRtp {
-            place,
-            ssrc: header.ssrc,
-            index,
-            key_place,
-            header_len: header.len,
-            tag_len,
-            protected_len: len,
-        })
-    }
-
     /// Steps 1 to 6 of any packet of a batch; its share of step 7 goes to `jobs`.
     /// `None` where it is refused or walks alone.
     #[inline(never)]
@@ -454,32 +389,5 @@ impl Receiver {
             .transform
             .seal(self.policy.backend(), packet, &portions);
         debug_assert!(sealed.is_ok());
-    }
-}
-
-/// A packet that is header, encrypted payload and tag, after step 6.
-pub(crate) struct OrdinaryRtp {
-    place: Place,
-    ssrc: u32,
-    index: PacketIndex,
-    key_place: usize,
-    header_len: usize,
-    tag_len: usize,
-    protected_len: usize,
-}
-
-impl OrdinaryRtp {
-    /// Its share of step 7.
-    #[inline(always)]
-    fn add_job<'a, const N: usize>(
-        &self,
-        transform: &'a Transform,
-        buf: &'a mut [u8],
-        jobs: &mut Jobs<'a, N>,
-    ) -> Option<JobPlace> {
-        let &Self { ssrc, index, .. } = self;
-        let nonce = Nonce::Rtp { ssrc, index };
-        let packet = &mut buf[..self.protected_len];
-        transform.add_ordinary_job(packet, nonce, [self.header_len, self.tag_len], jobs)
     }
 }

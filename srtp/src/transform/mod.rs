@@ -8,6 +8,7 @@ mod keystream;
 mod tag;
 
 use core::ops::Range;
+use core::slice;
 
 use callseal_srtp_crypto::{Backend, MAX_KEYSTREAM_LEN};
 
@@ -88,6 +89,57 @@ impl Transform {
             Self::HmacSha1(transform) => transform.open(backend, packet, portions),
             Self::AesGcm(transform) => transform.open(backend, packet, portions),
         }
+    }
+
+    /// Encrypts a packet that is header, payload and tag, and writes the tag;
+    /// `None`, and the packet as it was, where its lengths cannot be.
+    #[inline(always)]
+    pub(crate) fn seal_ordinary(
+        &self,
+        backend: Backend,
+        packet: &mut [u8],
+        nonce: Nonce,
+        lens: [usize; 2],
+    ) -> Option<Sealed> {
+        match self {
+            Self::HmacSha1(transform) => {
+                let mut job = transform.ordinary_job(packet, nonce, lens)?;
+                backend.seal_hmac(slice::from_mut(&mut job));
+            }
+            Self::AesGcm(transform) => {
+                let mut job = transform.ordinary_job(packet, nonce, lens)?;
+                backend.seal_gcm(slice::from_mut(&mut job));
+            }
+        }
+        Some(Sealed(()))
+    }
+
+    /// Checks the tag of a packet that is header, payload and tag, and decrypts
+    /// only where it is right; `None` as above.
+    #[inline(always)]
+    pub(crate) fn open_ordinary(
+        &self,
+        backend: Backend,
+        packet: &mut [u8],
+        nonce: Nonce,
+        lens: [usize; 2],
+    ) -> Option<Result<Authenticated, OpenError>> {
+        let authentic = match self {
+            Self::HmacSha1(transform) => {
+                let mut job = transform.ordinary_job(packet, nonce, lens)?;
+                backend.open_hmac(slice::from_mut(&mut job));
+                job.is_authentic()
+            }
+            Self::AesGcm(transform) => {
+                let mut job = transform.ordinary_job(packet, nonce, lens)?;
+                backend.open_gcm(slice::from_mut(&mut job));
+                job.is_authentic()
+            }
+        };
+        Some(match authentic {
+            true => Ok(Authenticated(())),
+            false => Err(OpenError::AuthenticationFailed),
+        })
     }
 
     /// Adds the share of `packet` in a bulk operation to `jobs`; `None` where
