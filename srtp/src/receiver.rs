@@ -265,6 +265,9 @@ pub struct Unprotected<Index = PacketIndex> {
 impl<Index> Unprotected<Index> {
     pub(crate) fn new(ssrc: u32, index: Index, layout: &Layout) -> Self {
         let mki = layout.mki();
+        if mki.is_empty() {
+            return Self::without_mki(ssrc, index, layout.payload_end);
+        }
         Self {
             len: layout.payload_end,
             ssrc,

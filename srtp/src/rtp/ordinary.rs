@@ -184,3 +184,117 @@ impl OrdinaryRtp {
         transform.add_ordinary_job(packet, self.nonce(), self.lens(), jobs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{KeyLifetime, MasterKey, Policy, Profile};
+
+    /// One packet, made, sealed and sent on to the receivers.
+    #[derive(Clone, Debug)]
+    struct Step {
+        ssrc: u32,
+        seq: u16,
+        payload_len: usize,
+        fate: Fate,
+    }
+
+    #[derive(Clone, Debug)]
+    enum Fate {
+        Arrives,
+        ArrivesTwice,
+        Forged(usize),
+        CutBy(usize),
+        Lost,
+    }
+
+    fn fate() -> impl Strategy<Value = Fate> {
+        prop_oneof![
+            6 => Just(Fate::Arrives),
+            1 => Just(Fate::ArrivesTwice),
+            1 => any::<usize>().prop_map(Fate::Forged),
+            1 => (0..64_usize).prop_map(Fate::CutBy),
+            1 => Just(Fate::Lost),
+        ]
+    }
+
+    prop_compose! {
+        fn step()(
+            ssrc in 0..3_u32,
+            seq in prop_oneof![65_500..=u16::MAX, 0..40_u16, any::<u16>()],
+            payload_len in 0..200_usize,
+            fate in fate(),
+        ) -> Step {
+            Step { ssrc, seq, payload_len, fate }
+        }
+    }
+
+    fn policies() -> [Policy; 6] {
+        let profile = Profile::AesCm128HmacSha1_80;
+        [
+            Policy::new(profile),
+            Policy::new(Profile::AesCm128HmacSha1_32),
+            Policy::new(Profile::AeadAes256Gcm),
+            Policy::new(profile).with_repeated_transmission(),
+            Policy::new(profile).with_neighbouring_rocs_tried(),
+            Policy::new(profile).with_key_lifetime(KeyLifetime::new(25, 7).unwrap()),
+        ]
+    }
+
+    fn key(profile: Profile) -> MasterKey {
+        let (key, salt) = ([0x11; 32], [0x22; 14]);
+        let key = &key[..profile.key_len()];
+        MasterKey::new(profile, key, &salt[..profile.salt_len()]).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_walk_does_what_the_walk_of_any_packet_does(
+            policy in prop::sample::select(policies().to_vec()),
+            steps in prop::collection::vec(step(), 1..60),
+        ) {
+            let profile = policy.profile();
+            let sender = || Sender::new(policy.clone(), key(profile)).unwrap();
+            let receiver = || Receiver::new(policy.clone(), key(profile)).unwrap();
+            let (mut short_sender, mut sender) = (sender(), sender());
+            let (mut short_receiver, mut receiver) = (receiver(), receiver());
+            for Step { ssrc, seq, payload_len, fate } in steps {
+                let mut buf = vec![0; 12 + payload_len + 16];
+                buf[0] = 0x80;
+                buf[2..4].copy_from_slice(&seq.to_be_bytes());
+                buf[8..12].copy_from_slice(&ssrc.to_be_bytes());
+                let (mut short, mut any) = (buf.clone(), buf);
+                let len = 12 + payload_len;
+                let sealed = short_sender.protect_rtp(&mut short, len);
+                prop_assert_eq!(&sealed, &sender.protect_any_rtp(&mut any, len));
+                prop_assert_eq!(&short, &any);
+                prop_assert_eq!(short_sender.counters(ssrc), sender.counters(ssrc));
+                prop_assert_eq!(short_sender.newest_index(ssrc), sender.newest_index(ssrc));
+
+                let Ok(mut len) = sealed else { continue };
+                let mut arrivals = 1;
+                match fate {
+                    Fate::Arrives => {}
+                    Fate::ArrivesTwice => arrivals = 2,
+                    Fate::Forged(at) => any[at % len] ^= 1,
+                    Fate::CutBy(cut) => len = len.saturating_sub(cut),
+                    Fate::Lost => arrivals = 0,
+                }
+                for _ in 0..arrivals {
+                    let (mut short, mut any): (Vec<_>, Vec<_>) = (any.clone(), any.clone());
+                    let opened = short_receiver.unprotect_rtp(&mut short, len);
+                    prop_assert_eq!(opened, receiver.unprotect_any_rtp(&mut any, len));
+                    prop_assert_eq!(short, any);
+                    prop_assert_eq!(short_receiver.counters(ssrc), receiver.counters(ssrc));
+                    prop_assert_eq!(short_receiver.newest_index(ssrc), receiver.newest_index(ssrc));
+                }
+            }
+            prop_assert_eq!(short_sender.poll_event(), sender.poll_event());
+        }
+    }
+}

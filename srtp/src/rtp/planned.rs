@@ -1,9 +1,7 @@
 //! The walk of an SRTP packet as a batch takes it: planned first, settled
 //! after those before it.
 
-use super::{
-    AdmittedIncomingRtp, AdmittedRtp, GenuineRtp, IncomingRtp, OrdinaryRtp, OutgoingRtp,
-};
+use super::{AdmittedIncomingRtp, AdmittedRtp, GenuineRtp, IncomingRtp, OrdinaryRtp, OutgoingRtp};
 use crate::batch::Unsettled;
 use crate::cryptex;
 use crate::index::PacketIndex;
