@@ -23,7 +23,8 @@ use zeroize::Zeroizing;
 
 use crate::keys_file::read_text;
 use crate::output_file::{Existing, OutputError, Privacy, write_whole};
-use crate::phone_keys::{PassphraseArguments, PhoneKeys};
+use crate::phone_keys::PhoneKeys;
+use crate::sealed_keys::PassphraseArguments;
 use crate::secret::Secret;
 
 const FORMAT: &str = "callseal identity";

@@ -32,6 +32,7 @@ pub mod record_source;
 pub mod replay;
 pub mod rtp;
 pub mod scripts;
+pub mod sealed_keys;
 pub mod secret;
 pub mod session;
 pub mod sip;

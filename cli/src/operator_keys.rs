@@ -17,22 +17,25 @@
 //! seal to, 32 octets each. Public keys that do not belong to the secrets are
 //! refused.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use callseal_eims::{AccountKey, SealingKey, SigningKey};
 use callseal_sts::Random;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use crate::keys_file::read_text;
-use crate::output_file::{Existing, OutputError, Privacy, write_whole};
-use crate::phone_keys::Work;
-use crate::phone_keys::keystore::{Keystore, OpenError, PassphraseKey, Sealed};
+use crate::output_file::{Existing, OutputError};
 use crate::random::SystemRandom;
+use crate::sealed_keys::keystore::{Keystore, Sealed};
+use crate::sealed_keys::{Fault, Kind, SealedKeysError, Secrets, Work, write};
 
 const FORMAT: &str = "callseal operator";
 const VERSION: u32 = 1;
+const KIND: Kind = Kind {
+    format: FORMAT,
+    version: VERSION,
+    whose: "an operator's",
+    maker: "callseal operator keys",
+};
 
 /// An operator's secrets.
 #[derive(Clone, Debug)]
@@ -45,37 +48,6 @@ pub struct OperatorKeys {
     pub sealing: SealingKey,
 }
 
-/// Why an operator's key file could not be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OperatorKeysError {
-    /// It could not be read.
-    #[error("cannot read the keys {}; `callseal operator keys` makes some", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// It is no such file.
-    #[error("{} is not an operator's key file: {what}", path.display())]
-    NotKeys {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, without any secret.
-        what: String,
-    },
-    /// It cannot be opened.
-    #[error("cannot open {}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: OpenError,
-    },
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Contents {
@@ -85,12 +57,6 @@ struct Contents {
     sealing_key: String,
     account: Keystore,
     keys: Sealed,
-}
-
-/// What is wrong with a file, before its path is known.
-enum Fault {
-    NotKeys(String),
-    Open(OpenError),
 }
 
 impl OperatorKeys {
@@ -106,23 +72,9 @@ impl OperatorKeys {
     /// Reads the file.
     ///
     /// # Errors
-    /// [`OperatorKeysError`] names the file and what is wrong with it.
-    pub fn read(path: &Path, passphrase: &str) -> Result<Self, OperatorKeysError> {
-        let owned = || path.to_owned();
-        let text = read_text(path).map_err(|source| OperatorKeysError::Read {
-            path: owned(),
-            source,
-        })?;
-        Self::parse(&text, passphrase).map_err(|fault| match fault {
-            Fault::NotKeys(what) => OperatorKeysError::NotKeys {
-                path: owned(),
-                what,
-            },
-            Fault::Open(source) => OperatorKeysError::Open {
-                path: owned(),
-                source,
-            },
-        })
+    /// [`SealedKeysError`] names the file and what is wrong with it.
+    pub fn read(path: &Path, passphrase: &str) -> Result<Self, SealedKeysError> {
+        KIND.read(path, |contents| Self::opened(&contents, passphrase))
     }
 
     /// Writes a new file, readable by its owner only. One that exists stays:
@@ -138,77 +90,47 @@ impl OperatorKeys {
         work: Work,
         random: &mut dyn Random,
     ) -> Result<(), OutputError> {
-        let io_error = |source| OutputError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let key = PassphraseKey::make(passphrase, work, random)
-            .map_err(|error| io_error(io::Error::other(error)))?;
-        let mut both = Zeroizing::new([0; 64]);
-        both[..32].copy_from_slice(&*self.signing.to_bytes());
-        both[32..].copy_from_slice(&*self.sealing.to_bytes());
-        let account = Zeroizing::new(*self.account.to_bytes());
-        let contents = Contents {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            signing_key: self.signing.public().to_string(),
-            sealing_key: self.sealing.public().to_string(),
-            account: Keystore::seal(&account, self.account.address(), &key, random),
-            keys: Sealed::seal(&*both, &key, random),
-        };
-        let mut text =
-            serde_json::to_vec_pretty(&contents).map_err(|error| io_error(error.into()))?;
-        text.push(b'\n');
-        write_whole(path, Privacy::Owner, Existing::Keep, &text)
+        write(path, Existing::Keep, || {
+            let secrets = Secrets {
+                account: self.account.to_bytes(),
+                pair: [self.signing.to_bytes(), self.sealing.to_bytes()],
+            };
+            let address = self.account.address();
+            let (account, keys) = secrets.seal(address, passphrase, work, random)?;
+            Ok(Contents {
+                format: FORMAT.to_owned(),
+                version: VERSION,
+                signing_key: self.signing.public().to_string(),
+                sealing_key: self.sealing.public().to_string(),
+                account,
+                keys,
+            })
+        })
     }
 
-    fn parse(text: &str, passphrase: &str) -> Result<Self, Fault> {
-        let not_keys = |what: String| Fault::NotKeys(what);
-        let contents: Contents =
-            serde_json::from_str(text).map_err(|error| not_keys(error.to_string()))?;
-        if contents.format != FORMAT {
-            return Err(not_keys(format!("\"format\" is not \"{FORMAT}\"")));
-        }
-        if contents.version != VERSION {
-            return Err(not_keys("its version is not known".to_owned()));
-        }
-        let key = contents.keys.key(passphrase)?;
-        let both = contents.keys.open(passphrase, &key)?;
-        let account = contents.account.open(passphrase, &key)?;
-        let length = || not_keys("its secrets are too short or too long".to_owned());
-        let (signing, sealing) = both.split_first_chunk::<32>().ok_or_else(length)?;
-        let sealing: Zeroizing<[u8; 32]> =
-            Zeroizing::new(sealing.try_into().map_err(|_| length())?);
-        let account: Zeroizing<[u8; 32]> =
-            Zeroizing::new(account[..].try_into().map_err(|_| length())?);
+    fn opened(contents: &Contents, passphrase: &str) -> Result<Self, Fault> {
+        let secrets = Secrets::open(&contents.account, &contents.keys, passphrase)?;
+        let [signing, sealing] = secrets.pair;
         let keys = Self {
-            account: AccountKey::from_bytes(*account)
-                .map_err(|error| not_keys(format!("the account's secret is {error}")))?,
+            account: AccountKey::from_bytes(*secrets.account)
+                .map_err(|error| Fault::NotKeys(format!("the account's secret is {error}")))?,
             signing: SigningKey::from_bytes(*signing)
-                .map_err(|error| not_keys(format!("the signing key's secret is {error}")))?,
+                .map_err(|error| Fault::NotKeys(format!("the signing key's secret is {error}")))?,
             sealing: SealingKey::from_bytes(*sealing),
         };
         let is_same = contents.signing_key == keys.signing.public().to_string()
             && contents.sealing_key == keys.sealing.public().to_string()
             && contents.account.is_of(keys.account.address());
-        if !is_same {
-            return Err(not_keys(
-                "its public keys do not belong to its secrets".to_owned(),
-            ));
-        }
-        Ok(keys)
-    }
-}
-
-impl From<OpenError> for Fault {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
+        is_same.then_some(keys).ok_or_else(Fault::foreign_keys)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::random::Counting;
 
     fn written(folder: &Path, name: &str) -> (OperatorKeys, PathBuf) {
         let path = folder.join(name);
@@ -235,6 +157,24 @@ mod tests {
         assert!(error.to_string().ends_with("the passphrase is wrong"));
         let again = keys.write(&path, "open sesame", Work::LEAST, &mut SystemRandom);
         assert!(matches!(again, Err(OutputError::Exists(_))));
+    }
+
+    /// The file is one of version 0.1.0, made with this randomness.
+    #[test]
+    fn a_file_of_before_is_read_and_written_octet_for_octet() {
+        let text = include_str!("../tests/key_files/operator.json");
+        let folder = tempfile::tempdir().unwrap();
+        let [path, again] = ["operator.json", "again.json"].map(|name| folder.path().join(name));
+        std::fs::write(&path, text).unwrap();
+        let read = OperatorKeys::read(&path, "open sesame").unwrap();
+        assert_eq!(*read.signing.to_bytes(), [1; 32]);
+        let sealing = SealingKey::from_bytes([2; 32]);
+        assert_eq!(read.sealing.public(), sealing.public());
+        assert_eq!(*read.account.to_bytes(), [3; 32]);
+        let mut random = Counting::default();
+        read.write(&again, "open sesame", Work::LEAST, &mut random)
+            .unwrap();
+        assert_eq!(std::fs::read_to_string(again).unwrap(), text);
     }
 
     #[test]

@@ -28,8 +28,9 @@ use crate::interrupt::Interrupt;
 use crate::keys_file::read_text;
 use crate::operators_file;
 use crate::output_file::Existing;
-use crate::phone_keys::{PassphraseArguments, PhoneKeys, Work};
+use crate::phone_keys::PhoneKeys;
 use crate::random::SystemRandom;
+use crate::sealed_keys::{PassphraseArguments, Work};
 
 /// Gets a phone's number, wallet and key into its operator's registry
 ///

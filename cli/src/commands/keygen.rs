@@ -9,8 +9,9 @@ use callseal_sts::{IdentityKey, Number};
 
 use crate::identity_file::IdentityFile;
 use crate::output_file::{Existing, OutputError};
-use crate::phone_keys::{PassphraseArguments, PhoneKeys, Work};
+use crate::phone_keys::PhoneKeys;
 use crate::random::SystemRandom;
+use crate::sealed_keys::{PassphraseArguments, Work};
 
 /// Makes an identity key, or with --wallet all the keys of a phone
 ///

@@ -12,7 +12,7 @@ use callseal_sts::Number;
 
 use crate::commands::light::NetworkArguments;
 use crate::phone::{Call, Destination};
-use crate::phone_keys::PassphraseArguments;
+use crate::sealed_keys::PassphraseArguments;
 use crate::speech::{Codec, Speaker};
 
 /// Calls a number as one phone

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::operator_keys::OperatorKeys;
 use crate::output_file::OutputError;
-use crate::phone_keys::{PassphraseArguments, Work};
 use crate::random::SystemRandom;
+use crate::sealed_keys::{PassphraseArguments, Work};
 
 /// Makes an operator's keys: account, token signing key, sealing key
 ///

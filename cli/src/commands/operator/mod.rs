@@ -18,7 +18,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::operator_keys::OperatorKeys;
-use crate::phone_keys::PassphraseArguments;
+use crate::sealed_keys::PassphraseArguments;
 
 /// Runs an operator: keys, registry, tokens, and the service that phones enrol at
 ///

@@ -17,28 +17,28 @@
 //! enrolment key's, 32 octets each. Public keys that do not belong to the
 //! secrets are refused.
 
-pub mod keystore;
-mod passphrase;
-
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use alloy_primitives::{Address, keccak256};
-use callseal_devchain::{NotASecret, uncompressed_key};
-use callseal_eims::SealingKey;
+use alloy_primitives::Address;
+use callseal_eims::{AccountKey, KeyError, SealingKey};
 use callseal_sts::{IdentityKey, Number, Random};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-pub use self::keystore::Work;
-pub use self::passphrase::PassphraseArguments;
-use crate::keys_file::read_text;
-use crate::output_file::{Existing, OutputError, Privacy, write_whole};
-use keystore::{Keystore, OpenError, PassphraseKey, Sealed};
+use crate::output_file::{Existing, OutputError};
+use crate::sealed_keys::keystore::{Keystore, Sealed};
+use crate::sealed_keys::{Fault, Kind, Secrets, write};
+pub use crate::sealed_keys::{SealedKeysError, Work};
 
 const FORMAT: &str = "callseal phone";
 const VERSION: u32 = 1;
+const KIND: Kind = Kind {
+    format: FORMAT,
+    version: VERSION,
+    whose: "a phone's",
+    maker: "callseal keygen --wallet",
+};
 
 /// A phone's secrets.
 #[derive(Clone)]
@@ -54,37 +54,6 @@ pub struct PhoneKeys {
     address: Address,
 }
 
-/// Why a phone's key file could not be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PhoneKeysError {
-    /// It could not be read.
-    #[error("cannot read the key file {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// It is no such file.
-    #[error("{} is not a phone's key file: {what}", path.display())]
-    NotKeys {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, without any secret.
-        what: String,
-    },
-    /// It cannot be opened.
-    #[error("cannot open {}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: OpenError,
-    },
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Contents {
@@ -96,12 +65,6 @@ struct Contents {
     enrolment_key: String,
     wallet: Keystore,
     keys: Sealed,
-}
-
-/// What is wrong with a file, before its path is known.
-enum Fault {
-    NotKeys(String),
-    Open(OpenError),
 }
 
 impl PhoneKeys {
@@ -139,30 +102,15 @@ impl PhoneKeys {
     /// Reads the file.
     ///
     /// # Errors
-    /// [`PhoneKeysError`] names the file and what is wrong with it.
-    pub fn read(path: &Path, passphrase: &str) -> Result<Self, PhoneKeysError> {
-        let text = read_text(path).map_err(|source| PhoneKeysError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let path = || path.to_owned();
-        Self::parse(&text, passphrase).map_err(|fault| match fault {
-            Fault::NotKeys(what) => PhoneKeysError::NotKeys { path: path(), what },
-            Fault::Open(source) => PhoneKeysError::Open {
-                path: path(),
-                source,
-            },
-        })
+    /// [`SealedKeysError`] names the file and what is wrong with it.
+    pub fn read(path: &Path, passphrase: &str) -> Result<Self, SealedKeysError> {
+        KIND.read(path, |contents| Self::opened(&contents, passphrase))
     }
 
     /// Whether the file says of itself that it is one of these, whatever else
     /// is wrong with it.
     pub fn is_meant_by(text: &str) -> bool {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-        }
-        serde_json::from_str::<Head>(text).is_ok_and(|head| head.format == FORMAT)
+        KIND.is_meant_by(text)
     }
 
     /// Writes the file, readable by its owner only, whole or not at all.
@@ -178,67 +126,38 @@ impl PhoneKeys {
         random: &mut dyn Random,
         existing: Existing,
     ) -> Result<(), OutputError> {
-        let io_error = |source| OutputError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let key = PassphraseKey::make(passphrase, work, random)
-            .map_err(|error| io_error(io::Error::other(error)))?;
-        let mut both = Zeroizing::new([0; 64]);
-        both[..32].copy_from_slice(&*self.identity.to_bytes());
-        both[32..].copy_from_slice(&*self.enrolment.to_bytes());
-        let contents = Contents {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            number: self.number.as_ref().map(Number::to_string),
-            identity_key: self.identity.public().to_string(),
-            enrolment_key: hex::encode(self.enrolment.public().0),
-            wallet: Keystore::seal(&self.wallet, self.address, &key, random),
-            keys: Sealed::seal(&*both, &key, random),
-        };
-        let mut text =
-            serde_json::to_vec_pretty(&contents).map_err(|error| io_error(error.into()))?;
-        text.push(b'\n');
-        write_whole(path, Privacy::Owner, existing, &text)
+        write(path, existing, || {
+            let secrets = Secrets {
+                account: self.wallet.clone(),
+                pair: [self.identity.to_bytes(), self.enrolment.to_bytes()],
+            };
+            let (wallet, keys) = secrets.seal(self.address, passphrase, work, random)?;
+            Ok(Contents {
+                format: FORMAT.to_owned(),
+                version: VERSION,
+                number: self.number.as_ref().map(Number::to_string),
+                identity_key: self.identity.public().to_string(),
+                enrolment_key: hex::encode(self.enrolment.public().0),
+                wallet,
+                keys,
+            })
+        })
     }
 
-    fn parse(text: &str, passphrase: &str) -> Result<Self, Fault> {
-        let not_keys = |what: String| Fault::NotKeys(what);
-        let contents: Contents =
-            serde_json::from_str(text).map_err(|error| not_keys(error.to_string()))?;
-        if contents.format != FORMAT {
-            return Err(not_keys(format!("\"format\" is not \"{FORMAT}\"")));
-        }
-        if contents.version != VERSION {
-            return Err(not_keys("its version is not known".to_owned()));
-        }
+    fn opened(contents: &Contents, passphrase: &str) -> Result<Self, Fault> {
         let number = contents.number.as_deref().map(Number::parse).transpose();
-        let number = number.map_err(|error| not_keys(format!("\"number\": {error}")))?;
-        let key = contents.keys.key(passphrase)?;
-        let both = contents.keys.open(passphrase, &key)?;
-        let wallet = contents.wallet.open(passphrase, &key)?;
-        let (Some((identity, rest)), Some((secret, []))) =
-            (both.split_first_chunk::<32>(), wallet.split_first_chunk())
-        else {
-            return Err(not_keys("its secrets are too short or too long".to_owned()));
-        };
-        let Ok(enrolment) = <[u8; 32]>::try_from(rest).map(Zeroizing::new) else {
-            return Err(not_keys("its secrets are too short or too long".to_owned()));
-        };
+        let number = number.map_err(|error| Fault::NotKeys(format!("\"number\": {error}")))?;
+        let secrets = Secrets::open(&contents.wallet, &contents.keys, passphrase)?;
+        let [identity, enrolment] = secrets.pair;
         let identity = IdentityKey::from_bytes(*identity)
-            .map_err(|error| not_keys(format!("the identity's secret is {error}")))?;
+            .map_err(|error| Fault::NotKeys(format!("the identity's secret is {error}")))?;
         let enrolment = SealingKey::from_bytes(*enrolment);
-        let keys = Self::of(number, identity, enrolment, Zeroizing::new(*secret))
-            .map_err(|error| not_keys(format!("the wallet's secret: {error}")))?;
+        let keys = Self::of(number, identity, enrolment, secrets.account)
+            .map_err(|error| Fault::NotKeys(format!("the wallet's secret is {error}")))?;
         let is_same = contents.identity_key == keys.identity.public().to_string()
             && contents.enrolment_key == hex::encode(keys.enrolment.public().0)
             && contents.wallet.is_of(keys.address);
-        if !is_same {
-            return Err(not_keys(
-                "its public keys do not belong to its secrets".to_owned(),
-            ));
-        }
-        Ok(keys)
+        is_same.then_some(keys).ok_or_else(Fault::foreign_keys)
     }
 
     fn of(
@@ -246,14 +165,14 @@ impl PhoneKeys {
         identity: IdentityKey,
         enrolment: SealingKey,
         wallet: Zeroizing<[u8; 32]>,
-    ) -> Result<Self, NotASecret> {
-        let hash = keccak256(uncompressed_key(&wallet)?);
+    ) -> Result<Self, KeyError> {
+        let address = AccountKey::from_bytes(*wallet)?.address();
         Ok(Self {
             number,
             identity,
             enrolment,
             wallet,
-            address: Address::from_slice(&hash[12..]),
+            address,
         })
     }
 }
@@ -267,16 +186,12 @@ impl fmt::Debug for PhoneKeys {
     }
 }
 
-impl From<OpenError> for Fault {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use crate::random::SystemRandom;
+    use crate::random::{Counting, SystemRandom};
 
     const NUMBER: &str = "+8613800000001";
 
@@ -327,6 +242,31 @@ mod tests {
         ] {
             assert!(!shown.contains(&hex::encode(secret)));
         }
+    }
+
+    /// The file is one of version 0.1.0, made with this randomness.
+    #[test]
+    fn a_file_of_before_is_read_and_written_octet_for_octet() {
+        let text = include_str!("../tests/key_files/phone.json");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alice.phone");
+        std::fs::write(&path, text).unwrap();
+        let read = PhoneKeys::read(&path, "open sesame").unwrap();
+        assert_eq!(read.number.as_ref().unwrap().to_string(), NUMBER);
+        assert_eq!(*read.identity.to_bytes(), [1; 32]);
+        let enrolment = SealingKey::from_bytes([2; 32]);
+        assert_eq!(read.enrolment.public(), enrolment.public());
+        assert_eq!(read.wallet(), &[3; 32]);
+        let mut random = Counting::default();
+        read.write(
+            &path,
+            "open sesame",
+            Work::LEAST,
+            &mut random,
+            Existing::Replace,
+        )
+        .unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
     }
 
     /// The address of the wallet whose secret is 1 is known everywhere.
