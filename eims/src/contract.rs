@@ -246,6 +246,14 @@ pub fn hash_of(number: Number) -> B256 {
     }
 }
 
+/// The number whose claim a transaction with this data approves; none where it
+/// does something else.
+#[must_use]
+pub fn approved_number(data: &[u8]) -> Option<B256> {
+    let call = contract::approveClientCall::abi_decode(data).ok()?;
+    Some(call.numberHash)
+}
+
 /// The data of the question what `sender` claims for a number: `getPending`.
 #[must_use]
 pub fn ask_pending(number_hash: B256, sender: Address) -> Bytes {

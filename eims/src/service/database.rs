@@ -159,11 +159,23 @@ impl Database {
         most: usize,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
+        self.keys_after(table, &[], most, read)
+    }
+
+    /// The first few keys that are greater than this one.
+    pub(crate) fn keys_after<T>(
+        &self,
+        table: Table<'_>,
+        after: &[u8],
+        most: usize,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut opened = self.opened()?;
         let keys = |database: &redb::Database| -> Result<Vec<T>, redb::Error> {
             let table = database.begin_read()?.open_table(table)?;
             let mut keys = Vec::new();
-            for entry in table.iter()?.take(most) {
+            let greater = (Bound::Excluded(after), Bound::Unbounded);
+            for entry in table.range::<&[u8]>(greater)?.take(most) {
                 keys.extend(read(entry?.0.value()));
             }
             Ok(keys)

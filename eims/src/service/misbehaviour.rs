@@ -1,14 +1,16 @@
 //! Nodes that fork, lag, lie and refuse; strangers who claim what is not
 //! theirs; an operator without ether; a full disk.
 
+mod claims;
+
 use alloy_primitives::{Address, U256};
 use callseal_devchain::Transaction;
 
-use crate::service::trial::{Disk, NOON, Subscriber, TrialNode, World};
+use crate::service::trial::{Disk, NOON, Seeded, Subscriber, TrialNode, World};
 use crate::service::{Store, StoreError, Terms, WorkError, Worker};
 use crate::{
-    AccountKey, Approval, Claim, Fees, Hold, Payment, Refusal, Status, TokenBook as _, Unsigned,
-    Wait,
+    AccountKey, Approval, Claim, Fees, Hold, Payment, Refusal, Status, Token, TokenBook as _,
+    Unsigned, Wait,
 };
 
 struct Trial {
@@ -66,6 +68,20 @@ impl Trial {
 
     fn is_paid(&self, person: &Subscriber) -> bool {
         matches!(self.status(person).payment, Payment::Settled(_))
+    }
+
+    /// Somebody else with another good token for the same number.
+    fn second_token(&self, person: &Subscriber) -> Subscriber {
+        let world = &self.world;
+        let mut second = world.subscriber(2);
+        let mut claims = *person.token.unverified_claims();
+        claims.serial = 99;
+        second.token = Token::issue(claims, &world.signing, &mut Seeded(9));
+        second.number = person.number;
+        let identity = AccountKey::from_bytes([0x77; 32]).unwrap();
+        let (wallet, hash) = (second.wallet.address(), second.token.hash());
+        second.claim = Claim::make(world.operator, person.number, wallet, &identity, hash);
+        second
     }
 
     /// From nothing to an approved record.
@@ -354,19 +370,7 @@ fn a_second_token_does_not_replace_a_record() {
         .client(person.claim.number_hash)
         .unwrap();
 
-    let mut second = trial.world.subscriber(2);
-    let mut claims = *person.token.unverified_claims();
-    claims.serial = 99;
-    let world = &trial.world;
-    second.token = crate::Token::issue(
-        claims,
-        &world.signing,
-        &mut crate::service::trial::Seeded(9),
-    );
-    second.number = person.number;
-    let identity = AccountKey::from_bytes([0x77; 32]).unwrap();
-    let (wallet, hash) = (second.wallet.address(), second.token.hash());
-    second.claim = Claim::make(world.operator, person.number, wallet, &identity, hash);
+    let second = trial.second_token(&person);
     assert_eq!(trial.tell(&second), Ok(()));
     trial.go_on(4);
     trial.world.claim(&second);
@@ -434,6 +438,91 @@ fn a_fee_that_is_too_low_is_raised_under_the_same_nonce() {
     trial.go_on(4);
     assert!(trial.is_paid(&person));
     assert_eq!(trial.world.sent(), 1);
+}
+
+#[test]
+fn an_offer_that_the_node_finds_too_low_is_raised_block_by_block() {
+    let mut trial = Trial::new(100);
+    let person = trial.world.subscriber(1);
+    trial.node.set(|faults| faults.underprices = true);
+    assert_eq!(trial.tell(&person), Ok(()));
+    let offers = |trial: &Trial| trial.store.outbox().unwrap()[0].1.variants.len();
+    for _ in 0..3 {
+        let _ = trial.worker.step();
+    }
+    assert_eq!(offers(&trial), 1, "no block has gone by");
+    trial.world.chain.mine();
+    trial.go_on(4);
+    assert_eq!(offers(&trial), 5);
+    trial.node.set(|faults| faults.underprices = false);
+    trial.go_on(4);
+    assert!(trial.is_paid(&person));
+    assert_eq!(trial.world.sent(), 1);
+}
+
+#[test]
+fn an_offer_that_no_block_takes_is_raised_up_to_the_operators_limit() {
+    let limit = 30_000_000_000;
+    let mut trial = Trial::with_terms(100, |terms| terms.most_per_gas = limit);
+    let person = trial.world.subscriber(1);
+    trial.node.set(|faults| faults.rejects = true);
+    assert_eq!(trial.tell(&person), Ok(()));
+    trial.go_on(400);
+    let (_, outgoing) = trial.store.outbox().unwrap().remove(0);
+    let first = &outgoing.variants[0];
+    let newest = outgoing.newest().unwrap();
+    assert!(outgoing.variants.len() > 10);
+    assert!(newest.max_per_gas > first.max_per_gas && newest.max_per_gas <= limit);
+    trial.node.set(|faults| faults.rejects = false);
+    trial.go_on(4);
+    assert!(trial.is_paid(&person));
+}
+
+/// A payment that is mined and not deep in the chain has left the account
+/// already.
+#[test]
+fn what_is_in_a_block_is_not_missed_again() {
+    let mut trial = Trial::with_terms(1, |terms| {
+        terms.fee_money = 400_000_000_000_000_000;
+        terms.depth = 6;
+    });
+    let (one, two) = (trial.world.subscriber(1), trial.world.subscriber(2));
+    assert_eq!(trial.tell(&one), Ok(()));
+    trial.worker.step().unwrap();
+    assert_eq!(trial.world.sent(), 1);
+    assert_eq!(trial.tell(&two), Ok(()));
+    trial.worker.step().unwrap();
+    assert_eq!(trial.world.sent(), 2);
+}
+
+#[test]
+fn what_the_account_lacks_is_never_nothing() {
+    let mut trial = Trial::new(1);
+    let person = trial.world.subscriber(1);
+    trial.world.chain.set_automatic(false);
+    trial.node.set(|faults| faults.drops = 1);
+    assert_eq!(trial.tell(&person), Ok(()));
+    trial.worker.step().unwrap();
+    // Somebody else has the account pay nearly all that it owns.
+    let fees = Fees {
+        max_per_gas: 20_000_000_000,
+        tip_per_gas: 5,
+    };
+    let gift = crate::Transfer {
+        to: Address::repeat_byte(9),
+        wei: U256::from(995_000_000_000_000_000_u64),
+    };
+    let unsigned = Unsigned::transfer(trial.world.operator.chain_id, 0, fees, gift);
+    let raw = unsigned.sign(&trial.world.account).raw;
+    trial.world.chain.send_raw(&raw).unwrap();
+    trial.world.chain.mine();
+    let other = trial.world.subscriber(2);
+    assert_eq!(trial.tell(&other), Ok(()));
+    let Err(WorkError::Funds { missing, .. }) = trial.worker.step() else {
+        panic!("there is no ether");
+    };
+    let fee_money = U256::from(Terms::default().fee_money);
+    assert!(missing > U256::ZERO && missing < fee_money, "{missing}");
 }
 
 #[test]

@@ -5,7 +5,9 @@
 //! | `store.rs` | what must survive: the operator's records |
 //! | `records.rs` | what is in them |
 //! | `database.rs` | the tables below, each change synced before anything follows from it |
-//! | `worker.rs` | the one who sends transactions: signs, stores, sends, settles; watches claims, approves |
+//! | `worker.rs` | the one who pays and approves, step by step |
+//! | `worker/sending.rs` | the account's transactions: signed, stored, sent, settled |
+//! | `worker/claims.rs` | what the chain shows of claims, and their approval |
 //! | `worker/by_hand.rs` | the same for what the operator's people want sent |
 //! | `overview.rs` | all of it at a glance |
 //! | `limits.rs` | how often somebody may ask |

@@ -121,6 +121,17 @@ impl Enrolment {
     }
 }
 
+impl Approved {
+    /// Whether the claim may be approved, as far as this says.
+    pub(crate) fn is_open(self) -> bool {
+        match self {
+            Self::NoClaim => true,
+            Self::Held(code) => Hold::of(code) != Some(Hold::TakenBack),
+            Self::Signed { .. } | Self::Settled { .. } => false,
+        }
+    }
+}
+
 impl Told {
     pub(crate) fn of(claim: &Claim) -> Self {
         Self {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256};
 use redb::TableDefinition;
 
+use crate::contract::approved_number;
 use crate::requests::{Hold, Refusal, Status, Wait};
 use crate::service::database::{Backends, Change, Database, META, StoreError, Table};
 use crate::service::points::{Point, Points, Purpose, Stopped, Write};
@@ -29,6 +30,8 @@ pub(crate) const TOKENS: Table<'_> = TableDefinition::new("tokens");
 const TO_PAY: Table<'_> = TableDefinition::new("to pay");
 /// Token hashes whose claim is on the chain, to be approved.
 const TO_APPROVE: Table<'_> = TableDefinition::new("to approve");
+/// Token hashes of which a phone has told its claim, until it is approved.
+const AWAITED: Table<'_> = TableDefinition::new("awaited");
 /// Nonce → [`Outgoing`], until it is settled.
 const OUTBOX: Table<'_> = TableDefinition::new("outbox");
 /// `number hash ‖ sender` → [`Seen`].
@@ -36,7 +39,7 @@ pub(crate) const CLAIMS: Table<'_> = TableDefinition::new("claims");
 /// Wallet → Unix times of the payments to it.
 const WALLETS: Table<'_> = TableDefinition::new("wallets");
 
-const TABLES: &[Table<'static>] = &[TOKENS, TO_PAY, TO_APPROVE, OUTBOX, CLAIMS, WALLETS];
+const TABLES: &[Table<'static>] = &[TOKENS, TO_PAY, TO_APPROVE, AWAITED, OUTBOX, CLAIMS, WALLETS];
 
 const ACCOUNT: &[u8] = b"account";
 const NEXT_NONCE: &[u8] = b"next nonce";
@@ -134,6 +137,7 @@ impl Store {
             {
                 change.put(TO_APPROVE, token, &())?;
             }
+            change.put(AWAITED, token, &())?;
             enrolment.told = Some(told);
             enrolment.paid = Paid::Queued;
             change.put(TOKENS, token, &enrolment)?;
@@ -196,6 +200,37 @@ impl Store {
         self.database.keys(TO_APPROVE, usize::MAX, |key| {
             key.try_into().ok().map(TokenHash)
         })
+    }
+
+    /// The first few whose claim was told and is not approved, after this one.
+    pub(crate) fn awaited(
+        &self,
+        after: Option<TokenHash>,
+        most: usize,
+    ) -> Result<Vec<TokenHash>, StoreError> {
+        let after = after.as_ref().map_or(&[][..], |token| &token.0);
+        self.database.keys_after(AWAITED, after, most, |key| {
+            key.try_into().ok().map(TokenHash)
+        })
+    }
+
+    /// A claim is on the chain that a phone has told.
+    pub(crate) fn found(&self, token: &TokenHash) -> Result<(), StoreError> {
+        self.database
+            .write(Write::Judge, |change| change.put(TO_APPROVE, &token.0, &()))
+    }
+
+    /// Takes a claim off the list of those to be approved.
+    pub(crate) fn strike(&self, token: &TokenHash) -> Result<(), StoreError> {
+        self.database
+            .write(Write::Judge, |change| change.remove(TO_APPROVE, &token.0))
+    }
+
+    /// Whether an approval of a claim of this number is out.
+    pub(crate) fn is_being_approved(&self, number_hash: B256) -> Result<bool, StoreError> {
+        let outbox = self.outbox()?;
+        let mut numbers = outbox.iter().map(|(_, out)| approved_number(&out.data));
+        Ok(numbers.any(|number| number == Some(number_hash)))
     }
 
     /// Sends from this account from now on. A nonce is good for one account
@@ -310,6 +345,7 @@ impl Store {
                         enrolment.taken_back = enrolment.taken_back.saturating_add(1);
                         if enrolment.taken_back < MOST_TAKEN_BACK {
                             enrolment.approved = Approved::NoClaim;
+                            change.put(AWAITED, key, &())?;
                             change.put(TO_APPROVE, key, &())?;
                         } else {
                             enrolment.approved = Approved::Held(Hold::TakenBack as u8);
@@ -350,9 +386,8 @@ impl Store {
                 };
                 let key = claim_key(claim.number_hash, claim.sender);
                 change.put(CLAIMS, &key, &seen)?;
-                let is_out = enrolment
-                    .is_some_and(|enrolment| matches!(enrolment.approved, Approved::Signed { .. }));
-                if hold.is_none() && !is_out {
+                let is_open = enrolment.is_some_and(|enrolment| enrolment.approved.is_open());
+                if hold.is_none() && is_open {
                     change.put(TO_APPROVE, token, &())?;
                 }
                 if !known {
@@ -373,7 +408,7 @@ impl Store {
             let Some(mut enrolment) = change.get::<Enrolment>(TOKENS, key)? else {
                 return Ok(());
             };
-            if matches!(enrolment.approved, Approved::NoClaim | Approved::Held(_)) {
+            if enrolment.approved.is_open() {
                 enrolment.approved =
                     hold.map_or(Approved::NoClaim, |hold| Approved::Held(hold as u8));
                 change.put(TOKENS, key, &enrolment)?;
@@ -418,9 +453,7 @@ fn is_due(change: &Change<'_>, purpose: Purpose, token: &TokenHash) -> Result<bo
     Ok(match (purpose, enrolment) {
         (Purpose::ByHand, _) => true,
         (Purpose::Pay, Some(enrolment)) => enrolment.paid == Paid::Queued,
-        (Purpose::Approve, Some(enrolment)) => {
-            matches!(enrolment.approved, Approved::NoClaim | Approved::Held(_))
-        }
+        (Purpose::Approve, Some(enrolment)) => enrolment.approved.is_open(),
         (_, None) => false,
     })
 }
@@ -442,6 +475,7 @@ fn mark_signed(
         }
         Purpose::Approve => {
             enrolment.approved = Approved::Signed { nonce };
+            change.remove(AWAITED, key)?;
             change.remove(TO_APPROVE, key)?;
         }
         Purpose::ByHand => return Ok(()),

@@ -173,6 +173,14 @@ pub(super) struct Faults {
     pub(super) lag: u64,
     /// How often a transaction came.
     pub(super) came: usize,
+    /// It finds every offer for gas too low.
+    pub(super) underprices: bool,
+    /// What it says that any account's next nonce is.
+    pub(super) nonce: Option<u64>,
+    /// It tells logs of so many blocks at most.
+    pub(super) most_blocks: Option<u64>,
+    /// It tells no logs.
+    pub(super) hides_logs: bool,
 }
 
 /// The embedded chain as a node.
@@ -224,6 +232,9 @@ impl Node for TrialNode {
 
     fn nonce(&mut self, account: Address) -> Result<u64, TransportError> {
         self.away()?;
+        if let Some(nonce) = self.faults.lock().unwrap().nonce {
+            return Ok(nonce);
+        }
         Ok(self.chain.nonce(account))
     }
 
@@ -254,6 +265,10 @@ impl Node for TrialNode {
             if faults.drops > 0 {
                 faults.drops -= 1;
                 return Ok(());
+            }
+            if faults.underprices {
+                let message = "transaction underpriced: gas tip cap 1, minimum needed 2".into();
+                return Err(SendError::Underpriced { message });
             }
             (faults.rejects, faults.loses_answers)
         };
@@ -295,6 +310,19 @@ impl Node for TrialNode {
         to: u64,
     ) -> Result<Vec<BlockLog>, TransportError> {
         self.away()?;
+        let (most_blocks, hides_logs) = {
+            let faults = self.faults.lock().unwrap();
+            (faults.most_blocks, faults.hides_logs)
+        };
+        if most_blocks.is_some_and(|most| to - from >= most) {
+            return Err(TransportError::Refused {
+                node: "the trial's node".into(),
+                message: "query returned more than 10000 results".into(),
+            });
+        }
+        if hides_logs {
+            return Ok(Vec::new());
+        }
         let logs = self.chain.logs(contract, topic, from, to);
         let block_log = |(block_number, log): (u64, Log)| BlockLog { block_number, log };
         Ok(logs.into_iter().map(block_log).collect())

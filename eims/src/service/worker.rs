@@ -5,25 +5,25 @@
 //! done: the next one goes on from the store, and so does the next process.
 
 mod by_hand;
+mod claims;
+mod sending;
 
 use core::fmt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use thiserror::Error;
 
 pub use self::by_hand::{Ended, Order};
-
-use crate::contract::{self, APPROVE_CLIENT_GAS, LoggedClaim};
+use self::sending::Content;
+use crate::contract;
 use crate::requests::{Hold, Wait};
 use crate::service::database::StoreError;
-use crate::service::points::{Point, Purpose, Stopped};
-use crate::service::records::{Approved, Outgoing, Variant};
+use crate::service::points::{Purpose, Stopped};
 use crate::service::store::Store;
-use crate::{
-    AccountKey, CallEnd, Fees, Head, Node, SendError, TokenHash, TransportError, Unsigned,
-};
+use crate::{AccountKey, CallEnd, Head, Node, TokenHash, TransportError, Unsigned};
 
 /// The terms on which an operator works.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,7 +69,14 @@ pub struct Worker<N> {
     terms: Terms,
     wait: Arc<AtomicU8>,
     checked: bool,
+    /// The last that was scanned to.
     head: Option<Head>,
+    /// Blocks scanned at a time, as the node bears it.
+    span: u64,
+    /// The last token whose claim was asked for.
+    asked: Option<TokenHash>,
+    /// Nonce → the block after which more may be offered.
+    offered: BTreeMap<u64, u64>,
 }
 
 /// Why a step is not done. What it had to do is kept; try again.
@@ -124,8 +131,6 @@ pub enum WorkError {
 }
 
 impl<N: Node> Worker<N> {
-    /// Blocks scanned at a time.
-    const SCAN: u64 = 2_000;
     /// Payments begun in a step.
     const PAYMENTS: usize = 16;
 
@@ -139,6 +144,9 @@ impl<N: Node> Worker<N> {
             wait: Arc::new(AtomicU8::new(Wait::Turn as u8)),
             checked: false,
             head: None,
+            span: Self::SCAN,
+            asked: None,
+            offered: BTreeMap::new(),
         }
     }
 
@@ -168,15 +176,17 @@ impl<N: Node> Worker<N> {
         self.check()?;
         let head = self.node.head()?;
         // Later parts are done although earlier ones failed: a transaction that
-        // waits for ether keeps no claim from being seen.
-        let followed = self.follow(&head);
-        if let Err(WorkError::Stopped(_) | WorkError::Store(_)) = followed {
-            return followed;
+        // waits for ether keeps no claim from being seen, and a node that tells
+        // no logs keeps nobody from being paid.
+        let parts = [Self::follow, Self::scan, Self::approve, Self::pay];
+        let mut done = Ok(());
+        for part in parts {
+            match part(self, &head) {
+                Err(error @ (WorkError::Stopped(_) | WorkError::Store(_))) => return Err(error),
+                part_done => done = done.and(part_done),
+            }
         }
-        self.scan(&head)?;
-        self.approve(&head)?;
-        self.pay(&head)?;
-        followed
+        done
     }
 
     /// Once: that the node and the registry are ours.
@@ -213,224 +223,6 @@ impl<N: Node> Worker<N> {
         Ok(())
     }
 
-    /// Settles what is deep enough, and sends again what is in no block.
-    fn follow(&mut self, head: &Head) -> Result<(), WorkError> {
-        for (nonce, mut outgoing) in self.store.outbox()? {
-            if self.settled(head, nonce, &outgoing)? {
-                continue;
-            }
-            // In a block that is not deep enough: nothing to do but to wait.
-            if self.in_block(&outgoing)?.is_none() {
-                self.send_again(head, nonce, &mut outgoing)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends what is in no block, with a higher fee where that is why.
-    fn send_again(
-        &mut self,
-        head: &Head,
-        nonce: u64,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), WorkError> {
-        let Some(newest) = outgoing.newest() else {
-            return Ok(());
-        };
-        if head.base_fee > newest.max_per_gas && newest.max_per_gas < self.terms.most_per_gas {
-            self.bid_more(head, nonce, outgoing)?;
-        }
-        self.send(nonce, outgoing)
-    }
-
-    fn settled(&mut self, head: &Head, nonce: u64, outgoing: &Outgoing) -> Result<bool, WorkError> {
-        for variant in &outgoing.variants {
-            let Some(receipt) = self.node.receipt(variant.hash)? else {
-                continue;
-            };
-            let deep = receipt.block_number.saturating_add(self.terms.depth) <= head.number;
-            if !deep || self.node.block_hash(receipt.block_number)? != Some(receipt.block_hash) {
-                continue;
-            }
-            let succeeded = receipt.succeeded;
-            self.store
-                .settle(nonce, outgoing, variant.hash, succeeded)?;
-            let (purpose, token) = (outgoing.purpose, TokenHash(outgoing.token.0));
-            let transaction = variant.hash;
-            if succeeded {
-                tracing::info!(?purpose, %token, %transaction, nonce, "settled");
-            } else {
-                tracing::warn!(?purpose, %token, %transaction, nonce, "the chain took it back");
-            }
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    /// The transaction that is in a block, and whether it has succeeded there.
-    fn in_block(&mut self, outgoing: &Outgoing) -> Result<Option<(B256, bool)>, WorkError> {
-        for variant in &outgoing.variants {
-            if let Some(receipt) = self.node.receipt(variant.hash)?
-                && self.node.block_hash(receipt.block_number)? == Some(receipt.block_hash)
-            {
-                return Ok(Some((variant.hash, receipt.succeeded)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Signs the same again with a higher fee.
-    fn bid_more(
-        &mut self,
-        head: &Head,
-        nonce: u64,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), WorkError> {
-        let wanted = self.fees(head)?;
-        let Some(newest) = outgoing.newest() else {
-            return Ok(());
-        };
-        // Nodes replace a transaction only for a tenth more of each.
-        let more = |before: u128| before.saturating_add(before / 8).saturating_add(1);
-        let fees = Fees {
-            max_per_gas: wanted
-                .max_per_gas
-                .max(more(newest.max_per_gas))
-                .min(self.terms.most_per_gas),
-            tip_per_gas: wanted.tip_per_gas.max(more(newest.tip_per_gas)),
-        };
-        let fees = Fees {
-            tip_per_gas: fees.tip_per_gas.min(fees.max_per_gas),
-            ..fees
-        };
-        let unsigned = Unsigned {
-            chain_id: self.store.operator().chain_id,
-            nonce,
-            fees,
-            gas_limit: outgoing.gas_limit,
-            to: Some(outgoing.to),
-            value: U256::from(outgoing.wei),
-            data: outgoing.data.clone(),
-        };
-        let signed = unsigned.sign(&self.account);
-        outgoing.variants.push(Variant::of(signed, fees));
-        self.store.replace(nonce, outgoing)?;
-        Ok(())
-    }
-
-    fn send(&mut self, nonce: u64, outgoing: &Outgoing) -> Result<(), WorkError> {
-        let Some(newest) = outgoing.newest() else {
-            return Ok(());
-        };
-        let (purpose, transaction) = (outgoing.purpose, newest.hash);
-        self.store.reach(Point::BeforeSend(purpose))?;
-        let sent = self.node.send(&newest.raw);
-        self.store.reach(Point::AfterSend(purpose))?;
-        match sent {
-            Ok(()) => tracing::debug!(?purpose, %transaction, nonce, "sent"),
-            Err(SendError::Transport(error)) => return Err(error.into()),
-            Err(SendError::Funds { .. }) => {
-                let missing = U256::from(outgoing.wei);
-                let account = self.account.address();
-                return Err(WorkError::Funds { account, missing });
-            }
-            // In a block already, most likely: the receipt will say.
-            Err(error @ SendError::NonceUsed { .. }) => {
-                tracing::debug!(?purpose, %transaction, nonce, "{error}");
-            }
-            Err(error) => tracing::warn!(?purpose, %transaction, nonce, "{error}"),
-        }
-        Ok(())
-    }
-
-    /// Looks for claims in blocks that are new, or may have changed.
-    fn scan(&mut self, head: &Head) -> Result<(), WorkError> {
-        if self.head.is_some_and(|before| before.hash == head.hash) {
-            return Ok(());
-        }
-        let first = self.terms.from_block.unwrap_or(head.number);
-        let mut from = match self.store.scanned_to()? {
-            // The last blocks may have been replaced by others.
-            Some(to) => to
-                .min(head.number)
-                .saturating_sub(self.terms.depth)
-                .max(first.min(to)),
-            None => first,
-        };
-        let contract = Address::from(self.store.operator().contract);
-        while from <= head.number {
-            let to = head.number.min(from.saturating_add(Self::SCAN - 1));
-            let logs = self.node.logs(contract, LoggedClaim::TOPIC, from, to)?;
-            let claims: Vec<_> = logs
-                .iter()
-                .filter(|log| (from..=to).contains(&log.block_number))
-                .filter_map(|log| Some((log.block_number, LoggedClaim::of_log(&log.log)?)))
-                .collect();
-            for (claim, hold) in self.store.scanned(from, to, &claims)? {
-                let (token, sender) = (claim.token_hash, claim.sender);
-                match hold {
-                    Some(hold) => {
-                        tracing::info!(%token, %sender, "a claim is left pending: {hold}")
-                    }
-                    None => tracing::info!(%token, %sender, "the phone's claim is on the chain"),
-                }
-            }
-            from = to + 1;
-        }
-        self.head = Some(*head);
-        Ok(())
-    }
-
-    /// Approves the claims that are what phones have told.
-    fn approve(&mut self, head: &Head) -> Result<(), WorkError> {
-        let contract = Address::from(self.store.operator().contract);
-        let account = self.account.address();
-        for token in self.store.to_approve()? {
-            let Some(enrolment) = self.store.enrolment(&token)? else {
-                continue;
-            };
-            let told = enrolment.told.as_ref();
-            let Some(claim) = told.and_then(|told| told.expected(token)) else {
-                continue;
-            };
-            let open = matches!(enrolment.approved, Approved::NoClaim | Approved::Held(_));
-            if !open || !self.store.has_seen(&claim)? {
-                // A fork without the claim, or a claim after its approval.
-                self.store.hold(&token, None)?;
-                continue;
-            }
-            // What is pending now, and not what a log has said some time.
-            let question = contract::ask_pending(claim.number_hash, claim.sender);
-            let CallEnd::Returned(answer) = self.node.call(account, contract, question)? else {
-                continue;
-            };
-            match contract::pending(claim.number_hash, &answer) {
-                Some(Some(pending)) if pending == claim => {}
-                // A node that lags, or a claim that was dropped or replaced.
-                _ => continue,
-            }
-            if !self.terms.replacements {
-                let question = contract::ask_client(claim.number_hash);
-                let CallEnd::Returned(answer) = self.node.call(account, contract, question)? else {
-                    continue;
-                };
-                if !matches!(contract::client(claim.number_hash, &answer), Some(None)) {
-                    tracing::warn!(%token, "a claim is left pending: {}", Hold::HasRecord);
-                    self.store.hold(&token, Some(Hold::HasRecord))?;
-                    continue;
-                }
-            }
-            let content = Content {
-                to: contract,
-                wei: 0,
-                data: claim.approve_client(),
-                gas_limit: APPROVE_CLIENT_GAS,
-            };
-            self.sign_and_send(head, Purpose::Approve, &token, content)?;
-        }
-        Ok(())
-    }
-
     /// Pays those who wait for it.
     fn pay(&mut self, head: &Head) -> Result<(), WorkError> {
         for token in self.store.to_pay(Self::PAYMENTS)? {
@@ -450,85 +242,6 @@ impl<N: Node> Worker<N> {
         }
         Ok(())
     }
-
-    fn sign_and_send(
-        &mut self,
-        head: &Head,
-        purpose: Purpose,
-        token: &TokenHash,
-        content: Content,
-    ) -> Result<Option<u64>, WorkError> {
-        let fees = self.fees(head)?;
-        let account = self.account.address();
-        let unsigned = |nonce| Unsigned {
-            chain_id: self.store.operator().chain_id,
-            nonce,
-            fees,
-            gas_limit: content.gas_limit,
-            to: Some(content.to),
-            value: U256::from(content.wei),
-            data: content.data.clone(),
-        };
-        // What is out already has to be paid as well.
-        let mut due = unsigned(0).cost_at_most();
-        for (_, outgoing) in self.store.outbox()? {
-            if let Some(newest) = outgoing.newest() {
-                let gas = U256::from(outgoing.gas_limit) * U256::from(newest.max_per_gas);
-                due = due
-                    .saturating_add(gas)
-                    .saturating_add(U256::from(outgoing.wei));
-            }
-        }
-        let balance = self.node.balance(account)?;
-        if balance < due {
-            let missing = due - balance;
-            return Err(WorkError::Funds { account, missing });
-        }
-        let chains_nonce = self.node.nonce(account)?;
-        let signed = self.store.sign(purpose, token, chains_nonce, |nonce| {
-            let signed = unsigned(nonce).sign(&self.account);
-            Outgoing {
-                purpose,
-                token: token.0.into(),
-                to: content.to,
-                wei: content.wei,
-                data: content.data.clone(),
-                gas_limit: content.gas_limit,
-                variants: vec![Variant::of(signed, fees)],
-            }
-        })?;
-        if let Some((nonce, outgoing)) = signed {
-            let transaction = outgoing.newest().map(|newest| newest.hash);
-            tracing::info!(?purpose, %token, ?transaction, nonce, "signed");
-            self.send(nonce, &outgoing)?;
-            return Ok(Some(nonce));
-        }
-        Ok(None)
-    }
-
-    /// Twice the present base fee and a tip: good for some blocks that are
-    /// full.
-    fn fees(&mut self, head: &Head) -> Result<Fees, WorkError> {
-        let most = self.terms.most_per_gas;
-        let tip_per_gas = self.node.tip()?.min(most);
-        let max_per_gas = head
-            .base_fee
-            .saturating_mul(2)
-            .saturating_add(tip_per_gas)
-            .min(most);
-        Ok(Fees {
-            max_per_gas,
-            tip_per_gas: tip_per_gas.min(max_per_gas),
-        })
-    }
-}
-
-/// What a transaction says.
-struct Content {
-    to: Address,
-    wei: u128,
-    data: Bytes,
-    gas_limit: u64,
 }
 
 impl<N> fmt::Debug for Worker<N> {

@@ -8,7 +8,8 @@ use alloy_primitives::{Address, B256, Bytes};
 
 use crate::node::{CallEnd, Node};
 use crate::service::points::Purpose;
-use crate::service::worker::{Content, WorkError, Worker};
+use crate::service::worker::sending::Content;
+use crate::service::worker::{WorkError, Worker};
 use crate::{TokenHash, contract};
 
 /// A call of the registry.
@@ -71,7 +72,8 @@ impl<N: Node> Worker<N> {
             return Ok(None);
         };
         let Some((transaction, succeeded)) = self.in_block(&outgoing)? else {
-            self.send_again(&head, nonce, &mut outgoing)?;
+            let next = self.node.nonce(self.account.address())?;
+            self.send_again(&head, next, nonce, &mut outgoing)?;
             return Ok(None);
         };
         let is_settled = self.settled(&head, nonce, &outgoing)?;
