@@ -85,7 +85,7 @@ pub use random::Random;
 pub use requests::{
     Approval, Fund, Hold, MalformedRequest, Payment, Refusal, Reply, Request, Sent, Status, Wait,
 };
-pub use responder::{Agreed, Message1Error, Message3Error, Responder, ResponderKeys};
+pub use responder::{Agreed, Message1Error, Message3Error, Proven, Responder, ResponderKeys};
 pub use runs::Limits;
 pub use sealing::{SealingKey, SealingPublicKey};
 pub use token::{

@@ -183,9 +183,9 @@ pub enum Refusal {
     /// Another wallet or another key was named with this token before.
     #[error("the phone has named another wallet or key with this token before")]
     OtherClaim = 16,
-    /// Too many payments to this wallet.
-    #[error("the wallet has been paid too often")]
-    WalletLimit = 17,
+    /// Too many payments for this number in a day.
+    #[error("too much has been paid for this number in a day")]
+    NumberLimit = 17,
 }
 
 /// What an operator says in clear besides message 2.
@@ -418,7 +418,7 @@ impl Refusal {
         Self::OtherToken,
         Self::Proof,
         Self::OtherClaim,
-        Self::WalletLimit,
+        Self::NumberLimit,
     ];
 
     /// The refusal that goes by this number.

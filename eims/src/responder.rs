@@ -58,6 +58,18 @@ pub struct Agreed {
     pub psk: Psk,
 }
 
+/// A message 3 that comes from the phone: what is to be bound, and in which
+/// run.
+#[derive(Debug)]
+pub struct Proven {
+    /// The token that the phone has shown.
+    pub token: TokenHash,
+    /// The phone.
+    pub phone_key: SealingPublicKey,
+    run: Transcript,
+    th_3: Transcript,
+}
+
 /// Why message 1 is refused.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
@@ -279,7 +291,8 @@ impl Responder {
     }
 
     /// Takes message 3, binds the token to the phone's key in the book, and
-    /// ends the run.
+    /// ends the run: [`open_message_3`](Self::open_message_3) and
+    /// [`complete`](Self::complete) with the book between them.
     ///
     /// # Errors
     ///
@@ -290,6 +303,22 @@ impl Responder {
         now: Moment,
         book: &mut impl TokenBook,
     ) -> Result<Agreed, Message3Error> {
+        let proven = self.open_message_3(message_3, now)?;
+        let standing = book.bind(&proven.token, &proven.phone_key)?;
+        self.complete(proven, standing, now)
+    }
+
+    /// Takes message 3 and says what to bind in the book, which may take its
+    /// time: other runs go on meanwhile. The run waits on.
+    ///
+    /// # Errors
+    ///
+    /// [`Message3Error`]; the run goes on waiting if it did.
+    pub fn open_message_3(
+        &mut self,
+        message_3: &[u8],
+        now: Moment,
+    ) -> Result<Proven, Message3Error> {
         self.runs.forget(now.elapsed);
         let message = Kind::M3.parse(message_3)?;
         let th_1 = Transcript(message.name);
@@ -306,25 +335,48 @@ impl Responder {
         key.open(&context, message.sealed)
             .filter(|nb| equal(nb, &*run.nb))
             .ok_or(Message3Error::Authentication)?;
-        match book.bind(&run.token, &run.phone_key)? {
-            Standing::Bound(phone) if phone == run.phone_key => {}
+        Ok(Proven {
+            token: run.token,
+            phone_key: run.phone_key,
+            run: th_1,
+            th_3: run.th_2.and(message_3),
+        })
+    }
+
+    /// Ends the run of a message 3 after the book has been told; `standing` is
+    /// what it said of [`Proven::token`].
+    ///
+    /// # Errors
+    ///
+    /// [`Message3Error`], never for what the message says. A run that the same
+    /// message has ended meanwhile is over.
+    pub fn complete(
+        &mut self,
+        proven: Proven,
+        standing: Standing,
+        now: Moment,
+    ) -> Result<Agreed, Message3Error> {
+        match standing {
+            Standing::Bound(phone) if phone == proven.phone_key => {}
             Standing::Used => return Err(Message3Error::UsedToken),
             Standing::Bound(_) | Standing::Unused => return Err(Message3Error::BoundElsewhere),
         }
+        let Some(Known::HalfOpen(run)) = self.runs.get(&proven.run) else {
+            return Err(Message3Error::Over);
+        };
         let parties = Parties {
             phone_key: run.phone_key,
             operator: self.operator.to_bytes(),
             sealing_key: run.sealing_key,
         };
-        let th_3 = run.th_2.and(message_3);
         let (role, elapsed) = (PskRole::Server, now.elapsed);
         let agreed = Agreed {
             token: run.token,
             claims: run.claims,
             phone_key: run.phone_key,
-            psk: Psk::derive(th_3, &run.na, &run.nb, &parties, role, elapsed),
+            psk: Psk::derive(proven.th_3, &run.na, &run.nb, &parties, role, elapsed),
         };
-        self.runs.end(&th_1);
+        self.runs.end(&proven.run);
         Ok(agreed)
     }
 }

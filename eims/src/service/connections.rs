@@ -19,13 +19,15 @@ const LONG: Duration = Duration::from_secs(20);
 struct Running {
     world: World,
     node: TrialNode,
+    disk: Disk,
     address: std::net::SocketAddr,
     stop: Box<dyn Fn() + Send + Sync>,
 }
 
 async fn run(change: impl FnOnce(&mut Bounds)) -> Running {
     let world = World::new(100);
-    let store = Store::on(Disk::default(), (), world.operator).unwrap();
+    let disk = Disk::default();
+    let store = Store::on(disk.clone(), (), world.operator).unwrap();
     let terms = Terms {
         depth: 1,
         from_block: Some(0),
@@ -58,6 +60,7 @@ async fn run(change: impl FnOnce(&mut Bounds)) -> Running {
     Running {
         world,
         node,
+        disk,
         address,
         stop,
     }
@@ -98,6 +101,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.disk.stall(false);
         (self.stop)();
     }
 }
@@ -189,6 +193,64 @@ async fn nobody_waits_for_others_or_for_the_node() {
     }
     running.node.set(|faults| faults.away = false);
     timeout(LONG, running.enrol(&person, 2)).await.unwrap();
+}
+
+/// A stranger who keeps coming back, and two phones: with a place for each of
+/// three connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_keeps_no_phone_out_and_ends_no_phones_connection() {
+    let running = run(|bounds| bounds.connections = 3).await;
+    let mut silent = Vec::new();
+    let mut phones = Vec::new();
+    for seed in 1..=2 {
+        for _ in 0..8 {
+            silent.push(TcpStream::connect(running.address).await.unwrap());
+        }
+        let person = running.world.subscriber(seed);
+        let connected = timeout(LONG, running.connect(&person, seed.into())).await;
+        phones.push(connected.unwrap().unwrap());
+    }
+    for _ in 0..8 {
+        silent.push(TcpStream::connect(running.address).await.unwrap());
+    }
+    for phone in &mut phones {
+        timeout(LONG, phone.status()).await.unwrap().unwrap();
+    }
+}
+
+/// Two threads, as on a machine with two cores: both could be waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_anothers_binding_to_be_on_the_disk() {
+    let running = run(|bounds| bounds.patience = 2 * LONG).await;
+    let running = std::sync::Arc::new(running);
+    let person = running.world.subscriber(1);
+    // One request has been answered, and one phone is bound already.
+    let mut bound = running.connect(&person, 1).await.unwrap();
+    running.disk.stall(true);
+    let mut waiting = Vec::new();
+    for seed in 2..=5 {
+        let running = std::sync::Arc::clone(&running);
+        waiting.push(tokio::spawn(async move {
+            let person = running.world.subscriber(seed);
+            running.connect(&person, seed.into()).await.map(drop)
+        }));
+    }
+    let stalled = async {
+        while running.disk.stalled() == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, stalled).await.unwrap();
+    timeout(LONG, bound.status()).await.unwrap().unwrap();
+    let again = timeout(LONG, running.connect(&person, 9)).await.unwrap();
+    timeout(LONG, again.unwrap().status())
+        .await
+        .unwrap()
+        .unwrap();
+    running.disk.stall(false);
+    for waiting in waiting {
+        timeout(LONG, waiting).await.unwrap().unwrap().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use core::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use alloy_primitives::Address;
 use redb::backends::FileBackend;
@@ -81,7 +81,8 @@ pub enum StoreError {
     Stopped(#[from] Stopped),
 }
 
-/// Tables of values in JSON, of one operator. Whoever uses them is alone.
+/// Tables of values in JSON, of one operator. Of those who change them each is
+/// alone; who reads waits for nobody's change to be synced.
 pub(crate) struct Database {
     place: String,
     backends: Box<dyn Backends>,
@@ -89,7 +90,7 @@ pub(crate) struct Database {
     tables: &'static [Table<'static>],
     points: Box<dyn Points>,
     /// None after a failure: opened again at the next use.
-    open: Mutex<Option<redb::Database>>,
+    open: RwLock<Option<redb::Database>>,
 }
 
 pub(crate) type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
@@ -144,7 +145,7 @@ impl Database {
         table: Table<'_>,
         key: &[u8],
     ) -> Result<Option<T>, StoreError> {
-        let mut opened = self.opened()?;
+        let opened = self.opened()?;
         let read = |database: &redb::Database| -> Result<Option<Vec<u8>>, redb::Error> {
             let table = database.begin_read()?.open_table(table)?;
             Ok(table.get(key)?.map(|value| value.value().to_vec()))
@@ -170,7 +171,7 @@ impl Database {
         most: usize,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut opened = self.opened()?;
+        let opened = self.opened()?;
         let keys = |database: &redb::Database| -> Result<Vec<T>, redb::Error> {
             let table = database.begin_read()?.open_table(table)?;
             let mut keys = Vec::new();
@@ -190,7 +191,7 @@ impl Database {
     ) -> Result<T, StoreError> {
         self.points.reach(Point::BeforeWrite(name))?;
         let changed = {
-            let mut opened = self.opened()?;
+            let opened = self.opened()?;
             let written = opened.with(|database| -> Result<_, redb::Error> {
                 let transaction = database.begin_write()?;
                 let changed = change(&Change {
@@ -223,22 +224,28 @@ impl Database {
             operator,
             tables,
             points,
-            open: Mutex::new(None),
+            open: RwLock::new(None),
         };
         drop(database.opened()?);
         Ok(database)
     }
 
-    /// The database, opened if it is not; whoever holds it is alone.
+    /// The database, opened if it is not.
     fn opened(&self) -> Result<Opened<'_>, StoreError> {
-        // Whoever panicked has left the database as it was synced.
-        let mut guard = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if guard.is_none() {
-            let database = self.opened_anew().map_err(|error| self.failed(&error))?;
-            self.claim_for_operator(&database)?;
-            *guard = Some(database);
+        loop {
+            // Whoever panicked has left the database as it was synced.
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            if open.is_some() {
+                return Ok(Opened { open, of: self });
+            }
+            drop(open);
+            let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+            if open.is_none() {
+                let database = self.opened_anew().map_err(|error| self.failed(&error))?;
+                self.claim_for_operator(&database)?;
+                *open = Some(database);
+            }
         }
-        Ok(Opened(guard))
     }
 
     fn opened_anew(&self) -> Result<redb::Database, redb::Error> {
@@ -298,16 +305,21 @@ impl Database {
 
 /// The database while somebody has it; closed where it fails, since it takes
 /// nothing more then.
-struct Opened<'a>(MutexGuard<'a, Option<redb::Database>>);
+struct Opened<'a> {
+    open: RwLockReadGuard<'a, Option<redb::Database>>,
+    of: &'a Database,
+}
 
 impl Opened<'_> {
-    fn with<T, E>(&mut self, work: impl FnOnce(&redb::Database) -> Result<T, E>) -> Result<T, E> {
-        let Some(database) = &*self.0 else {
+    fn with<T, E>(self, work: impl FnOnce(&redb::Database) -> Result<T, E>) -> Result<T, E> {
+        let Some(database) = &*self.open else {
             unreachable!("it was opened with this");
         };
         let done = work(database);
         if done.is_err() {
-            *self.0 = None;
+            drop(self.open);
+            let open = &self.of.open;
+            *open.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         done
     }

@@ -2,7 +2,7 @@
 
 use core::hash::Hash;
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// So many in a window of time for each key, in bounded memory.
 ///
@@ -23,48 +23,67 @@ pub struct RateLimit<K> {
     window: Duration,
     /// The most keys that are known at a time.
     room: usize,
-    /// At how many known keys those are forgotten whose window is over.
-    look_at: usize,
-    counts: HashMap<K, (Duration, u32)>,
+    counts: HashMap<K, u32>,
+    /// The keys that are known, by when their windows began.
+    began: VecDeque<(Duration, K)>,
 }
 
-/// Fewer keys than this are not worth a look.
-const FEW: usize = 64;
-
-impl<K: Eq + Hash> RateLimit<K> {
+impl<K: Copy + Eq + Hash> RateLimit<K> {
     /// At most `most` in each `window` that begins with a key's first; at most
-    /// `room` keys are known at a time, and while there is no room new ones
-    /// are refused.
+    /// `room` keys are known at a time. A new key is never refused for want of
+    /// room: the one whose window began first is forgotten, and may begin
+    /// another one.
     #[must_use]
     pub fn new(most: u32, window: Duration, room: usize) -> Self {
         Self {
             most,
             window,
             room,
-            look_at: FEW.min(room),
             counts: HashMap::new(),
+            began: VecDeque::new(),
         }
     }
 
-    /// Whether `key` may, at this time.
+    /// Whether `key` may, at this time; counted if it may.
     pub fn admit(&mut self, key: K, now: Duration) -> bool {
-        let over = |began: Duration| now.saturating_sub(began) >= self.window;
-        if self.counts.len() >= self.look_at && !self.counts.contains_key(&key) {
-            self.counts.retain(|_, (began, _)| !over(*began));
-            let left = self.counts.len();
-            if left >= self.room {
-                return false;
-            }
-            // Each key is looked at twice on the average, and memory follows
-            // those who have come lately.
-            self.look_at = left.saturating_mul(2).clamp(FEW.min(self.room), self.room);
+        let may = self.would_admit(&key, now);
+        if may {
+            self.count(key, now);
         }
-        let (began, count) = self.counts.entry(key).or_insert((now, 0));
-        if over(*began) {
-            (*began, *count) = (now, 0);
+        may
+    }
+
+    /// Whether `key` may, at this time.
+    pub(crate) fn would_admit(&mut self, key: &K, now: Duration) -> bool {
+        while let Some((began, _)) = self.began.front()
+            && now.saturating_sub(*began) >= self.window
+        {
+            self.forget_first();
         }
-        *count = count.saturating_add(1);
-        *count <= self.most
+        self.counts.get(key).copied().unwrap_or(0) < self.most
+    }
+
+    pub(crate) fn count(&mut self, key: K, now: Duration) {
+        if let Some(count) = self.counts.get_mut(&key) {
+            *count = count.saturating_add(1);
+            return;
+        }
+        if self.counts.len() >= self.room {
+            self.forget_first();
+        }
+        self.counts.insert(key, 1);
+        self.began.push_back((now, key));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.counts.len()
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, key)) = self.began.pop_front() {
+            self.counts.remove(&key);
+        }
     }
 }
 
@@ -73,14 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_bounded_and_made_free_again() {
+    fn memory_is_bounded_and_nobody_is_refused_for_want_of_it() {
         let mut limit = RateLimit::new(1, Duration::from_secs(60), 3);
-        for key in 0..3 {
-            assert!(limit.admit(key, Duration::ZERO));
+        for key in 0..100 {
+            assert!(limit.admit(key, Duration::from_secs(1)), "{key}");
+            assert!(limit.counts.len() <= 3 && limit.began.len() <= 3);
         }
-        assert!(!limit.admit(3, Duration::from_secs(59)));
-        assert!(!limit.admit(2, Duration::from_secs(59)));
-        assert!(limit.admit(3, Duration::from_secs(60)));
-        assert_eq!(limit.counts.len(), 1);
+        assert!(!limit.admit(99, Duration::from_secs(60)));
+        assert!(limit.admit(99, Duration::from_secs(61)));
+        assert_eq!((limit.counts.len(), limit.began.len()), (1, 1));
     }
 }

@@ -10,7 +10,7 @@ use crate::service::trial::{Disk, NOON, Seeded, Subscriber, TrialNode, World};
 use crate::service::{Store, StoreError, Terms, WorkError, Worker};
 use crate::{
     AccountKey, Approval, Claim, Fees, Hold, Payment, Refusal, Status, Token, TokenBook as _,
-    Unsigned, Wait,
+    TokenClaims, Unsigned, Wait,
 };
 
 struct Trial {
@@ -400,24 +400,42 @@ fn a_phone_cannot_name_another_wallet_or_key_later() {
 }
 
 #[test]
-fn one_wallet_is_paid_three_times_a_day_at_most() {
+fn a_number_is_paid_for_three_times_a_day_at_most() {
     let mut trial = Trial::new(100);
-    let wallet = AccountKey::from_bytes([0x21; 32]).unwrap();
-    for seed in 1..=4 {
-        let mut person = trial.world.subscriber(seed);
-        let identity = AccountKey::from_bytes([0x80 | seed; 32]).unwrap();
-        let (operator, hash) = (trial.world.operator, person.token.hash());
-        person.claim = Claim::make(operator, person.number, wallet.address(), &identity, hash);
-        let told = trial.tell(&person);
-        assert_eq!(
-            told,
-            if seed < 4 {
-                Ok(())
-            } else {
-                Err(Refusal::WalletLimit)
-            }
-        );
+    for serial in 1..=4_u8 {
+        let mut person = trial.world.subscriber(serial);
+        let operator = trial.world.operator;
+        let claims = TokenClaims {
+            number: "+8613800000000".parse().unwrap(),
+            ..*person.token.unverified_claims()
+        };
+        person.number = claims.number;
+        person.token = Token::issue(claims, &trial.world.signing, &mut Seeded(9));
+        let identity = AccountKey::from_bytes([0x80 | serial; 32]).unwrap();
+        let (wallet, hash) = (person.wallet.address(), person.token.hash());
+        person.claim = Claim::make(operator, person.number, wallet, &identity, hash);
+        let expected = match serial {
+            ..4 => Ok(()),
+            _ => Err(Refusal::NumberLimit),
+        };
+        assert_eq!(trial.tell(&person), expected, "{serial}");
     }
+}
+
+/// A wallet's address is no secret: whoever has tokens of his own can name it.
+#[test]
+fn whoever_names_anothers_wallet_takes_none_of_its_payments() {
+    let mut trial = Trial::new(100);
+    let victim = trial.world.subscriber(1);
+    for seed in 2..=6 {
+        let mut thief = trial.world.subscriber(seed);
+        let identity = AccountKey::from_bytes([0x80 | seed; 32]).unwrap();
+        let (operator, hash) = (trial.world.operator, thief.token.hash());
+        let wallet = victim.wallet.address();
+        thief.claim = Claim::make(operator, thief.number, wallet, &identity, hash);
+        assert_eq!(trial.tell(&thief), Ok(()));
+    }
+    trial.enrols(&victim);
 }
 
 #[test]

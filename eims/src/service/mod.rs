@@ -11,6 +11,7 @@
 //! | `worker/by_hand.rs` | the same for what the operator's people want sent |
 //! | `overview.rs` | all of it at a glance |
 //! | `limits.rs` | how often somebody may ask |
+//! | `places.rs` | who has a place among the connections |
 //! | `server.rs` | the connections |
 //! | `points.rs` | where a test stops the service |
 //!
@@ -27,6 +28,7 @@
 mod database;
 mod limits;
 mod overview;
+mod places;
 mod points;
 mod records;
 mod server;

@@ -7,14 +7,13 @@
 use core::fmt;
 use core::time::Duration;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::frames;
@@ -22,18 +21,25 @@ use crate::messages::Kind;
 use crate::requests::{Clear, Fund, Refusal, Reply, Request, Wait};
 use crate::service::database::StoreError;
 use crate::service::limits::RateLimit;
+use crate::service::places::{Place, Places};
 use crate::service::store::Store;
 use crate::service::worker::{Terms, WorkError, Worker};
-use crate::{Agreed, Channel, Clock, Moment, Node, Random, Responder, ResponderKeys};
+use crate::{
+    Agreed, Channel, Clock, Moment, Node, Random, Responder, ResponderKeys, TokenBook as _,
+};
 
 /// How much a service takes, from one and from all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Bounds {
     /// Connections at a time.
     pub connections: usize,
-    /// Of these, from one address (IPv6: one network of 64 bits).
+    /// Of these, from one address (IPv6: one network of 64 bits). Those who
+    /// have not completed the agreement are at most four times as many from
+    /// one network of 56 bits, and sixteen times from one of 48. Where a bound
+    /// is met, one of them ends for whoever comes.
     pub connections_per_address: usize,
-    /// Connections begun by one address in a minute.
+    /// Connections begun by one address in a minute; four and sixteen times as
+    /// many by networks of 56 and of 48 bits.
     pub begun_per_minute: u32,
     /// The time for each message of the agreement, and for TLS.
     pub patience: Duration,
@@ -109,9 +115,12 @@ struct Shared {
     terms: Terms,
     bounds: Bounds,
     clock: Box<dyn Fn() -> Moment + Send + Sync>,
+    /// Held for computing alone, and never on a thread that others wait for.
     agreement: Mutex<Agreement>,
-    limits: Mutex<Limits>,
-    connections: Arc<Semaphore>,
+    /// How many messages 1 are read at a time.
+    reading: Arc<Semaphore>,
+    requests: Mutex<RateLimit<[u8; 32]>>,
+    places: Places,
     /// Wakes the worker.
     told: Notify,
     wait: Mutex<Arc<AtomicU8>>,
@@ -124,18 +133,8 @@ struct Agreement {
     random: Box<dyn Random + Send>,
 }
 
-struct Limits {
-    begun: RateLimit<IpAddr>,
-    requests: RateLimit<[u8; 32]>,
-    open: std::collections::HashMap<IpAddr, usize>,
-}
-
-/// A place among the connections, given back when dropped.
-struct Place {
-    shared: Arc<Shared>,
-    from: IpAddr,
-    _permit: OwnedSemaphorePermit,
-}
+/// More at a time would only wait for each other.
+const READING: usize = 4;
 
 impl Server {
     /// An operator with these records and keys. Listens nowhere yet.
@@ -162,11 +161,7 @@ impl Server {
     ) -> Self {
         let responder = Responder::new(store.operator(), keys, crate::Limits::default());
         let minute = Duration::from_secs(60);
-        let limits = Limits {
-            begun: RateLimit::new(bounds.begun_per_minute, minute, 16_384),
-            requests: RateLimit::new(bounds.requests_per_token, 10 * minute, 16_384),
-            open: std::collections::HashMap::new(),
-        };
+        let requests = RateLimit::new(bounds.requests_per_token, 10 * minute, 16_384);
         Self {
             shared: Arc::new(Shared {
                 store,
@@ -174,8 +169,9 @@ impl Server {
                 bounds,
                 clock: Box::new(clock),
                 agreement: Mutex::new(Agreement { responder, random }),
-                limits: Mutex::new(limits),
-                connections: Arc::new(Semaphore::new(bounds.connections)),
+                reading: Arc::new(Semaphore::new(READING)),
+                requests: Mutex::new(requests),
+                places: Places::new(bounds),
                 told: Notify::new(),
                 wait: Mutex::new(Arc::new(AtomicU8::new(Wait::Turn as u8))),
                 stop: AtomicBool::new(false),
@@ -280,12 +276,14 @@ impl Shared {
             match listener.accept().await {
                 Ok((stream, from)) => {
                     // Without a place the connection ends at once.
-                    if let Some(place) = self.place(from) {
+                    if let Some((place, lost)) = self.places.take(from.ip(), self.now().elapsed) {
+                        let shared = Arc::clone(&self);
                         tokio::spawn(async move {
-                            let shared = Arc::clone(&place.shared);
                             let life = shared.bounds.connection;
-                            let _ = timeout(life, shared.converse(stream)).await;
-                            drop(place);
+                            tokio::select! {
+                                _ = timeout(life, shared.converse(stream, place)) => {}
+                                _ = lost => {}
+                            }
                         });
                     }
                 }
@@ -304,28 +302,12 @@ impl Shared {
         (self.clock)()
     }
 
-    fn place(self: &Arc<Self>, from: SocketAddr) -> Option<Place> {
-        let from = network(from.ip());
-        let now = self.now().elapsed;
-        let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
-        let mut limits = lock(&self.limits);
-        let open = limits.open.get(&from).copied().unwrap_or(0);
-        if open >= self.bounds.connections_per_address || !limits.begun.admit(from, now) {
-            return None;
-        }
-        limits.open.insert(from, open + 1);
-        Some(Place {
-            shared: Arc::clone(self),
-            from,
-            _permit: permit,
-        })
-    }
-
     /// One connection, from message 1 to its end. What goes wrong concerns
     /// this phone alone.
-    async fn converse(self: Arc<Self>, mut stream: TcpStream) -> Option<()> {
+    async fn converse(self: Arc<Self>, mut stream: TcpStream, place: Place) -> Option<()> {
+        let place = Arc::new(place);
         let _ = stream.set_nodelay(true);
-        let agreed = self.agree(&mut stream).await?;
+        let agreed = self.agree(&mut stream, &place).await?;
         let (token, patience) = (agreed.token, self.bounds.patience);
         let now = self.now().elapsed;
         let number = agreed.claims.number;
@@ -352,15 +334,20 @@ impl Shared {
         timeout(patience, channel.close()).await.ok()
     }
 
-    async fn agree(self: &Arc<Self>, stream: &mut TcpStream) -> Option<Agreed> {
+    async fn agree(self: &Arc<Self>, stream: &mut TcpStream, place: &Arc<Place>) -> Option<Agreed> {
         let message_1 = self.next(stream, Kind::M1.len()).await?;
-        let now = self.now();
-        let message_2 = {
-            let mut agreement = lock(&self.agreement);
+        // Anybody can send something to compute on: it waits here, where it
+        // ends with its connection.
+        let reading = Arc::clone(&self.reading).acquire_owned().await.ok()?;
+        let shared = Arc::clone(self);
+        let message_2 = tokio::task::spawn_blocking(move || {
+            let _reading = reading;
+            let now = shared.now();
+            let mut agreement = lock(&shared.agreement);
             let Agreement { responder, random } = &mut *agreement;
-            responder.receive_message_1(&message_1, now, &self.store, random.as_mut())
-        };
-        let message_2 = match message_2 {
+            responder.receive_message_1(&message_1, now, &shared.store, random.as_mut())
+        });
+        let message_2 = match message_2.await.ok()? {
             Ok(message_2) => message_2,
             Err(error) => {
                 tracing::info!("message 1 is refused: {error}");
@@ -374,15 +361,23 @@ impl Shared {
             .ok()?
             .ok()?;
         let message_3 = self.next(stream, Kind::M3.len()).await?;
-        // The binding is synced to a disk, which may take its time.
-        let shared = Arc::clone(self);
+        // The binding is synced to a disk, which may take its time: nobody
+        // else waits for it.
+        let (shared, place) = (Arc::clone(self), Arc::clone(place));
         let done = tokio::task::spawn_blocking(move || {
             let now = shared.now();
-            let mut store = shared.store.clone();
-            let mut agreement = lock(&shared.agreement);
-            agreement
+            let opened = lock(&shared.agreement)
                 .responder
-                .receive_message_3(&message_3, now, &mut store)
+                .open_message_3(&message_3, now);
+            let proven = opened?;
+            // Not before: a message 1 that was overheard can be sent again.
+            place.keep();
+            let standing = shared
+                .store
+                .clone()
+                .bind(&proven.token, &proven.phone_key)?;
+            let mut agreement = lock(&shared.agreement);
+            agreement.responder.complete(proven, standing, now)
         });
         match done.await.ok()? {
             Ok(agreed) => {
@@ -428,7 +423,7 @@ impl Shared {
 
     async fn answer(self: Arc<Self>, phone: &Phone, request: &[u8]) -> Reply {
         let now = self.now();
-        if !lock(&self.limits).requests.admit(phone.token, now.elapsed) {
+        if !lock(&self.requests).admit(phone.token, now.elapsed) {
             return Reply::Refused(Refusal::TooMany);
         }
         let request = match Request::from_bytes(request) {
@@ -488,18 +483,6 @@ struct Phone {
     number: crate::Number,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut limits = lock(&self.shared.limits);
-        if let Some(open) = limits.open.get_mut(&self.from) {
-            *open -= 1;
-            if *open == 0 {
-                limits.open.remove(&self.from);
-            }
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Nothing behind these is left half done by a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -508,17 +491,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn unavailable(error: &dyn fmt::Display) -> Refusal {
     tracing::error!("{error}");
     Refusal::Unavailable
-}
-
-/// Whoever has one address of IPv6 has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        address => address,
-    }
 }
 
 fn is_passing(error: &io::Error) -> bool {

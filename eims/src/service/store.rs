@@ -36,10 +36,10 @@ const AWAITED: Table<'_> = TableDefinition::new("awaited");
 const OUTBOX: Table<'_> = TableDefinition::new("outbox");
 /// `number hash ‖ sender` → [`Seen`].
 pub(crate) const CLAIMS: Table<'_> = TableDefinition::new("claims");
-/// Wallet → Unix times of the payments to it.
-const WALLETS: Table<'_> = TableDefinition::new("wallets");
+/// Number hash → Unix times of the payments for it.
+const NUMBERS: Table<'_> = TableDefinition::new("numbers");
 
-const TABLES: &[Table<'static>] = &[TOKENS, TO_PAY, TO_APPROVE, AWAITED, OUTBOX, CLAIMS, WALLETS];
+const TABLES: &[Table<'static>] = &[TOKENS, TO_PAY, TO_APPROVE, AWAITED, OUTBOX, CLAIMS, NUMBERS];
 
 const ACCOUNT: &[u8] = b"account";
 const NEXT_NONCE: &[u8] = b"next nonce";
@@ -120,14 +120,16 @@ impl Store {
                     Err(Refusal::OtherClaim)
                 });
             }
-            let wallet = told.wallet.as_slice();
-            let mut payments: Vec<u64> = change.get(WALLETS, wallet)?.unwrap_or_default();
+            // By the number, for which a token is needed: anybody can name
+            // anybody's wallet.
+            let number = told.number_hash.as_slice();
+            let mut payments: Vec<u64> = change.get(NUMBERS, number)?.unwrap_or_default();
             payments.retain(|paid| now.saturating_sub(*paid) < DAY);
             if payments.len() >= payments_per_day {
-                return Ok(Err(Refusal::WalletLimit));
+                return Ok(Err(Refusal::NumberLimit));
             }
             payments.push(now);
-            change.put(WALLETS, wallet, &payments)?;
+            change.put(NUMBERS, number, &payments)?;
             let order: u64 = change.get(META, ORDER)?.unwrap_or(0);
             change.put(META, ORDER, &(order + 1))?;
             change.put(TO_PAY, &in_order(order, token), &())?;

@@ -2,7 +2,7 @@
 //! be made to misbehave, and a disk that drops what was not synced.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use callseal_devchain::{DevChain, DevRegistry, Genesis, GenesisAccount, Outcome};
@@ -338,7 +338,15 @@ fn unreachable() -> TransportError {
 
 /// A disk that drops what was not synced when it loses power.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk(Arc<Mutex<Platter>>);
+pub(super) struct Disk(Arc<Mutex<Platter>>, Arc<Gate>);
+
+/// Where whoever syncs waits while it is shut.
+#[derive(Debug, Default)]
+struct Gate {
+    /// Whether it is shut, and how many wait.
+    state: Mutex<(bool, usize)>,
+    opened: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct Platter {
@@ -371,6 +379,17 @@ impl Disk {
     /// Every change fails after so many more, as on a full disk.
     pub(super) fn fail_after(&self, operations: Option<usize>) {
         self.0.lock().unwrap().fails_after = operations;
+    }
+
+    /// Whether nothing that is synced comes to an end.
+    pub(super) fn stall(&self, stalls: bool) {
+        self.1.state.lock().unwrap().0 = stalls;
+        self.1.opened.notify_all();
+    }
+
+    /// How many wait for a disk that stalls.
+    pub(super) fn stalled(&self) -> usize {
+        self.1.state.lock().unwrap().1
     }
 
     /// How many changes there were.
@@ -434,6 +453,12 @@ impl StorageBackend for Handle {
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
+        let gate = &self.disk.1;
+        let mut state = gate.state.lock().unwrap();
+        state.1 += 1;
+        state = gate.opened.wait_while(state, |(shut, _)| *shut).unwrap();
+        state.1 -= 1;
+        drop(state);
         let mut platter = self.changing()?;
         platter.synced = platter.written.clone();
         Ok(())

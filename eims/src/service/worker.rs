@@ -41,7 +41,7 @@ pub struct Terms {
     /// Whether claims of numbers that have a record are approved as well. Such
     /// an approval replaces the record 48 hours later.
     pub replacements: bool,
-    /// The most payments to one wallet in a day.
+    /// The most payments for one number in a day.
     pub payments_per_day: usize,
 }
 
