@@ -17,8 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::clock::unix_time;
 use crate::commands::EXIT_FAILED;
-use crate::commands::light::{NetworkArguments, light_client};
+use crate::commands::light::{BeaconArguments, NetworkArguments};
 use crate::commands::phone::seconds;
+use crate::commands::which_registry::WhichRegistry;
 use crate::enrol::reader::{Reader, Trust};
 use crate::enrol::{
     Ended, EnrolFailure, Enroller, Terms, Watcher, advice, step_in_words, waiting_in_words, wrapped,
@@ -26,7 +27,6 @@ use crate::enrol::{
 use crate::identity_file::IdentityFile;
 use crate::interrupt::Interrupt;
 use crate::keys_file::read_text;
-use crate::operators_file;
 use crate::output_file::Existing;
 use crate::phone_keys::PhoneKeys;
 use crate::random::SystemRandom;
@@ -65,19 +65,8 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", help_heading = "Registry")]
     rpc: String,
 
-    /// The operator's registry contract
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        required_unless_present = "operators",
-        conflicts_with = "operators",
-        help_heading = "Registry"
-    )]
-    contract: Option<Address>,
-
-    /// A file that says which operator has which numbers, and where its registry is
-    #[arg(long, value_name = "FILE", help_heading = "Registry")]
-    operators: Option<PathBuf>,
+    #[command(flatten)]
+    registry: WhichRegistry,
 
     /// Believes the node's newest block, instead of asking a --beacon for the newest final one: for a node of
     /// one's own, and for tests
@@ -90,7 +79,10 @@ pub struct Arguments {
     trust_node: bool,
 
     #[command(flatten)]
-    sources: Sources,
+    network: NetworkArguments,
+
+    #[command(flatten)]
+    beacons: BeaconArguments,
 
     /// Where it is kept how far the enrolment is; no secret [default: the key file's name with .enrolment]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
@@ -114,21 +106,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Where a light client gets what it knows.
-#[derive(Debug, clap::Args)]
-struct Sources {
-    #[command(flatten)]
-    network: NetworkArguments,
-
-    /// A beacon node to ask; may be repeated, the others are asked where one fails or lies
-    #[arg(long, value_name = "URL", help_heading = "Light client")]
-    beacon: Vec<String>,
-
-    /// Starts anew from this block root, no older than a week; see `callseal registry sync`
-    #[arg(long, value_name = "ROOT", help_heading = "Light client")]
-    checkpoint: Option<B256>,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -137,18 +114,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let token = token(&arguments.token)?;
     let claims = *token.unverified_claims();
     let number = Number::parse(&claims.number.to_string())?;
-    let operator = operator(arguments, &number, claims.operator)?;
-    let registry = Registry::new(
-        RegistryConfig {
-            contract: operator.contract.into(),
-            code_hash: operator.code_hash,
-            chain_id: operator.chain_id,
-        },
-        B256::ZERO,
-        HttpTransport::new(&arguments.rpc)?,
-    );
+    let config = registry(arguments, &number, claims.operator)?;
+    let transport = HttpTransport::new(&arguments.rpc)?;
     let (keys, _lock) = keys(arguments, number)?;
-    let trust = trust(arguments, operator.chain_id)?;
+    let trust = trust(arguments, config.chain_id)?;
     let progress = arguments.progress.clone().unwrap_or_else(|| {
         let mut name = arguments.keys.clone().into_os_string();
         name.push(".enrolment");
@@ -158,14 +127,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut enroller = Enroller::new(Terms {
         keys,
         token,
-        operator: OperatorId {
-            chain_id: operator.chain_id,
-            contract: operator.contract,
-        },
+        operator: claims.operator,
         address: arguments.operator.clone(),
         notes: progress.clone(),
         node: JsonRpcNode::new(&arguments.rpc)?,
-        reader: Reader::new(registry, trust, unix_time),
+        reader: Reader::new(
+            Registry::new(config, B256::ZERO, transport),
+            trust,
+            unix_time,
+        ),
         look_again: Duration::from_millis(arguments.poll),
     })?;
     let mut display = Display::new(arguments, Interrupt::watch(Vec::new())?);
@@ -250,38 +220,22 @@ fn token(path: &Path) -> Result<Token> {
         .with_context(|| format!("{} holds no token", path.display()))
 }
 
-/// Whose registry it is.
-struct OperatorRegistry {
-    chain_id: u64,
-    contract: [u8; 20],
-    code_hash: B256,
-}
-
-/// The operator of our own configuration, which the token has to be of.
-fn operator(
+/// The registry of the operator of our own configuration, which the token has to be of.
+fn registry(
     arguments: &Arguments,
     number: &Number,
     token_of: OperatorId,
-) -> Result<OperatorRegistry> {
-    let ours = match (&arguments.operators, arguments.contract) {
-        (Some(path), _) => {
-            let operators = operators_file::read(path)?;
-            let registry = operators_file::operator_of(&operators, number)?.registry;
-            OperatorRegistry {
-                chain_id: registry.chain_id,
-                contract: registry.contract.into(),
-                code_hash: registry.code_hash,
-            }
-        }
-        (None, Some(contract)) => OperatorRegistry {
+) -> Result<RegistryConfig> {
+    let operator = arguments
+        .registry
+        .operator_of(number, |contract| RegistryConfig {
+            contract,
+            code_hash: layout::CODE_HASH,
             // The node's own chain has to be the same.
             chain_id: token_of.chain_id,
-            contract: contract.into(),
-            code_hash: layout::CODE_HASH,
-        },
-        (None, None) => bail!("say which registry, with --contract or --operators"),
-    };
-    if (ours.chain_id, ours.contract) != (token_of.chain_id, token_of.contract) {
+        })?;
+    let ours = operator.registry;
+    if (ours.chain_id, ours.contract.into_array()) != (token_of.chain_id, token_of.contract) {
         bail!(
             "{} is a token of another operator: of the registry {token_of}",
             arguments.token.display()
@@ -294,7 +248,7 @@ fn trust(arguments: &Arguments, chain_id: u64) -> Result<Trust> {
     if arguments.trust_node {
         return Ok(Trust::node(JsonRpcNode::new(&arguments.rpc)?));
     }
-    let (network, state) = arguments.sources.network.open()?;
+    let (network, state) = arguments.network.open()?;
     if network.chain_id() != chain_id {
         bail!(
             "the operator's registry is on chain {chain_id}, {} is chain {}: name the other with --network",
@@ -302,13 +256,9 @@ fn trust(arguments: &Arguments, chain_id: u64) -> Result<Trust> {
             network.chain_id()
         );
     }
-    let (light, _) = light_client(
-        &network,
-        &state,
-        &arguments.sources.beacon,
-        arguments.sources.checkpoint,
-        unix_time(),
-    )?;
+    let (light, _) = arguments
+        .beacons
+        .light_client(&network, &state, unix_time())?;
     Ok(Trust::light(light))
 }
 

@@ -27,6 +27,25 @@ pub struct NetworkArguments {
     pub state: Option<PathBuf>,
 }
 
+/// Whom a light client asks, and what it starts from.
+#[derive(Debug, clap::Args)]
+pub struct BeaconArguments {
+    /// A beacon node to ask; may be repeated, the others are asked where one fails or lies
+    #[arg(long, value_name = "URL", help_heading = "Light client")]
+    pub beacon: Vec<String>,
+
+    /// Starts the light client anew from this block root, no older than a week; not needed again while its state
+    /// is kept. Take it from a source that you trust and that is not the operator: your own node, a block
+    /// explorer, several checkpoint services that agree
+    #[arg(
+        long,
+        value_name = "ROOT",
+        requires = "beacon",
+        help_heading = "Light client"
+    )]
+    pub checkpoint: Option<B256>,
+}
+
 impl NetworkArguments {
     /// The network, and the file with what is known of it.
     pub(crate) fn open(&self) -> Result<(Network, LightState)> {
@@ -36,29 +55,31 @@ impl NetworkArguments {
     }
 }
 
-/// The light client that a checkpoint or the kept state gives; what it finds is kept from now on.
-pub(crate) fn light_client(
-    network: &Network,
-    state: &LightState,
-    beacons: &[String],
-    checkpoint: Option<B256>,
-    now: u64,
-) -> Result<(SharedClient<HttpBeacon>, Synced)> {
-    let (client, synced) = unkept_light_client(network, state, beacons, checkpoint, now)?;
-    let client = SharedClient::from(client);
-    state.keep_always(&client)?;
-    Ok((client, synced))
+impl BeaconArguments {
+    /// The light client that the checkpoint or the kept state gives; what it finds is kept from now on.
+    pub(crate) fn light_client(
+        &self,
+        network: &Network,
+        state: &LightState,
+        now: u64,
+    ) -> Result<(SharedClient<HttpBeacon>, Synced)> {
+        let beacons = self.beacon.iter().map(|url| HttpBeacon::new(url));
+        let beacons = beacons.collect::<Result<_, _>>()?;
+        let started = unkept_light_client(network, state, beacons, self.checkpoint, now);
+        let (client, synced) = started?;
+        let client = SharedClient::from(client);
+        state.keep_always(&client)?;
+        Ok((client, synced))
+    }
 }
 
 fn unkept_light_client(
     network: &Network,
     state: &LightState,
-    beacons: &[String],
+    beacons: Vec<HttpBeacon>,
     checkpoint: Option<B256>,
     now: u64,
 ) -> Result<(LightClient<HttpBeacon>, Synced)> {
-    let beacons = beacons.iter().map(|url| HttpBeacon::new(url));
-    let beacons: Vec<_> = beacons.collect::<Result<_, _>>()?;
     if let Some(checkpoint) = checkpoint {
         let (client, synced) = LightClient::start(network, checkpoint, beacons, now)
             .with_context(|| format!("cannot start from the checkpoint {checkpoint}"))?;

@@ -10,6 +10,7 @@ pub mod operator;
 pub mod phone;
 pub mod registry;
 pub mod replay;
+pub mod which_registry;
 
 /// It ran, and the answer is no.
 pub const EXIT_FAILED: u8 = 1;

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use anyhow::Result;
 use callseal_sts::Number;
 
-use crate::commands::light::NetworkArguments;
+use crate::commands::light::{BeaconArguments, NetworkArguments};
+use crate::commands::which_registry::WhichRegistry;
 use crate::phone::{Call, Destination};
 use crate::sealed_keys::PassphraseArguments;
 use crate::speech::{Codec, Speaker};
@@ -133,6 +134,11 @@ pub struct PhoneArguments {
 
 /// Which registry, and who is asked.
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("contract", |contract| contract.help("The registry contract, in which every number is looked up")),
+    mut_arg("operators", |operators| operators.help(OPERATORS_HELP)),
+    mut_arg("beacon", |beacon| beacon.help(BEACON_HELP))
+)]
 pub struct RegistryArguments {
     /// An Ethereum node to ask; nothing it says is believed without proof. Where operators are on several
     /// chains, one for each: CHAIN=URL
@@ -144,21 +150,9 @@ pub struct RegistryArguments {
     )]
     pub rpc: Vec<OfChain<String>>,
 
-    /// The registry contract, in which every number is looked up
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        required_unless_present = "operators",
-        conflicts_with = "operators",
-        help_heading = "Registry"
-    )]
-    pub contract: Option<Address>,
-
-    /// A file that says which operator has which numbers, and where its registry is; each number is then
-    /// looked up at its own operator. With --beacon, those of operators on another chain than --network's are not
-    /// known
-    #[arg(long, value_name = "FILE", help_heading = "Registry")]
-    pub operators: Option<PathBuf>,
+    /// One contract, or each number's own operator's.
+    #[command(flatten)]
+    pub registry: WhichRegistry,
 
     /// The block that everything is proven from, where no --beacon is asked; nodes keep about 128 blocks of proofs.
     /// Of several chains, one for each: CHAIN=HASH
@@ -180,25 +174,20 @@ pub struct RegistryArguments {
     )]
     pub chain_id: Option<u64>,
 
-    /// A beacon node to ask; may be repeated. A light client then finds the newest final block and trusts nobody;
-    /// what proves each phone's record travels inside the handshake, so that no node learns who calls whom
-    #[arg(long, value_name = "URL", help_heading = "Light client")]
-    pub beacon: Vec<String>,
-
-    /// Starts the light client anew from this block root, no older than a week; not needed again while its state
-    /// is kept
-    #[arg(
-        long,
-        value_name = "ROOT",
-        requires = "beacon",
-        help_heading = "Light client"
-    )]
-    pub checkpoint: Option<B256>,
+    /// Whom the light client asks.
+    #[command(flatten)]
+    pub beacons: BeaconArguments,
 
     /// Which network the light client follows.
     #[command(flatten)]
     pub network: NetworkArguments,
 }
+
+const OPERATORS_HELP: &str = "A file that says which operator has which numbers, and where its registry is; each number is then \
+    looked up at its own operator. With --beacon, those of operators on another chain than --network's are not known";
+
+const BEACON_HELP: &str = "A beacon node to ask; may be repeated. A light client then finds the newest final block and trusts nobody; \
+    what proves each phone's record travels inside the handshake, so that no node learns who calls whom";
 
 /// What is said of one chain (`CHAIN=…`, by its id), or of any.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,16 +1,14 @@
 //! `callseal registry`: what the registry holds, and the light client that finds it.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use anyhow::{Context, Result, bail};
-use callseal_registry_client::light::{Network, SharedClient, Synced};
+use callseal_registry_client::light::Network;
 use callseal_registry_client::{
-    Answer, HttpBeacon, HttpTransport, LiveError, LiveRegistry, Operator, Policy, RegistryConfig,
-    layout,
+    Answer, HttpTransport, LiveError, LiveRegistry, Operator, Policy, RegistryConfig, layout,
 };
 use callseal_sts::Number;
 use clap::Subcommand;
@@ -18,10 +16,10 @@ use serde_json::json;
 
 use crate::clock::unix_time;
 use crate::commands::EXIT_FAILED;
-use crate::commands::light::{NetworkArguments, light_client};
+use crate::commands::light::{BeaconArguments, NetworkArguments};
+use crate::commands::which_registry::WhichRegistry;
 use crate::light_state::LightState;
 use crate::look_up_evidence::{evidence_json, evidence_lines};
-use crate::operators_file;
 use crate::seen_revisions::SeenRevisions;
 
 /// Reads the registry through a light client that trusts nobody
@@ -44,7 +42,7 @@ enum Command {
 
 /// Looks a number up and shows the chain of evidence, step by step
 #[derive(Debug, clap::Args)]
-#[command(after_help = GET_HELP)]
+#[command(after_help = GET_HELP, mut_arg("beacon", |beacon| beacon.required(true)))]
 struct GetArguments {
     /// Whose record
     #[arg(value_name = "+NUMBER")]
@@ -54,19 +52,8 @@ struct GetArguments {
     #[arg(long, value_name = "URL", required = true, help_heading = "Registry")]
     rpc: Vec<String>,
 
-    /// The registry contract
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        required_unless_present = "operators",
-        conflicts_with = "operators",
-        help_heading = "Registry"
-    )]
-    contract: Option<Address>,
-
-    /// A file that says which operator has which numbers, and where its registry is
-    #[arg(long, value_name = "FILE", help_heading = "Registry")]
-    operators: Option<PathBuf>,
+    #[command(flatten)]
+    registry: WhichRegistry,
 
     /// keccak256 of the contract's code [default: that of this version's registry]
     #[arg(
@@ -95,7 +82,7 @@ struct GetArguments {
 
 /// Brings the light client up to date
 #[derive(Debug, clap::Args)]
-#[command(after_help = SYNC_HELP)]
+#[command(after_help = SYNC_HELP, mut_arg("beacon", |beacon| beacon.required(true)))]
 struct SyncArguments {
     #[command(flatten)]
     light: LightArguments,
@@ -119,34 +106,6 @@ struct LightArguments {
     /// Prints one line of JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-struct BeaconArguments {
-    /// A beacon node to ask; may be repeated, the others are asked where one fails or lies
-    #[arg(
-        long,
-        value_name = "URL",
-        required = true,
-        help_heading = "Light client"
-    )]
-    beacon: Vec<String>,
-
-    /// Starts anew from this block root, no older than a week. Take it from a source that you trust and that
-    /// is not the operator: your own node, a block explorer, several checkpoint services that agree
-    #[arg(long, value_name = "ROOT", help_heading = "Light client")]
-    checkpoint: Option<B256>,
-}
-
-impl BeaconArguments {
-    fn light_client(
-        &self,
-        network: &Network,
-        state: &LightState,
-        now: u64,
-    ) -> Result<(SharedClient<HttpBeacon>, Synced)> {
-        light_client(network, state, &self.beacon, self.checkpoint, now)
-    }
 }
 
 /// Runs the command.
@@ -220,22 +179,15 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
 
 /// Whose registry the number is looked up in. Without a file of operators, one without a name.
 fn operator(arguments: &GetArguments, network: &Network) -> Result<Operator> {
-    let Some(path) = &arguments.operators else {
-        let Some(contract) = arguments.contract else {
-            bail!("say which registry, with --contract or --operators");
-        };
-        return Ok(Operator {
-            name: String::new(),
-            registry: RegistryConfig {
-                contract,
-                code_hash: arguments.code_hash.unwrap_or(layout::CODE_HASH),
-                chain_id: network.chain_id(),
-            },
-        });
-    };
-    let operators = operators_file::read(path)?;
-    let operator = operators_file::operator_of(&operators, &arguments.number)?;
-    let (wanted, chain) = (operator.registry.chain_id, network.chain_id());
+    let chain = network.chain_id();
+    let operator = arguments
+        .registry
+        .operator_of(&arguments.number, |contract| RegistryConfig {
+            contract,
+            code_hash: arguments.code_hash.unwrap_or(layout::CODE_HASH),
+            chain_id: chain,
+        })?;
+    let wanted = operator.registry.chain_id;
     if wanted != chain {
         bail!(
             "{} is of {}, whose registry is on chain {wanted}; {} is chain {chain}: name the other with --network",
@@ -244,7 +196,7 @@ fn operator(arguments: &GetArguments, network: &Network) -> Result<Operator> {
             network.name()
         );
     }
-    Ok(operator.clone())
+    Ok(operator)
 }
 
 fn sync(arguments: &SyncArguments) -> Result<ExitCode> {

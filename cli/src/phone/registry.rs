@@ -10,9 +10,8 @@ use callseal_registry_client::{
 use callseal_sts::{Number, PublicKey};
 
 use crate::clock::unix_time;
-use crate::commands::light::light_client;
 use crate::commands::phone::{OfChain, RegistryArguments};
-use crate::operators_file;
+use crate::commands::which_registry::Named;
 use crate::record_source::{LiveSource, RecordSource};
 use crate::seen_revisions::SeenRevisions;
 
@@ -25,15 +24,13 @@ pub(super) fn source(
     number: Number,
     key: PublicKey,
 ) -> Result<Box<dyn RecordSource>> {
-    let operators = match &arguments.operators {
-        Some(path) => Some(operators_file::read(path)?),
-        None => None,
-    };
     let is_live = arguments.trusted_block.is_empty();
-    Ok(match (operators, arguments.contract) {
-        (Some(operators), _) if is_live => Box::new(live(|_| operators, arguments, (number, key))?),
-        (Some(operators), _) => Box::new(of_operators(operators, arguments)?),
-        (None, Some(contract)) => {
+    Ok(match arguments.registry.named()? {
+        Named::Operators(operators) if is_live => {
+            Box::new(live(|_| operators, arguments, (number, key))?)
+        }
+        Named::Operators(operators) => Box::new(of_operators(operators, arguments)?),
+        Named::Contract(contract) => {
             let config = |chain_id| RegistryConfig {
                 contract,
                 code_hash: layout::CODE_HASH,
@@ -47,7 +44,6 @@ pub(super) fn source(
                 }
             }
         }
-        (None, None) => bail!("say which registry, with --contract or --operators"),
     })
 }
 
@@ -132,13 +128,7 @@ fn live(
     let transports = operators.iter().filter(is_on_chain);
     let transports = transports.map(|_| HttpTransport::new(url));
     let mut transports = transports.collect::<Result<Vec<_>, _>>()?.into_iter();
-    let (light, started) = light_client(
-        &network,
-        &state,
-        &arguments.beacon,
-        arguments.checkpoint,
-        now,
-    )?;
+    let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     // Where that fails, look-ups will say so; what is known may do for what peers hand over.
     let synced = light.sync(now);
     if let Err(error) = &synced {

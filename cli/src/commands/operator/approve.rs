@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use alloy_primitives::{Address, B256};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use callseal_eims::contract::{APPROVE_CLIENT_GAS, ask_pending, pending};
 use callseal_eims::service::Order;
-use callseal_eims::{CallEnd, JsonRpcNode, LoggedClaim, Node as _, Number, hash_of};
+use callseal_eims::{LoggedClaim, Number, hash_of};
 use serde_json::json;
 
 use super::by_hand::{ByHandArguments, Until};
+use super::registry::ask;
 
 /// Approves a claim that the service has left pending
 ///
@@ -85,13 +86,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn pending_claim(arguments: &Arguments) -> Result<LoggedClaim> {
-    let contract = arguments.by_hand.contract;
-    let mut node = JsonRpcNode::new(&arguments.by_hand.rpc)?;
+    let registry = &arguments.by_hand.registry;
+    let (mut node, contract) = (registry.node.open()?, registry.contract);
     let number_hash = hash_of(arguments.number);
     let question = ask_pending(number_hash, arguments.sender);
-    let CallEnd::Returned(answer) = node.call(Address::ZERO, contract, question)? else {
-        bail!("there is no registry at {contract}")
-    };
+    let answer = ask(&mut node, contract, question)?;
     let claim = pending(number_hash, &answer)
         .with_context(|| format!("there is no registry at {contract}"))?;
     claim.with_context(|| {

@@ -4,12 +4,10 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::Address;
 use anyhow::{Context, Result, bail};
 use callseal_eims::service::{Ended, Order, Store, Terms, Worker};
-use callseal_eims::{JsonRpcNode, Node as _, OperatorId};
 
-use super::KeyArguments;
+use super::{KeyArguments, RegistryArguments};
 use crate::operator_keys::OperatorKeys;
 
 /// Whose registry, through which node, with which records.
@@ -18,13 +16,8 @@ pub(super) struct ByHandArguments {
     #[command(flatten)]
     pub(super) keys: KeyArguments,
 
-    /// The operator's registry
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) contract: Address,
-
-    /// An execution node of one's own
-    #[arg(long, value_name = "URL")]
-    pub(super) rpc: String,
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
 
     /// The service's records: they say what the account has out. The service must not be running
     #[arg(long, value_name = "FILE")]
@@ -53,13 +46,6 @@ pub(super) enum Until {
 }
 
 impl ByHandArguments {
-    pub(super) fn operator(&self) -> Result<OperatorId> {
-        Ok(OperatorId {
-            chain_id: JsonRpcNode::new(&self.rpc)?.chain_id()?,
-            contract: self.contract.into_array(),
-        })
-    }
-
     /// Has the account send it, and waits for what becomes of it.
     pub(super) fn carry_out(
         &self,
@@ -67,12 +53,12 @@ impl ByHandArguments {
         order: &Order,
         until: Until,
     ) -> Result<Ended> {
-        let store = Store::open(&self.store, self.operator()?)?;
+        let (node, operator) = self.registry.open()?;
+        let store = Store::open(&self.store, operator)?;
         let terms = Terms {
             depth: self.depth,
             ..Terms::default()
         };
-        let node = JsonRpcNode::new(&self.rpc)?;
         let mut worker = Worker::new(store, node, keys.account.clone(), terms);
         let nonce = worker.order(order)?.context("nothing was sent")?;
         let (began, patience) = (Instant::now(), Duration::from_secs(self.patience));

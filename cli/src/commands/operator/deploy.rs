@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use alloy_primitives::{B256, Bytes, U256};
 use anyhow::{Context, Result, bail, ensure};
 use callseal_devchain::Operator;
-use callseal_eims::{AccountKey, Fees, JsonRpcNode, Node, Unsigned};
+use callseal_eims::{AccountKey, Fees, Node, Unsigned};
 use serde_json::json;
 
-use super::KeyArguments;
 use super::registry::check_keys;
+use super::{KeyArguments, NodeArguments};
 use crate::operator_keys::OperatorKeys;
 
 /// Puts a registry of one's own on a chain; the keys' account pays
@@ -24,9 +24,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     keys: KeyArguments,
 
-    /// An execution node of one's own
-    #[arg(long, value_name = "URL")]
-    rpc: String,
+    #[command(flatten)]
+    node: NodeArguments,
 
     /// How long the chain is given
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
@@ -38,7 +37,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let mut node = JsonRpcNode::new(&arguments.rpc)?;
+    let mut node = arguments.node.open()?;
     let chain_id = node.chain_id()?;
     let keys = arguments.keys.read()?;
     let account = keys.account.address();

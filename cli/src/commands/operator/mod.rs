@@ -14,7 +14,9 @@ mod status;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alloy_primitives::Address;
 use anyhow::Result;
+use callseal_eims::{JsonRpcNode, Node as _, OperatorId};
 use clap::Subcommand;
 
 use crate::operator_keys::OperatorKeys;
@@ -62,6 +64,25 @@ struct KeyArguments {
     passphrase: PassphraseArguments,
 }
 
+/// Whose registry, and which node is asked about it.
+#[derive(Debug, clap::Args)]
+struct RegistryArguments {
+    /// The operator's registry
+    #[arg(long, value_name = "ADDRESS")]
+    contract: Address,
+
+    #[command(flatten)]
+    node: NodeArguments,
+}
+
+/// An operator's own node.
+#[derive(Debug, clap::Args)]
+struct NodeArguments {
+    /// An execution node of one's own: what it says is believed
+    #[arg(long, value_name = "URL")]
+    rpc: String,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -87,6 +108,24 @@ impl Arguments {
             Command::Serve(_) => 1,
             _ => 0,
         }
+    }
+}
+
+impl RegistryArguments {
+    /// The node, and the registry on its chain.
+    fn open(&self) -> Result<(JsonRpcNode, OperatorId)> {
+        let mut node = self.node.open()?;
+        let id = OperatorId {
+            chain_id: node.chain_id()?,
+            contract: self.contract.into_array(),
+        };
+        Ok((node, id))
+    }
+}
+
+impl NodeArguments {
+    fn open(&self) -> Result<JsonRpcNode> {
+        Ok(JsonRpcNode::new(&self.rpc)?)
     }
 }
 

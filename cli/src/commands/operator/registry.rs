@@ -39,12 +39,14 @@ pub(super) fn check_previous_keys(
     Ok(until)
 }
 
-fn present(node: &mut dyn Node, address: Address) -> Result<LoggedOperator> {
+/// The keys that the registry names.
+pub(super) fn present(node: &mut dyn Node, address: Address) -> Result<LoggedOperator> {
     let answer = ask(node, address, contract::ask_operator())?;
     contract::operator(&answer).with_context(|| format!("there is no registry at {address}"))
 }
 
-fn ask(node: &mut dyn Node, address: Address, question: Bytes) -> Result<Bytes> {
+/// The registry's answer to a question.
+pub(super) fn ask(node: &mut dyn Node, address: Address, question: Bytes) -> Result<Bytes> {
     match node.call(Address::ZERO, address, question)? {
         CallEnd::Returned(answer) => Ok(answer),
         CallEnd::Reverted(_) => bail!("there is no registry at {address}"),

@@ -43,18 +43,18 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let by_hand = &arguments.by_hand;
-    let id = by_hand.operator()?;
+    let (mut node, id) = by_hand.registry.open()?;
+    let contract = by_hand.registry.contract;
     let passphrase = by_hand.keys.passphrase.of_existing()?;
     let keys = OperatorKeys::read(&by_hand.keys.keys, &passphrase)?;
     let new = OperatorKeys::read(&arguments.new_keys, &passphrase)?;
-    let mut node = callseal_eims::JsonRpcNode::new(&by_hand.rpc)?;
-    let named = check_keys(&mut node, by_hand.contract, &keys)?;
+    let named = check_keys(&mut node, contract, &keys)?;
     let signing = AccountKey::from_bytes(*new.signing.to_bytes()).context("the signing key")?;
     let (signing, sealing) = (signing.uncompressed(), new.sealing.public().0);
     let revision = named.revision.saturating_add(1);
     let digest = operator_keys_digest(
         id.chain_id,
-        by_hand.contract,
+        contract,
         new.account.address(),
         &signing,
         &sealing,

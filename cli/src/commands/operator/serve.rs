@@ -6,16 +6,15 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::Address;
 use alloy_primitives::utils::parse_ether;
 use anyhow::{Context, Result};
 use callseal_eims::service::{Bounds, Server, Store, Terms, Worker};
-use callseal_eims::{JsonRpcNode, Node as _, OperatorId, ResponderKeys, TokenSigners};
+use callseal_eims::{JsonRpcNode, OperatorId, ResponderKeys, TokenSigners};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::KeyArguments;
 use super::registry::{check_keys, check_previous_keys};
+use super::{KeyArguments, RegistryArguments};
 use crate::interrupt::Interrupt;
 use crate::operator_keys::OperatorKeys;
 use crate::random::SystemRandom;
@@ -36,13 +35,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     keys: KeyArguments,
 
-    /// The operator's registry
-    #[arg(long, value_name = "ADDRESS")]
-    contract: Address,
-
-    /// An execution node of one's own: what it says is believed
-    #[arg(long, value_name = "URL")]
-    rpc: String,
+    #[command(flatten)]
+    registry: RegistryArguments,
 
     /// What must survive: a file, made if there is none. Without it a token that was used can be used again
     #[arg(long, value_name = "FILE")]
@@ -130,11 +124,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let mut node = JsonRpcNode::new(&arguments.rpc)?;
-    let operator = OperatorId {
-        chain_id: node.chain_id()?,
-        contract: arguments.contract.into_array(),
-    };
+    let (mut node, operator) = arguments.registry.open()?;
     let keys = arguments.keys.read()?;
     let responder = responder_keys(&mut node, arguments, &keys)?;
     let (terms, bounds) = (arguments.terms(), arguments.bounds());
@@ -186,14 +176,14 @@ fn responder_keys(
     arguments: &Arguments,
     keys: &OperatorKeys,
 ) -> Result<ResponderKeys> {
-    check_keys(node, arguments.contract, keys)?;
+    check_keys(node, arguments.registry.contract, keys)?;
     let signers = TokenSigners::new(keys.signing.public());
     let Some(path) = &arguments.previous_keys else {
         return Ok(ResponderKeys::new(keys.sealing.clone(), signers));
     };
     let passphrase = arguments.keys.passphrase.of_existing()?;
     let previous = OperatorKeys::read(path, &passphrase)?;
-    let until = check_previous_keys(node, arguments.contract, &previous)?;
+    let until = check_previous_keys(node, arguments.registry.contract, &previous)?;
     let signers = signers.with_previous(previous.signing.public(), until);
     let present = ResponderKeys::new(keys.sealing.clone(), signers);
     Ok(present.with_previous(previous.sealing, until))

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use alloy_primitives::utils::format_ether;
 use alloy_primitives::{Address, U256};
-use anyhow::{Context, Result, bail};
-use callseal_eims::contract::{ask_operator, operator};
+use anyhow::{Result, bail};
 use callseal_eims::service::{KnownClaim, KnownToken, Out, Overview, Purpose, Store};
-use callseal_eims::{Approval, CallEnd, JsonRpcNode, Node, OperatorId, Payment};
+use callseal_eims::{Approval, Node as _, Payment};
 use serde_json::{Value, json};
 
+use super::RegistryArguments;
+use super::registry::present;
 use crate::table::{Align, Table};
 
 /// Says what waits and what was paid, and why a claim is left pending
@@ -23,13 +24,8 @@ Examples:
   callseal operator status --contract 0x5fbd… --rpc http://127.0.0.1:8545 --store eims.redb
   callseal operator status --contract 0x5fbd… --rpc http://127.0.0.1:8545 --store eims.redb --all --json")]
 pub(super) struct Arguments {
-    /// The operator's registry
-    #[arg(long, value_name = "ADDRESS")]
-    contract: Address,
-
-    /// An execution node of one's own
-    #[arg(long, value_name = "URL")]
-    rpc: String,
+    #[command(flatten)]
+    registry: RegistryArguments,
 
     /// The service's records
     #[arg(long, value_name = "FILE")]
@@ -48,18 +44,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.store.exists() {
         bail!("there are no records at {}", arguments.store.display());
     }
-    let mut node = JsonRpcNode::new(&arguments.rpc)?;
-    let id = OperatorId {
-        chain_id: node.chain_id()?,
-        contract: arguments.contract.into_array(),
-    };
-    let answer = node.call(Address::ZERO, arguments.contract, ask_operator())?;
-    let CallEnd::Returned(answer) = answer else {
-        bail!("there is no registry at {}", arguments.contract)
-    };
-    let account = operator(&answer)
-        .with_context(|| format!("there is no registry at {}", arguments.contract))?
-        .account;
+    let (mut node, id) = arguments.registry.open()?;
+    let account = present(&mut node, arguments.registry.contract)?.account;
     let balance = node.balance(account)?;
     let overview = Store::open(&arguments.store, id)?.overview()?;
     let shown = |token: &&KnownToken| arguments.all || !token.is_done();
