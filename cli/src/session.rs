@@ -290,6 +290,7 @@ impl Session<'_> {
                     if let Some(progress) = &mut self.progress {
                         progress.heard += 1;
                         progress.last_heard = now;
+                        tracing::trace!("{} packets heard", progress.heard);
                     }
                 }
                 Happening::LookedUp(looked_up) => {

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use callseal_sts::IdentityKey;
 use support::anvil::Anvil;
-use support::phones::{Phone, Running, short_speech};
+use support::phones::{Phone, Running, short_speech, talk};
 use support::{folder, text};
 
 const ALICE: &str = "+8613800000001";
@@ -33,7 +33,7 @@ fn two_processes_call_each_other_over_a_real_node() {
         short_speech(folder.path(), "a.pcap", 0xa11c_e000, 50),
         short_speech(folder.path(), "b.pcap", 0xb0b0_0000, 50),
     ];
-    let call = |arguments: &[String], mux: bool| {
+    let begin = |arguments: &[String], mux: bool| {
         let phone = |number, key| Phone::new(folder.path(), number, key, arguments.to_vec());
         let (alice, bob) = (phone(ALICE, &keys[0]), phone(BOB, &keys[1]));
         let mut listen = bob.listen();
@@ -47,25 +47,26 @@ fn two_processes_call_each_other_over_a_real_node() {
         if mux {
             call.arg("--mux");
         }
-        let alice = Running::start(&mut call).finish();
-        if alice.code != 0 {
-            bob.interrupt();
-        }
-        (alice, bob.finish())
+        [Running::start(&mut call), bob]
+    };
+    let refused = |arguments: &[String]| {
+        let [alice, bob] = begin(arguments, false);
+        let alice = alice.finish().expect_code(1);
+        bob.interrupt();
+        bob.finish().expect_code(1);
+        alice.json()["error"].as_str().unwrap().to_owned()
     };
 
     // Bob has claimed his number, and nobody has approved it yet.
     let before = registry.arguments();
-    let (alice, bob) = call(&before, false);
-    let error = alice.expect_code(1).json()["error"].clone();
-    assert!(error.as_str().unwrap().contains("no record of"), "{error}");
-    bob.expect_code(1);
+    let error = refused(&before);
+    assert!(error.contains("no record of"), "{error}");
 
     registry.approve(2, BOB, &keys[1]);
     for mux in [false, true] {
         anvil.mine();
-        let (alice, bob) = call(&registry.arguments(), mux);
-        let (a, b) = (alice.expect_code(0).json(), bob.expect_code(0).json());
+        let [alice, bob] = begin(&registry.arguments(), mux);
+        let [a, b] = talk(alice, bob, [50, 50]).map(|done| done.expect_code(0).json());
         for name in ["sas", "epoch", "suite"] {
             assert_eq!(a[name], b[name], "{name}");
         }
@@ -79,7 +80,5 @@ fn two_processes_call_each_other_over_a_real_node() {
     }
 
     // The block from before the approval still proves what held then.
-    let (alice, bob) = call(&before, false);
-    alice.expect_code(1);
-    bob.expect_code(1);
+    refused(&before);
 }

@@ -14,8 +14,8 @@ use alloy_primitives::U256;
 use callseal_eims::{JsonRpcNode, Node as _};
 use callseal_registry_client::{HttpTransport, Registry, RegistryConfig, layout};
 use support::anvil::{Anvil, CHAIN_ID};
-use support::operator::{Operator, Service, Subscriber};
-use support::{folder, text};
+use support::folder;
+use support::operator::{Operator, Subscriber};
 
 const NUMBERS: [&str; 3] = ["+8613800000001", "+8613800000002", "+8613800000003"];
 
@@ -32,19 +32,9 @@ fn a_service_that_is_killed_pays_each_phone_once_and_approves_it_once() {
     let contract = operator.deploy(rpc);
     let people = NUMBERS.map(|number| Subscriber::new(operator.token(number, contract, rpc)));
 
-    let (address, store) = (contract.to_string(), folder.path().join("eims.redb"));
-    let start = || {
-        let serve = [
-            "--rpc",
-            rpc,
-            "--contract",
-            &address,
-            "--store",
-            text(&store),
-        ];
-        let terms = ["--depth", "2", "--from-block", "0", "--poll", "50"];
-        Service::start(&mut operator.command("serve", &[&serve[..], &terms].concat()))
-    };
+    let store = folder.path().join("eims.redb");
+    let terms = ["--depth", "2", "--from-block", "0", "--poll", "50"];
+    let start = || operator.serve(rpc, contract, &store, &terms);
     // Killed as soon as it has promised to pay each.
     for person in &people {
         let service = start();

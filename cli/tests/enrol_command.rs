@@ -21,12 +21,12 @@ use callseal::phone_keys::{PhoneKeys, Work};
 use callseal::random::SystemRandom;
 use callseal_devchain::{DevBeacon, DevChain, DevRegistry, Genesis, Transaction};
 use callseal_eims::contract::hash_of;
-use callseal_eims::{Lifetime, OperatorId, Token, TokenClaims};
+use callseal_eims::{AccountKey, Lifetime, OperatorId, Payment, Token, TokenClaims, Wait};
 use callseal_registry_client::layout;
 use serde_json::{Value, json};
-use support::operator::until;
+use support::operator::Subscriber;
 use support::phones::Running;
-use support::{Done, callseal, folder, run, text};
+use support::{Done, callseal, folder, run, text, until};
 use tempfile::TempDir;
 
 const ALICE: &str = "+8613800000001";
@@ -138,7 +138,7 @@ impl World {
         keys.write(
             &phone.keys,
             PASSPHRASE,
-            Work::USUAL,
+            Work::LEAST,
             &mut SystemRandom,
             Existing::Keep,
         )
@@ -212,7 +212,20 @@ impl Phone {
         name.into()
     }
 
-    /// Waits until it is kept that this step is done.
+    /// Its subscriber, who asks the operator by hand.
+    fn person(&self) -> Subscriber {
+        let keys = PhoneKeys::read(&self.keys, PASSPHRASE).unwrap();
+        let key = |octets| AccountKey::from_bytes(octets).unwrap();
+        let token = std::fs::read_to_string(&self.token).unwrap();
+        Subscriber {
+            token: token.trim().parse().unwrap(),
+            wallet: key(*keys.wallet()),
+            identity: key(*keys.identity.to_bytes()),
+            phone_key: keys.enrolment,
+        }
+    }
+
+    /// Waits until it is kept that this step is done, and nothing comes after it yet.
     fn await_step(&self, step: &str) {
         until(step, || {
             std::fs::read_to_string(self.notes()).is_ok_and(|notes| notes.contains(step))
@@ -415,7 +428,14 @@ fn an_operator_without_ether_is_waited_for_and_named() {
     let poor = secrets.account.address();
     world.operator = Operator::serve("Poor", id, secrets, &world.url).unwrap();
     let phone = world.phone(ALICE);
-    world.wait = "2";
+    // The operator has tried to pay, and cannot.
+    let address = world.operator.address().to_string();
+    let person = phone.person();
+    person.fund(&address, &world.url);
+    person.await_status(&address, &world.url, |status| {
+        status.payment == Payment::Queued(Wait::Funds)
+    });
+    world.wait = "1";
     let stopped = json_of(&mut world.enrol(&phone), 1);
     world.wait = PATIENCE;
     let waits = stopped["waits_for"].as_str().unwrap();

@@ -10,7 +10,7 @@ mod support;
 
 use callseal_sts::IdentityKey;
 use support::devnet::Devnet;
-use support::phones::{Phone, Running, short_speech};
+use support::phones::{Phone, Running, short_speech, talk};
 use support::{folder, text};
 
 const BOB: &str = "+8613800000002";
@@ -25,8 +25,8 @@ fn both_records_travel_inside_the_handshake_from_a_checkpoint_and_from_kept_stat
         let mut listen = bob.listen();
         let b = Running::start_listening(listen.args(["--send", text(&words)]));
         let mut call = alice.call(&format!("{BOB}@{}", b.address.unwrap()));
-        let a = Running::start(call.args(["--send", text(&words)])).finish();
-        for done in [a, b.finish()] {
+        let a = Running::start(call.args(["--send", text(&words)]));
+        for done in talk(a, b, [40, 40]) {
             let said = done.expect_code(0).json();
             assert_eq!(said["established"], true);
             assert_eq!(said["record_from"], "peer", "{said}");
@@ -59,11 +59,13 @@ fn whoever_has_no_record_in_force_hands_nothing_over_and_is_refused() {
         alice.registry.clone(),
     );
     let mut listen = bob.listen();
-    let b = Running::start_listening(listen.args(["--wait", "3", "--send", "none"]));
+    let b = Running::start_listening(listen.args(["--send", "none"]));
     let mut call = mallory.call(&format!("{BOB}@{}", b.address.unwrap()));
-    let refused = Running::start(&mut call).finish();
-    assert_eq!(refused.code, 1, "{}", refused.stderr);
-    assert_eq!(b.finish().code, 1);
+    let refused = Running::start(&mut call).finish().expect_code(1).json();
+    let error = refused["error"].as_str().unwrap();
+    assert!(error.contains("does not vouch"), "{error}");
+    b.interrupt();
+    b.finish().expect_code(1);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy_primitives::{Address, B256};
@@ -19,8 +20,8 @@ use callseal_eims::{
 use callseal_registry_client::{HttpTransport, Record, Registry, RegistryConfig, Verified, layout};
 use serde_json::{Value, json};
 use support::devnet::Devnet;
-use support::operator::{Operator, Service, Subscriber, until};
-use support::{folder, run, text};
+use support::operator::{Operator, Service, Subscriber};
+use support::{folder, run, text, until};
 
 const ALICE: &str = "+8613800000077";
 const BOB: &str = "+8613800000078";
@@ -51,20 +52,38 @@ fn help_is_there_at_every_level() {
 #[test]
 fn keys_are_made_once_and_for_their_owner_alone() {
     let folder = folder();
-    let operator = Operator::new(folder.path());
-    let mode = operator.keys.metadata().unwrap().permissions().mode();
+    let (keys, passphrase) = (
+        folder.path().join("operator.json"),
+        folder.path().join("passphrase"),
+    );
+    std::fs::write(&passphrase, "open sesame\n").unwrap();
+    let make = |keys: &Path, more: &[&str]| {
+        let made = ["operator", "keys", text(keys), "--json"];
+        let passphrase = ["--passphrase-file", text(&passphrase)];
+        run(&[&made[..], &passphrase, more].concat())
+    };
+    let said = make(&keys, &[]).expect_code(0).json();
+    let mode = keys.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let before = std::fs::read(&operator.keys).unwrap();
-    let again = run(&[
-        "operator",
-        "keys",
-        text(&operator.keys),
-        "--passphrase-file",
-        text(&operator.passphrase),
-    ])
-    .expect_code(2);
+    let before = std::fs::read(&keys).unwrap();
+    let written: Value = serde_json::from_slice(&before).unwrap();
+    let work = &written["account"]["crypto"]["kdfparams"]["n"];
+    assert_eq!(work, 1 << 17, "what a passphrase costs to try");
+    let again = make(&keys, &[]).expect_code(2);
     assert!(again.stderr.contains("exists already"), "{}", again.stderr);
-    assert_eq!(std::fs::read(&operator.keys).unwrap(), before);
+    assert_eq!(std::fs::read(&keys).unwrap(), before);
+
+    // Others with the same account.
+    let new = folder.path().join("new.json");
+    let again = make(&new, &["--account-of", text(&keys)])
+        .expect_code(0)
+        .json();
+    assert_eq!(again["account"], said["account"]);
+    let [old, new] = [&keys, &new].map(|keys| OperatorKeys::read(keys, "open sesame").unwrap());
+    let account: Address = said["account"].as_str().unwrap().parse().unwrap();
+    assert_eq!(account, old.account.address());
+    assert_eq!(new.account.address(), old.account.address());
+    assert_ne!(*new.signing.to_bytes(), *old.signing.to_bytes());
 
     // Nobody is there to be asked for a passphrase.
     let other = folder.path().join("other.json");
@@ -82,6 +101,7 @@ fn a_token_is_the_operators_for_its_number_and_time() {
     let folder = folder();
     let operator = Operator::new(folder.path());
     let offline = [ALICE, "--contract", CONTRACT, "--chain-id", "5", "--json"];
+    let before = unix_time();
     let said = operator
         .run("issue-token", &[&offline[..], &["--days", "2"]].concat())
         .expect_code(0)
@@ -93,14 +113,13 @@ fn a_token_is_the_operators_for_its_number_and_time() {
         chain_id: 5,
         contract: CONTRACT.parse::<Address>().unwrap().into_array(),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = now.as_secs();
+    let now = unix_time();
     let claims = token.verify(&id, &signers, now).unwrap();
     assert_eq!(claims.number.to_string(), ALICE);
     assert_eq!(said["token_hash"], token.hash().to_string());
     let expires = said["expires"].as_u64().unwrap();
     assert!(token.verify(&id, &signers, expires - 1).is_ok());
-    assert!(expires.abs_diff(now + 2 * 86_400) < 60);
+    assert!((before..=now).contains(&(expires - 2 * 86_400)));
     assert!(matches!(
         token.verify(&id, &signers, expires),
         Err(VerifyError::Expired { .. })
@@ -224,8 +243,7 @@ fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
         text(&store),
     ];
     let quick = ["--poll", "50", "--depth", "1"];
-    let arguments = [&serve[..], &quick[..]].concat();
-    let service = Service::start(&mut operator.command("serve", &arguments));
+    let service = operator.serve(rpc, contract, &store, &quick);
     let mode = store.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -234,12 +252,11 @@ fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
     person.send_claim(rpc);
     let status = person.await_approval(&service.address, rpc);
     assert!(matches!(status.payment, Payment::Settled(_)), "{status:?}");
-    let record = record(rpc, contract, ALICE).unwrap();
-    assert!(record.is_in_force());
+    let record = await_record(rpc, contract, ALICE);
     assert_eq!(record.value().key, person.identity.compressed());
 
     // The records are in use: a second service would pay from them as well.
-    let second = operator.run("serve", &arguments).expect_code(2).stderr;
+    let second = operator.run("serve", &serve).expect_code(2).stderr;
     assert!(second.contains("eims.redb"), "{second}");
 
     let log = service.interrupt();
@@ -300,7 +317,7 @@ fn keys_are_rotated_and_records_approved_and_revoked_by_hand() {
         "--store",
         text(&store),
     ];
-    let serve = [&registry[..], &["--poll", "50", "--depth", "0"]].concat();
+    let terms = ["--poll", "50", "--depth", "0"];
     let (before, during) = (
         Subscriber::new(operator.token(ALICE, contract, rpc)),
         Subscriber::new(operator.token(BOB, contract, rpc)),
@@ -310,16 +327,15 @@ fn keys_are_rotated_and_records_approved_and_revoked_by_hand() {
         person.send_claim(rpc);
         person.await_approval(&service.address, rpc);
     };
-    let service = Service::start(&mut operator.command("serve", &serve));
+    let service = operator.serve(rpc, contract, &store, &terms);
     enrol(&before, &service);
+    await_record(rpc, contract, ALICE);
 
     // The records are the service's while it runs.
     let status = || run(&[&["operator", "status", "--json"], &registry[..]].concat());
     let refused = status().expect_code(2).stderr;
     assert!(refused.contains("eims.redb"), "{refused}");
-    until("all is settled", || {
-        service.has_logged("purpose=Approve", "settled")
-    });
+    service.await_line(&["purpose=Approve", "settled"]);
     service.interrupt();
     let said = status().expect_code(0).json();
     assert_eq!((&said["enrolled"], &said["shown"]), (&json!(1), &json!(1)));
@@ -331,13 +347,13 @@ fn keys_are_rotated_and_records_approved_and_revoked_by_hand() {
     let rotate = [&registry[..], &["--new-keys", text(&new.keys), "--json"]].concat();
     let done = operator.run("rotate", &rotate).expect_code(0).json();
     assert_eq!(done["revision"], 2);
-    let old = operator.run("serve", &serve).expect_code(2).stderr;
+    let old = operator.run("serve", &registry).expect_code(2).stderr;
     assert!(old.contains("names other keys"), "{old}");
-    let both = [&serve[..], &["--previous-keys", text(&operator.keys)]].concat();
-    let service = Service::start(&mut new.command("serve", &both));
+    let both = [&terms[..], &["--previous-keys", text(&operator.keys)]].concat();
+    let service = new.serve(rpc, contract, &store, &both);
     enrol(&during, &service);
+    await_record(rpc, contract, BOB);
     service.interrupt();
-    assert!(record(rpc, contract, BOB).unwrap().is_in_force());
 
     // A claim that the service knows nothing of: shown, and approved as it is shown.
     let stranger = Subscriber {
@@ -369,12 +385,25 @@ fn keys_are_rotated_and_records_approved_and_revoked_by_hand() {
     let said = status().expect_code(0).json();
     let out = said["out"].as_array().unwrap().iter();
     let by_hand = out.filter(|out| out["for"] == "by hand");
-    assert_eq!(by_hand.count(), 2, "{said}");
-    let service = Service::start(&mut new.command("serve", &serve));
-    until("the orders are settled", || {
-        service.has_logged("purpose=ByHand", "settled")
-    });
+    let by_hand: Vec<_> = by_hand
+        .map(|out| out["transaction"].as_str().unwrap())
+        .collect();
+    assert_eq!(by_hand.len(), 2, "{said}");
+    let service = new.serve(rpc, contract, &store, &terms);
+    for transaction in by_hand {
+        service.await_line(&["purpose=ByHand", "settled", transaction]);
+    }
     service.interrupt();
+}
+
+/// A number's record, once its approval is in a block: the service notes what it will send, and then sends it.
+fn await_record(rpc: &str, contract: Address, number: &str) -> Verified<Record> {
+    let mut found = None;
+    until("the record is in force", || {
+        found = record(rpc, contract, number).filter(Verified::is_in_force);
+        found.is_some()
+    });
+    found.unwrap()
 }
 
 /// A number's record, proven down to the newest block.
@@ -387,4 +416,9 @@ fn record(rpc: &str, contract: Address, number: &str) -> Option<Verified<Record>
     let head = JsonRpcNode::new(rpc).unwrap().head().unwrap().hash;
     let mut registry = Registry::new(config, head, HttpTransport::new(rpc).unwrap());
     registry.look_up(number).unwrap().into_record()
+}
+
+fn unix_time() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap().as_secs()
 }

@@ -14,7 +14,7 @@ use callseal_devchain::{DevChain, DevRegistry};
 use serde_json::json;
 use support::network::Network;
 use support::node::Node;
-use support::phones::{Phone, Running, short_speech};
+use support::phones::{Phone, Running, short_speech, talk};
 use support::{folder, text};
 
 const ALICE: &str = "+8613800000001";
@@ -87,16 +87,14 @@ fn subscribers_of_two_operators_on_two_chains_call_each_other() {
     let operators = [Operator::new(1_001, ALICE), Operator::new(1_002, BOB)];
     let alice = operators[0].phone(folder.path(), &operators);
     let bob = operators[1].phone(folder.path(), &operators);
-    let words = short_speech(folder.path(), "a.pcap", 0xa11c_e000, 20);
+    let words = [("a.pcap", 0xa11c_e000, 20), ("b.pcap", 0xb0b0_0000, 1)]
+        .map(|(name, ssrc, count)| short_speech(folder.path(), name, ssrc, count));
 
     let mut listen = bob.listen();
-    let listening = Running::start_listening(listen.args(["--send", "none"]));
+    let listening = Running::start_listening(listen.args(["--send", text(&words[1])]));
     let mut call = alice.call(&format!("{BOB}@{}", listening.address.unwrap()));
-    let called = Running::start(call.args(["--send", text(&words)])).finish();
-    let (a, b) = (
-        called.expect_code(0).json(),
-        listening.finish().expect_code(0).json(),
-    );
+    let calling = Running::start(call.args(["--send", text(&words[0])]));
+    let [a, b] = talk(calling, listening, [1, 20]).map(|done| done.expect_code(0).json());
     assert_eq!(a["sas"], b["sas"]);
     assert_eq!(
         a["peer_key"],
@@ -133,12 +131,13 @@ fn subscribers_of_two_operators_call_each_other_by_a_light_client_and_hand_over_
     let folder = folder();
     let network = Network::new(folder.path(), &[ALICE, BOB]);
     let [alice, bob] = [0, 1].map(|index| network.phone(index));
-    let words = short_speech(folder.path(), "a.pcap", 0xa11c_e000, 20);
+    let words = [("a.pcap", 0xa11c_e000, 20), ("b.pcap", 0xb0b0_0000, 1)]
+        .map(|(name, ssrc, count)| short_speech(folder.path(), name, ssrc, count));
     let mut listen = bob.listen();
-    let listening = Running::start_listening(listen.args(["--send", "none"]));
+    let listening = Running::start_listening(listen.args(["--send", text(&words[1])]));
     let mut call = alice.call(&format!("{BOB}@{}", listening.address.unwrap()));
-    let called = Running::start(call.args(["--send", text(&words)])).finish();
-    for (done, peer) in [(called, 1), (listening.finish(), 0)] {
+    let calling = Running::start(call.args(["--send", text(&words[0])]));
+    for (done, peer) in talk(calling, listening, [1, 20]).into_iter().zip([1, 0]) {
         let said = done.expect_code(0).json();
         assert_eq!(said["record_from"], "peer", "{said}");
         let key = network.operators[peer].subscriber.key.public();

@@ -84,7 +84,7 @@ impl Anvil {
                 assert_eq!(receipt["status"], "0x1", "{receipt}");
                 return receipt;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "not mined");
+            assert!(begun.elapsed() < Duration::from_secs(300), "not mined");
             thread::sleep(Duration::from_millis(20));
         }
     }

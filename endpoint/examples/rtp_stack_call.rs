@@ -45,7 +45,7 @@ const PACKET_TIME: Duration = Duration::from_millis(20);
 /// How long a phone sleeps at most before it looks about.
 const TICK: Duration = Duration::from_millis(5);
 /// How long the whole call may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 type Failure = Box<dyn Error + Send + Sync>;
 

@@ -29,7 +29,7 @@ fn node(answers: &[Value]) -> (AlloyTransport<impl Provider + use<>>, Runtime) {
         .build()
         .unwrap();
     let node = AlloyTransport::new("ours", provider, runtime.handle().clone());
-    (node.time_limit(Duration::from_secs(5)), runtime)
+    (node.time_limit(Duration::from_secs(300)), runtime)
 }
 
 fn result(text: &str) -> Value {

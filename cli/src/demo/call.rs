@@ -25,7 +25,7 @@ use crate::session::{self, Bounds, CallRecord};
 use crate::speech::{AMR_WB_PAYLOAD_TYPE, SpeechPacket};
 
 /// How long the call's set-up may take; on one machine it takes milliseconds.
-const SET_UP_LIMIT: Duration = Duration::from_secs(20);
+const SET_UP_LIMIT: Duration = Duration::from_secs(60);
 
 /// How the call is made.
 #[derive(Clone, Copy, Debug)]
@@ -194,7 +194,7 @@ fn accompany<T>(
     story: &Story,
 ) -> Result<[Vec<Forgery>; 2]> {
     const LOOK_AGAIN: Duration = Duration::from_millis(2);
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(60);
     let are_talking = || !legs.iter().any(|leg| leg.is_finished());
     let bar = story.progress_bar(total);
     let mut injected = [Vec::new(), Vec::new()];

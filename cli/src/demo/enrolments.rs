@@ -56,7 +56,7 @@ const OPERATORS: [&str; 2] = ["North", "South"];
 /// Whose numbers begin with this are North's; Bob has taken his along to South.
 const PREFIX: &str = "+86";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Enrolments {
     /// Provisions two operators on a chain of their own and enrols a

@@ -107,6 +107,8 @@ impl Operator {
         };
         let bounds = Bounds {
             poll: Duration::from_millis(5),
+            // Its phones ask every few milliseconds, however long it takes.
+            requests_per_token: u32::MAX,
             ..Bounds::default()
         };
         let store = Store::on(Memory, (), id)?;

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor};
@@ -14,6 +13,7 @@ use callseal_sts::IdentityKey;
 use serde_json::{Value, json};
 
 use self::abi::Registry as Contract;
+use super::until;
 
 mod abi {
     alloy_sol_types::sol!(Registry, "../contracts/artifacts/Registry.json");
@@ -110,16 +110,13 @@ impl Anvil {
             transaction["to"] = json!(to);
         }
         let hash = self.ask("eth_sendTransaction", json!([transaction]));
-        let begun = Instant::now();
-        loop {
-            let receipt = self.ask("eth_getTransactionReceipt", json!([hash]));
-            if !receipt.is_null() {
-                assert_eq!(receipt["status"], "0x1", "{receipt}");
-                return receipt;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(30), "not mined");
-            thread::sleep(Duration::from_millis(20));
-        }
+        let mut receipt = Value::Null;
+        until("the transaction is in a block", || {
+            receipt = self.ask("eth_getTransactionReceipt", json!([hash]));
+            !receipt.is_null()
+        });
+        assert_eq!(receipt["status"], "0x1", "{receipt}");
+        receipt
     }
 
     fn ask(&self, method: &str, params: Value) -> Value {

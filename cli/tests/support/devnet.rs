@@ -32,7 +32,7 @@ impl Devnet {
     /// The same with further arguments.
     pub(crate) fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = callseal()
-            .args(["devnet", "--json", "--duration", "120", "--out"])
+            .args(["devnet", "--json", "--duration", "3600", "--out"])
             .arg(folder)
             .args(arguments)
             .stdout(Stdio::piped())

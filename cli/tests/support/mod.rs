@@ -10,15 +10,21 @@
 
 pub(crate) mod anvil;
 pub(crate) mod devnet;
+pub(crate) mod log;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod operator;
 pub(crate) mod phones;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+/// Ends what hangs; nothing that goes well takes as long, on any machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The built command, without an environment that it could be led astray by.
 pub(crate) fn callseal() -> Command {
@@ -73,6 +79,32 @@ impl Done {
 /// Runs the command with these arguments.
 pub(crate) fn run(arguments: &[&str]) -> Done {
     Done::of(&callseal().args(arguments).output().unwrap())
+}
+
+/// Looks again and again until it is so, which it has to stay.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "still not so: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits for a process's own end.
+pub(crate) fn await_end(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    until("the process has ended", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+/// Has a process end as Ctrl-C does.
+pub(crate) fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let done = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(done.success());
 }
 
 /// A new, empty folder for a test.

@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, U256};
+use callseal::operator_keys::OperatorKeys;
+use callseal::phone_keys::Work;
 use callseal::random::SystemRandom;
 use callseal_eims::contract::{ADD_CLIENT_GAS, ask_operator, operator};
 use callseal_eims::{
@@ -17,7 +17,8 @@ use callseal_eims::{
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::{Done, callseal, run, text};
+use super::log::Log;
+use super::{Done, PATIENCE, await_end, callseal, interrupt, text, until};
 
 /// What the tests' key files are under.
 const PASSPHRASE: &str = "open sesame";
@@ -30,30 +31,29 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Makes its keys.
+    /// One whose keys are under a passphrase that costs nothing to try.
     pub(crate) fn new(folder: &Path) -> Self {
-        let keys = folder.join("operator.json");
-        let passphrase = folder.join("passphrase");
-        std::fs::write(&passphrase, format!("{PASSPHRASE}\n")).unwrap();
-        let made = ["operator", "keys", text(&keys), "--json"];
-        let made = run(&[&made[..], &["--passphrase-file", text(&passphrase)]].concat());
-        let account = made.expect_code(0).json()["account"].clone();
-        Self {
-            account: account.as_str().unwrap().parse().unwrap(),
-            keys,
-            passphrase,
-        }
+        Self::with(folder.join("operator.json"), OperatorKeys::generate(None))
     }
 
-    /// Makes other keys with the same account.
+    /// Other keys in the same folder, with the same account.
     pub(crate) fn rotate_to(&self, keys: &Path) -> Self {
-        let made = ["operator", "keys", text(keys), "--account-of"];
-        let passphrase = ["--passphrase-file", text(&self.passphrase)];
-        run(&[&made[..], &[text(&self.keys)], &passphrase].concat()).expect_code(0);
+        let present = OperatorKeys::read(&self.keys, PASSPHRASE).unwrap();
+        Self::with(
+            keys.to_owned(),
+            OperatorKeys::generate(Some(present.account)),
+        )
+    }
+
+    fn with(keys: PathBuf, secrets: OperatorKeys) -> Self {
+        let passphrase = keys.with_file_name("passphrase");
+        std::fs::write(&passphrase, format!("{PASSPHRASE}\n")).unwrap();
+        let written = secrets.write(&keys, PASSPHRASE, Work::LEAST, &mut SystemRandom);
+        written.unwrap();
         Self {
-            keys: keys.to_owned(),
-            passphrase: self.passphrase.clone(),
-            account: self.account,
+            account: secrets.account.address(),
+            keys,
+            passphrase,
         }
     }
 
@@ -83,6 +83,26 @@ impl Operator {
         contract.as_str().unwrap().parse().unwrap()
     }
 
+    /// `callseal operator serve` for a registry, with its records in `store` and on these terms.
+    pub(crate) fn serve(
+        &self,
+        rpc: &str,
+        contract: Address,
+        store: &Path,
+        terms: &[&str],
+    ) -> Service {
+        let contract = contract.to_string();
+        let registry = [
+            "--rpc",
+            rpc,
+            "--contract",
+            &contract,
+            "--store",
+            text(store),
+        ];
+        Service::start(&mut self.command("serve", &[&registry[..], terms].concat()))
+    }
+
     /// A token for this number.
     pub(crate) fn token(&self, number: &str, contract: Address, rpc: &str) -> Token {
         let contract = contract.to_string();
@@ -95,8 +115,7 @@ impl Operator {
 /// `callseal operator serve`, ended with the test.
 pub(crate) struct Service {
     child: Child,
-    log: Arc<Mutex<String>>,
-    logging: Option<JoinHandle<()>>,
+    log: Option<Log>,
     pub(crate) address: String,
 }
 
@@ -104,43 +123,30 @@ impl Service {
     /// Starts it, and waits until it serves.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
-            .args(["--listen", "127.0.0.1:0", "--json", "--duration", "300"])
+            .args(["--listen", "127.0.0.1:0", "--json", "--duration", "3600"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Mutex::new(String::new()));
-        let logged = Arc::clone(&log);
-        let logging = thread::spawn(move || {
-            for line in stderr.lines() {
-                logged.lock().unwrap().push_str(&(line.unwrap() + "\n"));
-            }
-        });
+        let log = Log::of(child.stderr.take().unwrap());
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         let said: Value = match serde_json::from_str(&line) {
             Ok(said) => said,
-            Err(_) => {
-                logging.join().unwrap();
-                panic!("{line}{}", log.lock().unwrap())
-            }
+            Err(_) => panic!("{line}{}", log.finish()),
         };
         Self {
             child,
-            log,
-            logging: Some(logging),
+            log: Some(log),
             address: said["listen"].as_str().unwrap().to_owned(),
         }
     }
 
-    /// Whether a line of its log says both.
-    pub(crate) fn has_logged(&self, one: &str, other: &str) -> bool {
-        let log = self.log.lock().unwrap();
-        log.lines()
-            .any(|line| line.contains(one) && line.contains(other))
+    /// Waits until a line of its log says all of these.
+    pub(crate) fn await_line(&self, parts: &[&str]) {
+        self.log.as_ref().unwrap().await_line(parts);
     }
 
     /// Ends it as kill -9 does.
@@ -151,19 +157,9 @@ impl Service {
 
     /// Ends it as Ctrl-C does; what it has logged.
     pub(crate) fn interrupt(mut self) -> String {
-        let id = self.child.id().to_string();
-        let done = Command::new("kill").args(["-INT", &id]).status().unwrap();
-        assert!(done.success());
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the service does not end");
-            thread::sleep(Duration::from_millis(5));
-        };
-        self.logging.take().unwrap().join().unwrap();
-        let log = self.log.lock().unwrap().clone();
+        interrupt(&self.child);
+        let status = await_end(&mut self.child);
+        let log = self.log.take().unwrap().finish();
         assert_eq!(status.code(), Some(0), "{log}");
         log
     }
@@ -240,16 +236,30 @@ impl Subscriber {
 
     /// Waits until the service says that its approval is sent, or settled.
     pub(crate) fn await_approval(&self, service: &str, rpc: &str) -> Status {
+        self.await_status(service, rpc, |status| {
+            matches!(status.approval, Approval::Sent(_) | Approval::Settled(_))
+        })
+    }
+
+    /// Waits until the service says something like this, and goes on to say it.
+    pub(crate) fn await_status(
+        &self,
+        service: &str,
+        rpc: &str,
+        is_it: impl Fn(&Status) -> bool,
+    ) -> Status {
         block_on(async {
             let mut client = self.connect(service, rpc).await;
-            let begun = Instant::now();
+            let (begun, mut pause) = (Instant::now(), Duration::from_millis(50));
             loop {
                 let status = client.status().await.unwrap();
-                if matches!(status.approval, Approval::Sent(_) | Approval::Settled(_)) {
+                if is_it(&status) {
                     return status;
                 }
                 assert!(begun.elapsed() < PATIENCE, "{status:?}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(pause).await;
+                // An operator takes 600 requests with a token in ten minutes.
+                pause = (2 * pause).min(Duration::from_secs(1));
             }
         })
     }
@@ -258,7 +268,7 @@ impl Subscriber {
     /// so used that the service refuses it.
     pub(crate) fn await_end(&self, service: &str, rpc: &str) {
         block_on(async {
-            let begun = Instant::now();
+            let (begun, mut pause) = (Instant::now(), Duration::from_secs(3));
             loop {
                 match self.try_connect(service, rpc).await {
                     Ok(client) => client.close().await,
@@ -267,7 +277,8 @@ impl Subscriber {
                 }
                 assert!(begun.elapsed() < PATIENCE, "the token is not used yet");
                 // An operator takes eight runs with a token in ten minutes.
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
             }
         });
     }
@@ -304,21 +315,9 @@ fn sealing_key(id: OperatorId, rpc: &str) -> SealingPublicKey {
     SealingPublicKey(operator(&answer).unwrap().sealing_key)
 }
 
-/// Looks again and again, for a time.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "still not so: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     runtime.unwrap().block_on(future)
 }
-
-/// A hang is ended after this; nothing that goes well is as slow, on any machine.
-const PATIENCE: Duration = Duration::from_secs(300);

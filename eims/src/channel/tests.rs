@@ -11,7 +11,8 @@ use crate::SealingPublicKey;
 use crate::psk::Parties;
 use crate::transcript::Transcript;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Ends what hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Both sides' keys of a run; another run, other keys.
 fn agreed(run: u8) -> (Psk, Psk) {

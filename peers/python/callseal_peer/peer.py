@@ -242,7 +242,8 @@ class Peer:
     def _why(self, arrived: int) -> Optional[str]:
         expect, phone = self.options.expect, self.phone
         if self.error is not None:
-            return self.error
+            before = self.last is None and phone.last_refusal
+            return f"{self.error}; before that: {before}" if before else self.error
         if self.last is None:
             ignored = f" (ignored: {phone.ignored})" if phone.ignored else ""
             return phone.last_refusal or self._send_error or "nobody finished a handshake in time" + ignored

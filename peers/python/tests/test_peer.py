@@ -17,18 +17,10 @@ from .net import ANNA, BERT, EVE, REGISTRY, SECRETS
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def free_port():
-    """An even port that is free, and the one above too."""
-    while True:
-        port = random.randrange(20000, 60000) & ~1
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-                    one.bind(("127.0.0.1", port))
-                    other.bind(("127.0.0.1", port + 1))
-                    return port
-        except OSError:
-            continue
+# Ends what hangs; nothing that goes well takes as long, on any machine.
+PATIENCE = 300
+# For a peer that is not to end by its own clock.
+FOREVER = ("--timeout", "86400")
 
 
 def start(mode, number, *more, peers=None):
@@ -41,19 +33,22 @@ def start(mode, number, *more, peers=None):
 
 
 class Pair(unittest.TestCase):
-    def run_pair(self, *both, anna=(), bert=(), anna_peers=None, bert_peers=None, noise=False, mux=True):
-        port = free_port()
-        both = both + (("--mux",) if mux else ())
-        where = f"127.0.0.1:{port}"
-        listening = start("listen", BERT, "--bind", where, *both, *bert, peers=bert_peers)
+    def run_pair(self, *both, anna=(), bert=(), anna_peers=None, bert_peers=None, noise=False, mux=True, interrupted=False):
+        both = FOREVER + both + (("--mux",) if mux else ())
+        listening = start("listen", BERT, "--bind", "127.0.0.1:0", *both, *bert, peers=bert_peers)
         line = listening.stderr.readline()
         self.assertIn("listening", line)
+        # The port of RTP is named last.
+        port = int(line.rsplit(" ", 1)[1])
+        where = f"127.0.0.1:{port}"
         calling = start("call", ANNA, "--remote", where, "--to", BERT, *both, *anna, peers=anna_peers)
         if noise:
             self.make_noise(port, calling)
         results = []
         for process in (calling, listening):
-            out, err = process.communicate(timeout=60)
+            if process is listening and interrupted:
+                listening.terminate()
+            out, err = process.communicate(timeout=PATIENCE)
             self.assertNotIn("Traceback", err)
             self.assertEqual(out.count("\n"), 1)
             results.append((process.returncode, json.loads(out)))
@@ -62,7 +57,7 @@ class Pair(unittest.TestCase):
     def make_noise(self, port, process):
         source = random.Random(1)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            end = time.monotonic() + 20
+            end = time.monotonic() + PATIENCE
             while process.poll() is None and time.monotonic() < end:
                 octets = bytearray(source.randbytes(source.randrange(0, 200)))
                 if len(octets) > 4 and source.random() < 0.7:
@@ -109,14 +104,13 @@ class Pair(unittest.TestCase):
 
     def test_end_with_bye(self):
         """The one that expects nothing leaves when the other says goodbye."""
-        started = time.monotonic()
         results = self.run_pair(anna=("--send", "10"), bert=("--expect", "10"))
         self.assertEqual([code for code, _ in results], [0, 0])
-        self.assertLess(time.monotonic() - started, 10)
 
     def test_refusals(self):
         for peers, words in (({ANNA: REGISTRY[EVE]}, "status 1"), ({EVE: REGISTRY[EVE]}, "status 1")):
-            (code_a, anna), (code_b, bert) = self.run_pair("--timeout", "3", bert_peers=peers)
+            # Who refuses goes on to wait for others.
+            (code_a, anna), (code_b, bert) = self.run_pair(bert_peers=peers, interrupted=True)
             self.assertEqual((code_a, code_b), (1, 1))
             for one in (anna, bert):
                 self.assertFalse(one["established"])
@@ -124,13 +118,20 @@ class Pair(unittest.TestCase):
                 self.assertIsNone(one["sas"])
 
     def test_too_few(self):
-        (code_a, anna), (code_b, _) = self.run_pair("--timeout", "2", anna=("--expect", "5"), bert=("--send", "3"))
+        # Until there was time enough for the three that come.
+        for limit in ("2", "20", "200"):
+            (code_a, anna), (code_b, _) = self.run_pair(anna=("--expect", "5", "--timeout", limit), bert=("--send", "3"))
+            if anna["packets_received"] == 3:
+                break
         self.assertEqual((code_a, code_b), (1, 0))
         self.assertIn("3 of 5", anna["error"])
 
     def test_nobody_there(self):
-        process = start("call", ANNA, "--remote", f"127.0.0.1:{free_port()}", "--to", BERT, "--timeout", "1", "--json")
-        out, err = process.communicate(timeout=30)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            where = "127.0.0.1:%d" % silent.getsockname()[1]
+            process = start("call", ANNA, "--remote", where, "--mux", "--to", BERT, "--timeout", "1", "--json")
+            out, err = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, err), (1, ""))
         self.assertFalse(json.loads(out)["established"])
 
@@ -138,7 +139,7 @@ class Pair(unittest.TestCase):
         process = start("listen", BERT, "--bind", "127.0.0.1:0", "--mux")
         process.stderr.readline()
         process.terminate()
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, json.loads(out)["error"]), (1, "interrupted"))
 
 
@@ -173,7 +174,7 @@ class CommandLine(unittest.TestCase):
             arguments = [part for pair in {**good, **change}.items() for part in pair]
             done = subprocess.run(
                 [sys.executable, "-m", "callseal_peer", "listen", *arguments],
-                cwd=ROOT, capture_output=True, text=True, timeout=30,
+                cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE,
             )  # fmt: skip
             with self.subTest(change=change):
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
@@ -183,7 +184,7 @@ class CommandLine(unittest.TestCase):
     def test_public_key(self):
         done = subprocess.run(
             [sys.executable, "-m", "callseal_peer", "key", "--identity-key", SECRETS[EVE].hex()],
-            cwd=ROOT, capture_output=True, text=True, timeout=30,
+            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         self.assertEqual(done.stdout, REGISTRY[EVE].hex() + "\n")
 

@@ -95,7 +95,7 @@ fn serve(
     stop: &AtomicBool,
 ) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_millis(50)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(300)))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
     while let Some(question) = question(&mut reader, stop)? {
@@ -152,6 +152,15 @@ fn question(
         }
     }
     let mut body = vec![0; len];
-    reader.read_exact(&mut body)?;
+    let mut at = 0;
+    while at < len {
+        match reader.read(&mut body[at..]) {
+            Ok(0) => return Ok(None),
+            Ok(read) => at += read,
+            // Not yet: whoever asks may be kept from going on for any time.
+            Err(_) if !stop.load(Ordering::SeqCst) => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok(Some(serde_json::from_slice(&body)?))
 }
