@@ -1,13 +1,11 @@
 //! An expanded AES key, in the form that its backend takes.
 
-use alloc::boxed::Box;
-
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::Backend;
 use crate::backends::soft::SoftAes;
 #[cfg(target_arch = "x86_64")]
 use crate::backends::x86::round_keys::RoundKeys;
+use crate::{Backend, WipedBox};
 
 /// One form is kept, so that a key stays small enough for thousands of them to
 /// share a cache. A key in the other form works too, and slowly: [`soft`] takes
@@ -23,14 +21,14 @@ pub(crate) enum AesKey {
     #[cfg(target_arch = "x86_64")]
     Rounds(RoundKeys),
     /// Boxed, since the portable schedule is four times as long.
-    Soft(Box<SoftAes>),
+    Soft(WipedBox<SoftAes>),
 }
 
 impl AesKey {
     /// Expands `key` in the form of `backend`.
     pub(crate) fn expand(backend: Backend, key: &RawKey) -> Self {
         match backend {
-            Backend::Soft => Self::Soft(Box::new(SoftAes::expand(key))),
+            Backend::Soft => Self::Soft(WipedBox::new(SoftAes::expand(key))),
             #[cfg(target_arch = "x86_64")]
             Backend::Ni(token) => Self::Rounds(token.expand(key)),
             #[cfg(target_arch = "x86_64")]

@@ -8,8 +8,9 @@ use crate::backends::soft_gcm::SoftGcm;
 #[cfg(target_arch = "x86_64")]
 use crate::backends::x86::gcm_key::PowersKey;
 use crate::hmac_packet::{between, overlap};
-use crate::{Backend, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN, PortionsError, tag};
-use alloc::boxed::Box;
+use crate::{
+    Backend, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN, PortionsError, WipedBox, tag,
+};
 
 /// The octets of a whole GCM tag.
 pub const GCM_TAG_LEN: usize = 16;
@@ -27,7 +28,7 @@ pub struct AesGcmKey {
 pub(crate) enum GcmKeyForm {
     #[cfg(target_arch = "x86_64")]
     Powers(PowersKey),
-    Soft(Box<SoftGcm>),
+    Soft(WipedBox<SoftGcm>),
 }
 
 impl AesGcmKey {
@@ -57,7 +58,7 @@ impl AesGcmKey {
         let raw = RawKey::new(key).filter(|raw| !matches!(raw, RawKey::Aes192(_)));
         let raw = raw.ok_or(KeyLengthError { len: key.len() })?;
         let form = match backend {
-            Backend::Soft => GcmKeyForm::Soft(Box::new(SoftGcm::expand(&raw))),
+            Backend::Soft => GcmKeyForm::Soft(WipedBox::new(SoftGcm::expand(&raw))),
             #[cfg(target_arch = "x86_64")]
             Backend::Ni(token) => GcmKeyForm::Powers(token.expand_gcm(&raw)),
             #[cfg(target_arch = "x86_64")]

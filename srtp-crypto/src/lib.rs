@@ -40,6 +40,7 @@ mod hmac_packet;
 mod hmac_sha1;
 mod known_answers;
 mod tag;
+mod wiped_box;
 
 pub use aes_cm::{AesCmJob, AesCmKey, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN};
 pub use aes_f8::{AesF8Job, AesF8Key};
@@ -47,3 +48,4 @@ pub use backend::Backend;
 pub use gcm_packet::{AesGcmKey, GCM_TAG_LEN, GcmPacketJob, GcmPortions};
 pub use hmac_packet::{Cipher, HmacPacketJob, HmacPortions, PortionsError};
 pub use hmac_sha1::{HMAC_SHA1_LEN, HmacSha1Job, HmacSha1Key};
+pub use wiped_box::WipedBox;

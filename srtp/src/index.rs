@@ -128,8 +128,8 @@ impl fmt::Display for RtcpIndex {
 #[derive(Debug)]
 pub(crate) struct Estimate {
     index: u64,
-    /// The ROC was set by hand, so that the index is not to be compared with
-    /// the ones before.
+    /// The ROC was set back by hand, so that the index is not to be compared
+    /// with the ones before.
     restarts: bool,
 }
 
@@ -148,9 +148,11 @@ impl Estimate {
             } => PacketIndex(closest::<16, 32>(newest.0, u64::from(seq))?),
             Progress { .. } => PacketIndex::from_parts(0, seq),
         };
+        let goes_back =
+            |newest: PacketIndex| progress.set_roc.is_some_and(|roc| roc < newest.roc());
         let estimate = Self {
             index: index.0,
-            restarts: progress.set_roc.is_some(),
+            restarts: progress.newest.is_some_and(goes_back),
         };
         Some((estimate, index))
     }
@@ -331,8 +333,20 @@ mod tests {
             set_roc: Some(9),
             newest: None,
         };
-        let (estimate, index) = Estimate::of_rtp(set, 3).unwrap();
+        let (_, index) = Estimate::of_rtp(set, 3).unwrap();
         assert_eq!(index, PacketIndex::from_parts(9, 3));
-        assert!(estimate.restarts());
+    }
+
+    #[test]
+    fn a_set_roc_begins_anew_only_where_it_is_earlier() {
+        for (roc, restarts) in [(4, true), (5, false), (6, false)] {
+            let set = Progress {
+                set_roc: Some(roc),
+                newest: Some(PacketIndex::from_parts(5, 0xff00)),
+            };
+            let (estimate, index) = Estimate::of_rtp(set, 3).unwrap();
+            assert_eq!(index, PacketIndex::from_parts(roc, 3));
+            assert_eq!(estimate.restarts(), restarts, "{roc}");
+        }
     }
 }

@@ -176,8 +176,9 @@ impl Receiver {
     /// authenticates, known or not: a receiver that joins late is told it
     /// (RFC 3711 §3.3.1).
     ///
-    /// The counter that the stream has already changes nothing. An earlier
-    /// one begins the replay list anew with that packet, so that later ones
+    /// With the counter that the stream has already, the next packet may be
+    /// 2^15 and more ahead, and what was received stays received. An earlier one
+    /// begins the replay list anew with that packet, so that later ones
     /// which were received before would be taken again.
     ///
     /// # Errors

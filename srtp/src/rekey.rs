@@ -5,7 +5,6 @@ use crate::cryptex::Cryptex;
 use crate::keys::{Keyring, MasterKey, UnknownKey};
 use crate::policy::{Policy, SetUpError};
 use crate::receiver::Receiver;
-use crate::retired::Retired;
 use crate::sender::Sender;
 use crate::stream::{ReceiverStream, SenderStream};
 use crate::streams::SsrcHash;
@@ -62,11 +61,8 @@ impl Sender {
     /// the keys was there before, every sequence number is free again.
     ///
     /// A key that was there before goes on with its life as well, and no index
-    /// is freed then.
-    ///
-    /// "Before" means just before: a key that was replaced is forgotten, so one
-    /// that is brought back two changes later has its indexes used again, and
-    /// with them its keystream. Give every change keys that were never used.
+    /// is freed then. One that comes back after others leaves all indexes used
+    /// up to the newest: 32 octets of each key are remembered for that.
     ///
     /// # Errors
     ///
@@ -80,13 +76,11 @@ impl Sender {
         others: impl IntoIterator<Item = MasterKey>,
     ) -> Result<(), SetUpError> {
         let mut keys = replacing_keys(&self.keys, &policy, first, others)?;
-        let used = keys.go_on_from(&self.keys);
+        let kinship = keys.go_on_from(&self.keys);
         for stream in self.streams.rebound(policy.max_streams()) {
-            stream.rtp.rekey(&policy, used);
+            stream.rtp.rekey(&policy, kinship);
         }
-        if !used {
-            self.retired.free_rtp_indexes();
-        }
+        self.retired.rekey(kinship);
         self.rtp_trailer = RtpTrailer::new(&policy, keys.mki_len());
         self.rtcp_trailer = policy.rtcp_trailer(keys.mki_len());
         self.policy = policy;
@@ -109,22 +103,20 @@ impl Sender {
         if self.streams.at(place).is_some() {
             return;
         }
-        let used = self.keys.shares_key_with(&other.keys);
         let Some(from) = other.streams.get(ssrc) else {
             if let Some(&removed) = other.retired.get(ssrc) {
-                let is_free = removed.is_free || !used;
-                self.retired
-                    .keep_later(ssrc, Retired { is_free, ..removed });
+                let kinship = self.keys.go_on_from(&other.keys);
+                self.retired.keep_later(ssrc, removed.under(kinship));
             }
             return;
         };
-        self.keys.go_on_from(&other.keys);
+        let kinship = self.keys.go_on_from(&other.keys);
         let policy = &self.policy;
         let stream = self
             .streams
             .settle(place, |ssrc| SenderStream::new(ssrc, policy));
         stream.rtp = from.rtp.clone();
-        stream.rtp.rekey(policy, used);
+        stream.rtp.rekey(policy, kinship);
         stream.rest.next_rtcp = from.rest.next_rtcp;
         if let Some(own) = self.retired.remove(ssrc) {
             own.keep_behind(stream);
@@ -188,9 +180,9 @@ impl Receiver {
         others: impl IntoIterator<Item = MasterKey>,
     ) -> Result<(), SetUpError> {
         let mut keys = replacing_keys(&self.keys, &policy, first, others)?;
-        let used = keys.go_on_from(&self.keys);
+        let kinship = keys.go_on_from(&self.keys);
         for stream in self.streams.rebound(policy.max_streams()) {
-            stream.rtp.rekey(&policy, used);
+            stream.rtp.rekey(&policy, kinship);
             stream.rest.rtcp.resize(policy.rtcp_window());
         }
         self.rtp_trailer = RtpTrailer::new(&policy, keys.mki_len());
@@ -211,13 +203,13 @@ impl Receiver {
         if self.streams.at(place).is_some() {
             return;
         }
-        let used = self.keys.go_on_from(&other.keys);
+        let kinship = self.keys.go_on_from(&other.keys);
         let policy = &self.policy;
         let stream = self
             .streams
             .settle(place, |ssrc| ReceiverStream::new(ssrc, policy));
         stream.rtp = from.rtp.clone();
-        stream.rtp.rekey(policy, used);
+        stream.rtp.rekey(policy, kinship);
         stream.rest.rtcp = from.rest.rtcp.clone();
         stream.rest.rtcp.resize(policy.rtcp_window());
     }
@@ -263,7 +255,7 @@ fn replacing_keys(
 mod tests {
     use super::*;
     use crate::Profile;
-    use crate::{KeyLifetime, ProtectError, UnprotectError};
+    use crate::{KeyLifetime, PacketIndex, ProtectError, Reservation, UnprotectError};
 
     const PROFILE: Profile = Profile::AesCm128HmacSha1_80;
     const SSRC: u32 = 0x8080_8080;
@@ -276,6 +268,64 @@ mod tests {
         let mut packet = [0x80; 42];
         packet[2..4].copy_from_slice(&[0, seq]);
         packet
+    }
+
+    #[test]
+    fn a_key_that_comes_back_after_others_uses_no_index_twice() {
+        let policy = || Policy::new(PROFILE);
+        let mut sender = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        let mut receiver = Receiver::with_chosen_keys(policy(), key(1), []).unwrap();
+        let mut first = packet(7);
+        let len = sender.protect_rtp(&mut first, 32).unwrap();
+        sender.protect_rtp(&mut packet(3), 32).unwrap();
+        receiver.unprotect_rtp(&mut first.clone(), len).unwrap();
+        for octet in [2, 1] {
+            sender.replace_keys(policy(), key(octet), []).unwrap();
+            receiver.replace_keys(policy(), key(octet), []).unwrap();
+        }
+        for seq in [3, 5, 7] {
+            assert!(sender.protect_rtp(&mut packet(seq), 32).is_err(), "{seq}");
+        }
+        let replayed = receiver.unprotect_rtp(&mut first, len);
+        assert_eq!(replayed, Err(UnprotectError::Replayed));
+        let mut next = packet(8);
+        let len = sender.protect_rtp(&mut next, 32).unwrap();
+        receiver.unprotect_rtp(&mut next, len).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_comes_back_in_another_sender_uses_no_index_twice() {
+        let policy = || Policy::new(PROFILE);
+        let sender = |octet| Sender::with_chosen_keys(policy(), key(octet), []).unwrap();
+        let [mut first, mut second, mut third] = [1, 2, 1].map(sender);
+        first.protect_rtp(&mut packet(7), 32).unwrap();
+        second.continue_stream(SSRC, &first);
+        assert!(second.protect_rtp(&mut packet(7), 32).is_ok());
+        third.continue_stream(SSRC, &second);
+        for seq in [5, 7] {
+            assert!(third.protect_rtp(&mut packet(seq), 32).is_err(), "{seq}");
+        }
+        assert!(third.protect_rtp(&mut packet(8), 32).is_ok());
+
+        // The same of a stream that was removed.
+        second.remove_stream(SSRC).unwrap();
+        let mut third = sender(1);
+        third.continue_stream(SSRC, &second);
+        let again = third.protect_rtp(&mut packet(7), 32);
+        assert_eq!(again, Err(ProtectError::TooOld));
+    }
+
+    #[test]
+    fn a_stream_that_was_to_begin_somewhere_begins_there_under_other_keys() {
+        let policy = || Policy::new(PROFILE);
+        let mut sender = Sender::with_chosen_keys(policy(), key(1), []).unwrap();
+        let _ = sender.snapshot(Reservation::default());
+        let first = PacketIndex::from_parts(0, 200);
+        sender.start_stream(SSRC, first).unwrap();
+        sender.replace_keys(policy(), key(2), []).unwrap();
+        let stored = sender.snapshot(Reservation::default());
+        sender.confirm(&stored);
+        assert!(sender.protect_rtp(&mut packet(200), 32).is_ok());
     }
 
     #[test]
@@ -359,6 +409,11 @@ mod tests {
         assert!(sender.protect_rtp(&mut packet(3), 32).is_ok());
         sender.choose_key(1).unwrap();
         assert_eq!(sender.protect_rtp(&mut packet(4), 32), spent);
+        // Nor where it has been away.
+        for octet in [3, 1] {
+            sender.replace_keys(policy(), key(octet), []).unwrap();
+        }
+        assert_eq!(sender.protect_rtp(&mut packet(5), 32), spent);
     }
 
     #[test]

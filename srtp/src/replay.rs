@@ -109,6 +109,18 @@ impl Window {
         used
     }
 
+    /// How many indexes from `floor` to the newest have not been used, and still
+    /// may be.
+    pub(crate) fn free_from(&self, floor: u64) -> u64 {
+        let Some(newest) = self.newest() else {
+            return 0;
+        };
+        let within = 0..self.size().min(newest + 1);
+        let indexes = within.map(|back| newest - back);
+        let free = indexes.filter(|&index| index >= floor && !self.contains(index));
+        free.count() as u64
+    }
+
     /// The opposite of [`used`](Self::used), at any size. What `used` does not
     /// reach is taken for used.
     pub(crate) fn restore(&mut self, newest: u64, used: &[u64]) {

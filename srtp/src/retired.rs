@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::index::RtcpIndex;
+use crate::keys::Kinship;
 use crate::stream::SenderStream;
 use crate::streams::SsrcHash;
 
@@ -27,6 +28,16 @@ impl Retired {
             is_free: false,
             next_rtcp: stream.rest.next_rtcp,
         }
+    }
+
+    /// The same under keys that are related to those before in this way.
+    pub(crate) fn under(self, kinship: Kinship) -> Self {
+        let is_free = match kinship {
+            Kinship::New => true,
+            Kinship::Same => self.is_free,
+            Kinship::Returned => false,
+        };
+        Self { is_free, ..self }
     }
 
     /// Has `stream`, a new one, go on from here.
@@ -81,10 +92,10 @@ impl RetiredStreams {
         self.0.remove(&ssrc)
     }
 
-    /// For a sender whose keys have all been replaced by new ones.
-    pub(crate) fn free_rtp_indexes(&mut self) {
+    /// For a sender whose keys have been replaced.
+    pub(crate) fn rekey(&mut self, kinship: Kinship) {
         for retired in self.0.values_mut() {
-            retired.is_free = true;
+            *retired = retired.under(kinship);
         }
     }
 

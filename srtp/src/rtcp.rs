@@ -2,7 +2,7 @@
 
 mod planned;
 
-use alloc::boxed::Box;
+use callseal_srtp_crypto::WipedBox;
 
 use crate::buffer;
 use crate::index::{Estimate, RtcpIndex};
@@ -104,7 +104,7 @@ impl Sender {
         &mut self,
         outgoing: &OutgoingRtcp,
         admitted: AdmittedRtcp,
-        fresh: Option<Box<Epoch<Transform>>>,
+        fresh: Option<WipedBox<Epoch<Transform>>>,
         sealed: Sealed,
     ) -> usize {
         // 8. Commit.
@@ -317,7 +317,7 @@ struct AdmittedIncomingRtcp {
 struct GenuineRtcp {
     admitted: AdmittedIncomingRtcp,
     authenticated: Authenticated,
-    fresh: Option<Box<Epoch<Transform>>>,
+    fresh: Option<WipedBox<Epoch<Transform>>>,
 }
 
 /// The E bit and the index behind it, as an SRTCP packet carries them.

@@ -3,9 +3,10 @@
 mod ordinary;
 mod planned;
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
+
+use callseal_srtp_crypto::WipedBox;
 
 use crate::buffer;
 use crate::cryptex::{self, Sealing};
@@ -166,7 +167,7 @@ impl Sender {
     fn commit_outgoing_rtp(
         &mut self,
         admitted: AdmittedRtp,
-        fresh: Option<Box<Epoch<RtpKeys>>>,
+        fresh: Option<WipedBox<Epoch<RtpKeys>>>,
         sealed: Sealed,
         len: usize,
     ) {
@@ -500,7 +501,7 @@ struct AdmittedIncomingRtp {
 struct GenuineRtp {
     admitted: AdmittedIncomingRtp,
     authenticated: Authenticated,
-    fresh: Option<Box<Epoch<RtpKeys>>>,
+    fresh: Option<WipedBox<Epoch<RtpKeys>>>,
 }
 
 /// Which octets of an SRTP packet are encrypted and authenticated, and how;

@@ -141,7 +141,9 @@ impl Sender {
     ///
     /// [`UnknownMki`] where no key has it; the current key stays.
     pub fn switch_to(&mut self, mki: &Mki) -> Result<(), UnknownMki> {
-        self.current = self.keys.place_of(mki).ok_or(UnknownMki)?;
+        let place = self.keys.place_of(mki).ok_or(UnknownMki)?;
+        self.keys.share_use(self.current, place);
+        self.current = place;
         Ok(())
     }
 
@@ -198,7 +200,8 @@ impl Sender {
     }
 
     /// Sets the rollover counter of the next packet of `ssrc`, known or not:
-    /// to take a stream over, or to keep a receiver's pace.
+    /// to take a stream over, or to keep a receiver's pace. With the one that
+    /// the stream has already, the packet may be 2^15 and more ahead.
     ///
     /// # Errors
     ///

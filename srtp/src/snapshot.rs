@@ -179,7 +179,18 @@ impl Sender {
             set_roc: stream.rtp.pending_roc(),
             removed: false,
         });
-        let count = self.streams.len() as u64;
+        let unused = self
+            .streams
+            .iter()
+            .fold(Packets::default(), |sum, (_, stream)| {
+                let rtp_end = rtp_end(stream, reservation).max(stream.rest.reserved.rtp_end);
+                let rtcp_end = rtcp_end(stream, reservation).max(stream.rest.reserved.rtcp_end);
+                let next_rtcp = end_of(stream.rest.next_rtcp);
+                Packets {
+                    rtp: sum.rtp + stream.rtp.free_before(rtp_end),
+                    rtcp: sum.rtcp + rtcp_end.saturating_sub(next_rtcp),
+                }
+            });
         let retired = self.retired.iter();
         let retired = retired.map(|(ssrc, retired)| SenderPosition {
             ssrc,
@@ -191,8 +202,8 @@ impl Sender {
         let mut streams: Vec<_> = streams.chain(retired).collect();
         streams.sort_by_key(|position| position.ssrc);
         let keys = key_uses(&self.keys, |used| Packets {
-            rtp: used.rtp + count * u64::from(reservation.rtp_packets),
-            rtcp: used.rtcp + count * u64::from(reservation.rtcp_packets),
+            rtp: used.rtp + unused.rtp,
+            rtcp: used.rtcp + unused.rtcp,
         });
         let snapshot = SenderSnapshot { streams, keys };
         if !self.reserving {
@@ -254,8 +265,8 @@ impl Sender {
             let newest = stream.rtp.newest().map_or(0, |newest| newest.get() + 1);
             stream.keep_counters();
             stream.rtp.begin_at(position.rtp_end.max(newest));
-            if let Some(roc) = position.set_roc {
-                stream.rtp.set_roc(roc.max(stream.rtp.roc()));
+            if let Some(roc) = position.set_roc.filter(|&roc| roc >= stream.rtp.roc()) {
+                stream.rtp.set_roc(roc);
             }
             let next = end_of(stream.rest.next_rtcp);
             stream.rest.next_rtcp = rtcp_index(position.rtcp_end.max(next));

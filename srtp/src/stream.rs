@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use crate::counters::{CounterBook, LiveCounters, Passed, StreamCounters};
 use crate::index::{Estimate, PacketIndex, Progress, RtcpIndex};
+use crate::keys::Kinship;
 use crate::policy::Policy;
 use crate::replay::{Candidate, Stale, Window};
 use crate::streams::OfSsrc;
@@ -207,7 +208,10 @@ impl RtpTrack {
     /// not have sent any, but for what is behind a ROC that was set.
     pub(crate) fn start_at(&mut self, first: PacketIndex) -> bool {
         let may_start = match self.next {
-            Next::Roc(roc) => roc <= first.roc(),
+            Next::Roc(roc) => {
+                let newest = self.newest();
+                roc <= first.roc() && newest.is_none_or(|newest| newest < first)
+            }
             Next::Nothing => self.newest().is_none(),
             Next::First => false,
         };
@@ -231,25 +235,42 @@ impl RtpTrack {
     /// where any sequence number may be the next.
     pub(crate) fn goes_on_at(&self) -> Option<u64> {
         match (self.next, self.newest()) {
+            (Next::Roc(roc), Some(newest)) if roc == newest.roc() => Some(newest.get() + 1),
             (Next::Roc(_), _) | (Next::Nothing, None) => None,
             (Next::First, _) => Some(self.floor),
             (Next::Nothing, Some(newest)) => Some(newest.get() + 1),
         }
     }
 
-    /// Goes on under another policy, and where no index has been used with the
-    /// new keys, with all of them free.
-    pub(crate) fn rekey(&mut self, policy: &Policy, used: bool) {
+    /// How many indexes before `end` a sender may still use: those that come,
+    /// and those that it has left out.
+    pub(crate) fn free_before(&self, end: u64) -> u64 {
+        let next = self.newest().map_or(0, |newest| newest.get() + 1);
+        end.saturating_sub(next.max(self.floor)) + self.window.free_from(self.floor)
+    }
+
+    /// Goes on under another policy, with keys that are related to those before
+    /// as `kinship` says.
+    pub(crate) fn rekey(&mut self, policy: &Policy, kinship: Kinship) {
         self.window.resize(policy.rtp_window());
-        if !used {
-            self.free_all();
+        match kinship {
+            Kinship::New => self.free_all(),
+            Kinship::Same => {}
+            Kinship::Returned => {
+                if let Some(newest) = self.window.newest() {
+                    self.window.use_up_to(newest);
+                }
+            }
         }
     }
 
-    /// Takes no index for used, and goes on with the ROC.
+    /// Takes no index for used, and goes on with the ROC. A stream that was to
+    /// begin somewhere begins there.
     pub(crate) fn free_all(&mut self) {
-        self.floor = 0;
-        self.window.use_none();
+        if self.next != Next::First {
+            self.floor = 0;
+            self.window.use_none();
+        }
     }
 
     #[inline(always)]
@@ -339,14 +360,11 @@ impl RtpTrack {
         }
     }
 
-    /// Sets the ROC of the next packet. The one it has already is no change,
-    /// and leaves the replay list as it is.
+    /// Sets the ROC of the next packet, however far it is from the newest one:
+    /// also where it is the stream's own. Only an earlier one leaves the replay
+    /// list behind.
     pub(crate) fn set_roc(&mut self, roc: u32) {
-        let unchanged = self.newest().is_some_and(|newest| newest.roc() == roc);
-        self.next = match unchanged {
-            true => Next::Nothing,
-            false => Next::Roc(roc),
-        };
+        self.next = Next::Roc(roc);
     }
 
     #[inline]

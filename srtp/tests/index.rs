@@ -5,7 +5,7 @@ mod packets;
 
 use callseal_srtp::{
     PacketIndex, Policy, Profile, ProtectError, Receiver, Sender, SetRocError, SetUpError,
-    UnprotectError,
+    StartError, UnprotectError,
 };
 use packets::*;
 
@@ -308,4 +308,37 @@ fn windows_have_64_to_32768_packets() {
             assert_eq!((sender, receiver), (expected, expected));
         }
     }
+}
+
+#[test]
+fn the_roc_that_a_stream_has_can_be_set_for_a_packet_far_ahead() {
+    for [first, second] in [[10, 65_500], [100, 40_000], [0, 32_769]] {
+        let (mut sender, mut receiver) = pair(policy(PROFILE));
+        sender.set_roc(SSRC, 1).unwrap();
+        receiver.set_roc(SSRC, 1).unwrap();
+        unprotect_rtp(&mut receiver, &sent(&mut sender, [first])[0]).unwrap();
+        sender.set_roc(SSRC, 1).unwrap();
+        receiver.set_roc(SSRC, 1).unwrap();
+        let packet = &sent(&mut sender, [second])[0];
+        assert_eq!(
+            sender.newest_index(SSRC),
+            Some(PacketIndex::from_parts(1, second))
+        );
+        unprotect_rtp(&mut receiver, packet).unwrap();
+        let again = unprotect_rtp(&mut receiver, packet);
+        assert_eq!(again, Err(UnprotectError::Replayed));
+    }
+}
+
+#[test]
+fn a_stream_whose_own_roc_was_set_begins_nowhere_before_what_it_has_used() {
+    let (mut sender, _) = pair(policy(PROFILE));
+    sent(&mut sender, [500]);
+    sender.set_roc(SSRC, 0).unwrap();
+    for seq in [100, 500] {
+        let index = PacketIndex::from_parts(0, seq);
+        assert_eq!(sender.start_stream(SSRC, index), Err(StartError::Begun));
+    }
+    let refused = protect_rtp(&mut sender, &rtp(SSRC, 500, 20));
+    assert_eq!(refused, Err(ProtectError::Replayed));
 }

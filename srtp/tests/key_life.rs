@@ -292,3 +292,24 @@ fn rtp_and_rtcp_may_have_profiles_of_their_own() {
     check(policy(short).with_short_rtcp_tag(), 4, 4, false);
     check(policy(short), 4, 10, false);
 }
+
+#[test]
+fn one_key_under_two_mkis_has_one_life() {
+    let profile = Profile::AesCm128HmacSha1_80;
+    let policy = policy(profile).with_key_lifetime(KeyLifetime::new(100, 100).unwrap());
+    let mut sender = Sender::with_mki(policy, mki(&[1]), key(profile, 1)).unwrap();
+    sender.add_key(mki(&[2]), key(profile, 1)).unwrap();
+    let mut count = |mki_octet, seqs: core::ops::Range<u16>| {
+        sender.switch_to(&mki(&[mki_octet])).unwrap();
+        let sent = seqs.filter(|&seq| protect_rtp(&mut sender, &rtp(SSRC, seq, 20)).is_ok());
+        sent.count()
+    };
+    let sent = count(1, 0..60) + count(2, 60..90) + count(1, 90..200) + count(2, 200..300);
+    assert_eq!(sent, 100);
+    // Nor does a third name, or taking one away, begin it anew.
+    sender.remove_key(&mki(&[1])).unwrap();
+    sender.add_key(mki(&[3]), key(profile, 1)).unwrap();
+    sender.switch_to(&mki(&[3])).unwrap();
+    let spent = protect_rtp(&mut sender, &rtp(SSRC, 300, 20));
+    assert_eq!(spent, Err(ProtectError::KeySpent));
+}

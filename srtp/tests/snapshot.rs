@@ -334,3 +334,32 @@ fn snapshots_can_be_written_down_and_damaged_ones_are_refused() {
     let refused = unprotect_rtp(&mut restored, &packet);
     assert_eq!(refused, Err(UnprotectError::Replayed));
 }
+
+/// A key's life, over a restore: what any snapshot before it reserved counts.
+#[test]
+fn a_keys_life_is_kept_over_a_restore() {
+    let policy = || policy(PROFILE).with_key_lifetime(KeyLifetime::new(100, 100).unwrap());
+    let new = || Sender::new(policy(), key(PROFILE, 1)).unwrap();
+    let count = |sender: &mut Sender, seqs: core::ops::RangeInclusive<u16>| {
+        let sent = seqs.filter(|&seq| protect_rtp(sender, &rtp(SSRC, seq, 20)).is_ok());
+        sent.count()
+    };
+    let mut first = new();
+    let _ = count(&mut first, 40..=40);
+    let reserving = |rtp_packets| Reservation {
+        rtp_packets,
+        rtcp_packets: 1,
+    };
+    let _ = first.snapshot(reserving(50));
+    let stored = first.snapshot(reserving(0));
+    first.confirm(&stored);
+    // Those that were left out too.
+    let sent = 1 + count(&mut first, 41..=300) + count(&mut first, 20..=39);
+
+    let mut second = new();
+    second.restore(&stored).unwrap();
+    let next = second.snapshot(reserving(200));
+    second.confirm(&next);
+    let sent = sent + count(&mut second, 41..=300);
+    assert!(sent <= 100, "{sent}");
+}

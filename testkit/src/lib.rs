@@ -15,16 +15,18 @@
 //! - [`play`] runs the body of a fuzz target over its seeds and mutations of
 //!   these, in a test.
 //! - [`CountingAllocator`] shows what a piece of code allocates, thread by
-//!   thread.
+//!   thread; [`WatchingAllocator`] what it leaves in memory that it gives back.
 #![deny(unsafe_code)]
 
 mod allocator;
+mod freed_memory;
 mod link;
 mod mutation;
 mod pair;
 mod random;
 
 pub use allocator::{Allocations, CountingAllocator};
+pub use freed_memory::{MAX_PATTERNS, WatchingAllocator, freed_blocks_holding};
 pub use link::{Conditions, Datagram, Link, Tally};
 pub use mutation::{play, seeds};
 pub use pair::{Pair, Peer, RunError};

@@ -301,9 +301,13 @@ impl SlowSender {
         let mut ends = BTreeMap::new();
         for (&ssrc, stream) in &self.streams {
             let held = self.held(ssrc);
-            let ahead = match stream.set_roc {
-                Some(_) => 0,
-                None => u64::from(rtp_packets.min(1 << 14)),
+            let goes_on = stream.set_roc.is_none_or(|roc| {
+                let newest = stream.rtp_newest;
+                newest.is_some_and(|newest| newest >> 16 == u64::from(roc))
+            });
+            let ahead = match goes_on {
+                true => u64::from(rtp_packets.min(1 << 14)),
+                false => 0,
             };
             // Nothing where no sequence number has been seen, which may be any.
             let rtp_end = match (stream.rtp_newest, stream.started) {
@@ -315,13 +319,20 @@ impl SlowSender {
             let rtp_end = rtp_end.min(1 << 48).max(held.0);
             ends.insert(ssrc, (rtp_end, rtcp_end.min(1 << 31).max(held.1)));
         }
-        let streams = ends.len() as u64;
-        let used = self.keys.iter().map(|key| {
-            (
-                key.rtp_used + streams * u64::from(rtp_packets),
-                key.rtcp_used + streams * u64::from(rtcp_packets),
-            )
-        });
+        // Every index that may be used before another snapshot counts as used,
+        // also one that was left out.
+        let (mut rtp_left, mut rtcp_left) = (0, 0);
+        for (ssrc, stream) in &self.streams {
+            let (rtp_end, rtcp_end) = ends[ssrc];
+            let next = stream.rtp_newest.map_or(0, |newest| newest + 1);
+            let oldest = next.saturating_sub(self.parameters.rtp_window);
+            let late = oldest.max(stream.floor)..next;
+            let left_out = late.filter(|index| !stream.rtp_seen.contains(index));
+            rtp_left += rtp_end.saturating_sub(next.max(stream.floor)) + left_out.count() as u64;
+            rtcp_left += rtcp_end.saturating_sub(stream.rtcp_next);
+        }
+        let used = self.keys.iter();
+        let used = used.map(|key| (key.rtp_used + rtp_left, key.rtcp_used + rtcp_left));
         let set_rocs = self.streams.iter();
         let set_rocs = set_rocs.filter_map(|(&ssrc, stream)| Some((ssrc, stream.set_roc?)));
         let snapshot = SlowSnapshot {
@@ -350,7 +361,7 @@ impl SlowSender {
                 rtp_newest: newest,
                 floor: rtp_end,
                 rtcp_next: rtcp_end.max(self.parameters.first_rtcp_index),
-                set_roc: set_roc.filter(|&roc| newest.is_none_or(|at| u64::from(roc) > at >> 16)),
+                set_roc: set_roc.filter(|&roc| newest.is_none_or(|at| u64::from(roc) >= at >> 16)),
                 ..Stream::default()
             };
             self.streams.insert(ssrc, stream);
@@ -368,7 +379,7 @@ impl SlowSender {
             return false;
         };
         let may_start = match stream.set_roc {
-            Some(roc) => u64::from(roc) <= first >> 16,
+            Some(roc) => u64::from(roc) <= first >> 16 && stream.rtp_newest < Some(first),
             None => stream.rtp_newest.is_none() && !stream.started,
         };
         if may_start {
@@ -403,7 +414,7 @@ impl SlowSender {
         if u64::from(roc) < reached {
             return Err(Verdict::Backwards);
         }
-        stream.set_roc = (u64::from(roc) > reached || stream.rtp_newest.is_none()).then_some(roc);
+        stream.set_roc = Some(roc);
         self.streams.insert(ssrc, stream);
         Ok(())
     }
@@ -483,8 +494,7 @@ impl SlowSender {
         out.extend(&hmac[..hmac_len]);
 
         self.keys[place].rtp_used += 1;
-        let restarts = stream.set_roc.is_some();
-        stream.accept_rtp(index, restarts);
+        stream.accept_rtp(index, false);
         self.streams.insert(parts.ssrc, stream);
         Ok(out)
     }
@@ -608,8 +618,7 @@ impl SlowReceiver {
     /// [`Verdict::TooManyStreams`].
     pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), Verdict> {
         let mut stream = stream_of(&self.streams, &self.parameters, ssrc)?;
-        let reached = stream.rtp_newest.map(|newest| newest >> 16);
-        stream.set_roc = (reached != Some(u64::from(roc))).then_some(roc);
+        stream.set_roc = Some(roc);
         self.streams.insert(ssrc, stream);
         Ok(())
     }
@@ -1231,9 +1240,10 @@ impl Stream {
     /// taken without a look at those seen.
     fn indexes_to_try(&self, seq: u16, neighbours: bool) -> Result<Vec<(u64, bool)>, Verdict> {
         let index = self.estimate(seq)?;
-        let mut indexes = vec![(index, self.set_roc.is_some())];
+        let rocs_seen = self.rtp_newest.map_or(u64::MAX, |newest| newest >> 16);
+        let goes_back = self.set_roc.is_some() && index >> 16 < rocs_seen;
+        let mut indexes = vec![(index, goes_back)];
         if neighbours && (self.rtp_newest.is_none() || self.set_roc.is_some()) {
-            let rocs_seen = self.rtp_newest.map_or(u64::MAX, |newest| newest >> 16);
             let neighbours = [index.checked_add(65_536), index.checked_sub(65_536)];
             for index in neighbours.into_iter().flatten() {
                 // What was seen of a ROC counts, unless the stream goes back to

@@ -121,6 +121,13 @@ impl Packets {
         }
     }
 
+    pub(crate) fn at_least(self, other: Self) -> Self {
+        Self {
+            rtp: self.rtp.max(other.rtp),
+            rtcp: self.rtcp.max(other.rtcp),
+        }
+    }
+
     pub(crate) fn has_reached(self, limit: Self) -> bool {
         self.rtp >= limit.rtp || self.rtcp >= limit.rtcp
     }

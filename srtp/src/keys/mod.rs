@@ -1,6 +1,7 @@
 //! From master keys to session keys, and from an MKI or an index to either.
 
 mod derivation;
+mod fingerprint;
 mod life;
 mod master;
 mod mki;
@@ -18,5 +19,5 @@ pub use rate::KeyDerivationRate;
 pub use ring::{AddKeyError, RemoveKeyError, UnknownKey, UnknownMki, UnknownRange};
 
 pub(crate) use life::Packets;
-pub(crate) use ring::Keyring;
+pub(crate) use ring::{Keyring, Kinship};
 pub(crate) use session::{Epoch, RtpKeys};

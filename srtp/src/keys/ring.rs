@@ -1,9 +1,12 @@
 //! The keys a session holds at a time, by their MKI or their <From, To>.
 
-use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use callseal_srtp_crypto::WipedBox;
+use zeroize::Zeroize;
+
+use super::fingerprint::Fingerprint;
 use super::life::{KeyLifetime, Packets};
 use super::range::IndexRange;
 use super::session::{Drawn, Epoch, RtpKeys, SessionKeys};
@@ -22,6 +25,8 @@ pub(crate) struct Keyring {
     /// The place of the key that the caller has chosen, if choosing is his.
     chosen: usize,
     keys: Vec<Key>,
+    /// Keys that were there once.
+    former: Vec<FormerKey>,
     /// How many keys have an event that nobody has asked for yet.
     events: usize,
 }
@@ -42,13 +47,12 @@ enum Naming {
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) mki: Mki,
-    /// Tells this master key from another.
-    fingerprint: [u8; 16],
+    fingerprint: Fingerprint,
     range: IndexRange,
     /// Boxed, so that a ring that grows leaves no copy of it behind.
-    session: Box<SessionKeys>,
+    session: WipedBox<SessionKeys>,
     /// Kept where session keys are derived more than once.
-    master: Option<Box<MasterKey>>,
+    master: Option<WipedBox<MasterKey>>,
     lifetime: KeyLifetime,
     used: Packets,
     /// Whether it has protected as many packets as it may.
@@ -58,6 +62,35 @@ pub(crate) struct Key {
     rtp_check_at: u64,
     /// Whether the soft limit was reached, and whether that was told.
     warning: Warning,
+}
+
+/// What is remembered of a key that was taken away, in some 32 octets, in case
+/// that it comes back: an index that was used with it may not be used again.
+#[derive(Clone, Debug)]
+struct FormerKey {
+    fingerprint: Fingerprint,
+    used: Packets,
+}
+
+impl FormerKey {
+    fn of(key: &Key) -> Self {
+        Self {
+            fingerprint: key.fingerprint.clone(),
+            used: key.used,
+        }
+    }
+}
+
+/// How a ring's keys are related to those of the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kinship {
+    /// None of them was there before: no index has been used with them.
+    New,
+    /// One was there just before, so that the replay list is its own too.
+    Same,
+    /// One was there before others: which indexes were used with it nobody
+    /// knows, but that they are no newer than the newest.
+    Returned,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +131,7 @@ impl Keyring {
         key: MasterKey,
     ) -> Result<(), AddKeyError> {
         key.check_profile(policy.profile())?;
-        let key = Key::new(policy, Mki::none(), IndexRange::ALL, key);
-        self.keys.push(key);
+        self.push(Key::new(policy, Mki::none(), IndexRange::ALL, key));
         Ok(())
     }
 
@@ -108,6 +140,7 @@ impl Keyring {
         if self.naming != Naming::Chosen || n >= self.keys.len() {
             return Err(UnknownKey);
         }
+        self.share_use(self.chosen, n);
         self.chosen = n;
         Ok(())
     }
@@ -116,28 +149,72 @@ impl Keyring {
         self.naming == Naming::Chosen
     }
 
-    /// Whether a master key is in both rings.
-    pub(crate) fn shares_key_with(&self, other: &Self) -> bool {
-        let mut keys = self.keys.iter();
-        keys.any(|key| {
-            let mut others = other.keys.iter();
-            others.any(|other| other.fingerprint == key.fingerprint)
-        })
-    }
-
-    /// Takes the keys that are in the other ring too for used as often as
-    /// there, and says whether there are any.
-    pub(crate) fn go_on_from(&mut self, other: &Self) -> bool {
-        let mut any = false;
+    /// Takes the keys that the other ring has, or had, for used as often as
+    /// there, remembers the others, and says how the keys are related.
+    pub(crate) fn go_on_from(&mut self, other: &Self) -> Kinship {
+        let mut kinship = Kinship::New;
         for place in 0..self.keys.len() {
-            let fingerprint = self.keys[place].fingerprint;
-            let same = |key: &&Key| key.fingerprint == fingerprint;
-            for Key { used, .. } in other.keys.iter().filter(same) {
-                any = true;
-                self.use_at_least(place, *used);
+            let key = FormerKey::of(&self.keys[place]);
+            if let Some(used) = other.use_as_former(&key.fingerprint) {
+                kinship = Kinship::Returned;
+                self.use_at_least(place, used);
+            }
+            if let Some(used) = other.use_as_present(&key.fingerprint) {
+                if kinship == Kinship::New {
+                    kinship = Kinship::Same;
+                }
+                self.use_at_least(place, used);
             }
         }
-        any
+        let former = other.former.iter().cloned();
+        for key in former.chain(other.keys.iter().map(FormerKey::of)) {
+            self.remember(key);
+        }
+        kinship
+    }
+
+    fn use_as_former(&self, fingerprint: &Fingerprint) -> Option<Packets> {
+        let mut former = self.former.iter();
+        let key = former.find(|key| key.fingerprint == *fingerprint)?;
+        Some(key.used)
+    }
+
+    fn use_as_present(&self, fingerprint: &Fingerprint) -> Option<Packets> {
+        let keys = self.keys.iter();
+        let same = keys.filter(|key| key.fingerprint == *fingerprint);
+        same.map(|key| key.used).reduce(Packets::at_least)
+    }
+
+    /// Remembers a key that is not here any more.
+    fn remember(&mut self, key: FormerKey) {
+        if self.use_as_present(&key.fingerprint).is_some() {
+            return;
+        }
+        let mut former = self.former.iter_mut();
+        match former.find(|known| known.fingerprint == key.fingerprint) {
+            Some(known) => known.used = known.used.at_least(key.used),
+            None => self.former.push(key),
+        }
+    }
+
+    /// Adds a key, whose life goes on if it has begun.
+    fn push(&mut self, key: Key) {
+        let before = self.use_as_present(&key.fingerprint);
+        let before = before.or_else(|| self.use_as_former(&key.fingerprint));
+        self.former
+            .retain(|former| former.fingerprint != key.fingerprint);
+        self.keys.push(key);
+        if let Some(used) = before {
+            self.use_at_least(self.keys.len() - 1, used);
+        }
+    }
+
+    /// To be called where the key in the place `to` is used from now on, after
+    /// the one in `from`: under two names it has one life.
+    pub(crate) fn share_use(&mut self, from: usize, to: usize) {
+        if from != to && self.keys[from].fingerprint == self.keys[to].fingerprint {
+            self.use_at_least(to, self.keys[from].used);
+        }
     }
 
     fn of_one(naming: Naming, key: Key) -> Self {
@@ -145,6 +222,7 @@ impl Keyring {
             naming,
             chosen: 0,
             keys: vec![key],
+            former: Vec::new(),
             events: 0,
         }
     }
@@ -242,7 +320,7 @@ impl Keyring {
         if self.place_of(&mki).is_some() {
             return Err(AddKeyError::MkiTaken);
         }
-        self.keys.push(Key::new(policy, mki, IndexRange::ALL, key));
+        self.push(Key::new(policy, mki, IndexRange::ALL, key));
         Ok(())
     }
 
@@ -259,7 +337,7 @@ impl Keyring {
         if self.keys.iter().any(|key| key.range.overlaps(range)) {
             return Err(AddKeyError::RangeTaken);
         }
-        self.keys.push(Key::new(policy, Mki::none(), range, key));
+        self.push(Key::new(policy, Mki::none(), range, key));
         Ok(())
     }
 
@@ -269,6 +347,7 @@ impl Keyring {
         if removed.warning == Warning::Due {
             self.events -= 1;
         }
+        self.remember(FormerKey::of(&removed));
     }
 
     /// How many packets each key has been used for, in the order of their
@@ -281,8 +360,7 @@ impl Keyring {
     /// Takes the key in this place for used at least so often.
     pub(crate) fn use_at_least(&mut self, place: usize, used: Packets) {
         let key = &mut self.keys[place];
-        key.used.rtp = key.used.rtp.max(used.rtp);
-        key.used.rtcp = key.used.rtcp.max(used.rtcp);
+        key.used = key.used.at_least(used);
         self.events += usize::from(key.check_limits());
     }
 
@@ -297,7 +375,7 @@ impl Keyring {
     /// Step 8: counts a packet of SRTP under its key, and keeps the session
     /// keys that were derived for it.
     #[inline]
-    pub(crate) fn commit_rtp(&mut self, place: usize, fresh: Option<Box<Epoch<RtpKeys>>>) {
+    pub(crate) fn commit_rtp(&mut self, place: usize, fresh: Option<WipedBox<Epoch<RtpKeys>>>) {
         let key = &mut self.keys[place];
         if let Some(epoch) = fresh {
             key.session.rtp.keep(epoch);
@@ -310,7 +388,7 @@ impl Keyring {
 
     /// Step 8 for SRTCP.
     #[inline]
-    pub(crate) fn commit_rtcp(&mut self, place: usize, fresh: Option<Box<Epoch<Transform>>>) {
+    pub(crate) fn commit_rtcp(&mut self, place: usize, fresh: Option<WipedBox<Epoch<Transform>>>) {
         let key = &mut self.keys[place];
         if let Some(epoch) = fresh {
             key.session.rtcp.keep(epoch);
@@ -343,16 +421,24 @@ impl Keyring {
 
 impl Key {
     fn new(policy: &Policy, mki: Mki, range: IndexRange, key: MasterKey) -> Self {
-        let session = Box::new(SessionKeys::derive(&key, policy));
+        let key = Self::derived(policy, mki, range, key);
+        wipe_stack();
+        key
+    }
+
+    /// In a frame of its own, which [`wipe_stack`] reaches.
+    #[inline(never)]
+    fn derived(policy: &Policy, mki: Mki, range: IndexRange, key: MasterKey) -> Self {
+        let session = WipedBox::new(SessionKeys::derive(&key, policy));
         let derives_again = policy.key_derivation_rate().get() != 0;
         let lifetime = policy.key_lifetime();
         Self {
             mki,
-            fingerprint: *key.stream_hash_seed(),
+            fingerprint: Fingerprint::of(&key),
             range,
             session,
             lifetime: key.lifetime.map_or(lifetime, |own| own.and(lifetime)),
-            master: derives_again.then(|| Box::new(key)),
+            master: derives_again.then(|| WipedBox::new(key)),
             used: Packets::default(),
             spent: false,
             rtp_check_at: 0,
@@ -388,8 +474,9 @@ impl Key {
         let r = policy.key_derivation_rate().r(index);
         match (self.session.rtp.at(r), &self.master) {
             (None, Some(master)) => {
-                let keys = RtpKeys::derive(master, policy, r);
-                Drawn::Fresh(Box::new(Epoch { r, keys }))
+                let fresh = Epoch::derived(r, || RtpKeys::derive(master, policy, r));
+                wipe_stack();
+                Drawn::Fresh(fresh)
             }
             (Some(keys), _) => Drawn::Held(keys),
             (None, None) => unreachable!("without a rate r is always 0"),
@@ -402,8 +489,9 @@ impl Key {
         let r = policy.key_derivation_rate().r(index.into());
         match (self.session.rtcp.at(r), &self.master) {
             (None, Some(master)) => {
-                let keys = Transform::of_rtcp(master, policy, r);
-                Drawn::Fresh(Box::new(Epoch { r, keys }))
+                let fresh = Epoch::derived(r, || Transform::of_rtcp(master, policy, r));
+                wipe_stack();
+                Drawn::Fresh(fresh)
             }
             (Some(keys), _) => Drawn::Held(keys),
             (None, None) => unreachable!("without a rate r is always 0"),
@@ -425,6 +513,15 @@ impl Key {
         self.rtp_check_at = ahead.min().unwrap_or(0);
         warns
     }
+}
+
+/// Overwrites what the calls before this one have left on the stack: keys are
+/// moved about there while they are derived. More than their frames take.
+#[inline(never)]
+fn wipe_stack() {
+    let mut frame = [0_u64; 2_048];
+    frame.zeroize();
+    core::hint::black_box(&frame);
 }
 
 /// Why a session does not take a key.

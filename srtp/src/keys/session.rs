@@ -1,8 +1,9 @@
 //! Session keys, ready to seal and open.
 
-use alloc::boxed::Box;
 use core::fmt;
 use core::ops::Deref;
+
+use callseal_srtp_crypto::WipedBox;
 
 use super::{Label, MasterKey};
 use crate::index::PacketIndex;
@@ -95,13 +96,21 @@ impl Transform {
 /// out of order around a new one cost no derivation.
 pub(super) struct Epochs<K> {
     newest: Epoch<K>,
-    before: Option<Box<Epoch<K>>>,
+    before: Option<WipedBox<Epoch<K>>>,
 }
 
 /// Session keys, and the r they were derived with.
 pub(crate) struct Epoch<K> {
     pub(super) r: PacketIndex,
     pub(super) keys: K,
+}
+
+impl<K> Epoch<K> {
+    /// In a frame of its own, as that of a new key is.
+    #[inline(never)]
+    pub(super) fn derived(r: PacketIndex, keys: impl FnOnce() -> K) -> WipedBox<Self> {
+        WipedBox::new(Self { r, keys: keys() })
+    }
 }
 
 impl<K> Epochs<K> {
@@ -123,7 +132,7 @@ impl<K> Epochs<K> {
     }
 
     /// Keeps the keys that a genuine packet had to be opened or sealed with.
-    pub(super) fn keep(&mut self, mut epoch: Box<Epoch<K>>) {
+    pub(super) fn keep(&mut self, mut epoch: WipedBox<Epoch<K>>) {
         if epoch.r > self.newest.r {
             core::mem::swap(&mut *epoch, &mut self.newest);
         }
@@ -134,12 +143,12 @@ impl<K> Epochs<K> {
 /// Session keys for a packet: held already, or derived for it.
 pub(crate) enum Drawn<'a, K> {
     Held(&'a K),
-    Fresh(Box<Epoch<K>>),
+    Fresh(WipedBox<Epoch<K>>),
 }
 
 impl<K> Drawn<'_, K> {
     /// What is to be kept once the packet has proved genuine.
-    pub(crate) fn into_fresh(self) -> Option<Box<Epoch<K>>> {
+    pub(crate) fn into_fresh(self) -> Option<WipedBox<Epoch<K>>> {
         match self {
             Self::Held(_) => None,
             Self::Fresh(epoch) => Some(epoch),
