@@ -39,7 +39,7 @@ END
 LD_LIBRARY_PATH=$PWD/ours janus --disable-colors --configs-folder="$PWD/folder" >janus.log 2>&1 &
 janus=$!
 trap 'kill $janus 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 1500); do
     grep -q 'HTTP webserver started' janus.log && break
     kill -0 $janus || { tail -n 20 janus.log; exit 1; }
     sleep 0.2

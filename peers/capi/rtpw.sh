@@ -43,6 +43,25 @@ gmac-128-tag-8 -k ${gcm:0:56} -g
 gmac-128-tag-16 -k ${gcm:0:56} -g -t 16
 END
 
+# Whether somebody holds a UDP port of this machine.
+is_held() {
+    grep -q ":$(printf %04X "$1") 00000000:0000" /proc/net/udp
+}
+
+# Looks again and again until it is so; a hang ends after five minutes.
+until_so() {
+    for _ in $(seq 6000); do
+        "$@" && return
+        sleep 0.05
+    done
+    echo "still not so: $*"
+    return 1
+}
+
+has_all_words() {
+    [ "$(grep -c '^	word: ' "$1")" -ge "$(wc -l <words.txt)" ]
+}
+
 receivers=()
 trap 'kill "${receivers[@]}" 2>/dev/null || true' EXIT
 # Below the range that systems give away by themselves.
@@ -54,11 +73,12 @@ for way in ours-theirs theirs-ours; do
         name=$way-$suite
         names+=("$name")
         port=$((port + 1))
+        while is_held $port; do port=$((port + 1)); done
         # shellcheck disable=SC2086
         LD_LIBRARY_PATH=${way#*-} stdbuf -oL "${way#*-}/rtpw" $arguments -r 127.0.0.1 $port >"$name.received" 2>&1 &
         receivers+=($!)
         # shellcheck disable=SC2086
-        (sleep 1 && LD_LIBRARY_PATH=${way%-*} exec timeout 20 "${way%-*}/rtpw" $arguments -w words.txt -s 127.0.0.1 $port) \
+        (until_so is_held $port && LD_LIBRARY_PATH=${way%-*} exec timeout 300 "${way%-*}/rtpw" $arguments -w words.txt -s 127.0.0.1 $port) \
             >"$name.sent" 2>&1 &
         senders+=($!)
     done <suites.txt
@@ -67,8 +87,8 @@ failed=0
 for sender in "${senders[@]}"; do
     wait "$sender" || failed=1
 done
-sleep 1
 for name in "${names[@]}"; do
+    until_so has_all_words "$name.received" || failed=1
     if ! sed -n 's/^\tword: //p' "$name.received" | grep . | diff words.txt - >"$name.diff"; then
         failed=1
         echo "$name:"

@@ -44,18 +44,24 @@ impl Program {
 
     /// Waits until it holds these UDP ports.
     pub(crate) fn holding(mut self, ports: &[u16]) -> Self {
-        let began = Instant::now();
-        loop {
+        self.until(&format!("listening on {ports:?}"), || {
             let held = held_ports();
-            if ports.iter().all(|port| held.contains(port)) {
-                return self;
-            }
+            ports.iter().all(|port| held.contains(port))
+        });
+        self
+    }
+
+    /// Looks again and again until this is so, which it has to stay, while the
+    /// program runs.
+    pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
             if let Some(status) = self.ended() {
                 panic!("{} ended with {status}\n{}", self.name, self.said());
             }
             assert!(
                 began.elapsed() < PATIENCE,
-                "{} does not listen on {ports:?}\n{}",
+                "{}: still not so: {what}\n{}",
                 self.name,
                 self.said()
             );
