@@ -250,8 +250,11 @@ fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
     let person = Subscriber::new(operator.token(ALICE, contract, rpc));
     person.fund(&service.address, rpc);
     person.send_claim(rpc);
-    let status = person.await_approval(&service.address, rpc);
-    assert!(matches!(status.payment, Payment::Settled(_)), "{status:?}");
+    person.await_approval(&service.address, rpc);
+    // A claim that is seen at once is approved before its payment is looked at again.
+    person.await_status(&service.address, rpc, |status| {
+        matches!(status.payment, Payment::Settled(_))
+    });
     let record = await_record(rpc, contract, ALICE);
     assert_eq!(record.value().key, person.identity.compressed());
 
