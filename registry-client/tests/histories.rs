@@ -5,6 +5,8 @@
 )]
 
 use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloy_primitives::B256;
 use callseal_devchain::{DevBeacon, DevChain};
@@ -265,10 +267,13 @@ fn a_lagging_node_whose_final_block_the_others_have_is_no_contradiction() {
             assert!(slot < newest);
             assert_eq!(synced.faults[0].node, "lagging");
             assert_eq!(synced.faults[0].cause, FaultCause::Unsaid { slot: newest });
-            // A node that is late by more than half an hour keeps nobody waiting.
-            let later = beacon.now() + 1_800;
-            client.sync(later).unwrap();
-            assert_eq!(client.store().finalized_slot(), newest);
+            // What it has itself is followed as long as nodes prove things of it, 128 slots of 12 seconds, and some:
+            // whoever is later keeps nobody waiting.
+            let made = network.time_of(slot);
+            for (age, expected) in [(1_440, slot), (1_441, newest)] {
+                client.sync(made + age).unwrap();
+                assert_eq!(client.store().finalized_slot(), expected);
+            }
         }
     }
 }
@@ -465,6 +470,99 @@ impl Beacon for Late {
 
     fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
         self.node.block_header(block_root)
+    }
+}
+
+/// A node whose answers take their time, by a clock that it moves on itself.
+struct Slow {
+    node: Late,
+    clock: Arc<AtomicU64>,
+    takes: u64,
+    times_out: bool,
+    headers: Arc<AtomicU64>,
+}
+
+impl Slow {
+    fn takes_its_time(&self) {
+        self.clock.fetch_add(self.takes, Ordering::Relaxed);
+    }
+}
+
+impl Beacon for Slow {
+    fn name(&self) -> String {
+        self.node.name()
+    }
+
+    fn bootstrap(&mut self, block_root: B256) -> Result<Bootstrap, TransportError> {
+        self.node.bootstrap(block_root)
+    }
+
+    fn update(&mut self, period: u64) -> Result<Update, TransportError> {
+        self.node.update(period)
+    }
+
+    fn finality_update(&mut self) -> Result<Update, TransportError> {
+        self.node.finality_update()
+    }
+
+    fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
+        self.node.block_root(slot)
+    }
+
+    fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
+        self.headers.fetch_add(1, Ordering::Relaxed);
+        self.takes_its_time();
+        match self.times_out {
+            true => Err(TransportError::TimedOut {
+                node: self.name(),
+                limit: Duration::from_secs(self.takes),
+            }),
+            false => self.node.block_header(block_root),
+        }
+    }
+}
+
+/// It says that it has another block, and takes ten seconds for each header that would show whether.
+#[test]
+fn a_slow_node_that_is_doubted_costs_one_time_out_or_half_a_minute_and_keeps_nobody_back() {
+    for (times_out, takes, most) in [(true, 10, 1), (false, 9, 4)] {
+        for has_honest in [true, false] {
+            let twins = Twins::new();
+            let [beacon, _] = &twins.beacons;
+            let known = slot_of(beacon);
+            let store = twins.client(vec![Node::new("one", beacon)]).store().clone();
+            for _ in 0..12 {
+                beacon.finalize();
+            }
+            let (clock, headers) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+            let mut slow = Slow {
+                node: Late {
+                    node: Node::new("slow", beacon),
+                    finality: beacon.clone().finality_update().unwrap(),
+                },
+                clock: Arc::clone(&clock),
+                takes,
+                times_out,
+                headers: Arc::clone(&headers),
+            };
+            slow.node.node.roots = Roots::OtherIn(known);
+            let mut nodes: Vec<Box<dyn Beacon>> = vec![Box::new(slow)];
+            if has_honest {
+                nodes.push(Box::new(Node::new("honest", beacon)));
+            }
+            let elapsed = move || Duration::from_secs(clock.load(Ordering::Relaxed));
+            let mut client = LightClient::resume(store, nodes).with_clock(elapsed);
+            let synced = client.sync(twins.now()).unwrap();
+            assert!(other_blocks(&synced.faults).all(|node| node == "slow"));
+            let asked = headers.load(Ordering::Relaxed);
+            match has_honest {
+                true => assert_eq!(
+                    (asked, client.store().finalized_slot()),
+                    (0, slot_of(beacon))
+                ),
+                false => assert_eq!((asked, client.store().finalized_slot()), (most, known)),
+            }
+        }
     }
 }
 

@@ -160,7 +160,7 @@ fn confirm<B: Beacon>(
         };
         let node = beacons[at].name();
         if is_other {
-            let kinship = own.map_or(Kinship::Unproven, |own| kinship(header, &own, beacons));
+            let kinship = own.map_or(Kinship::Unproven, |own| kinship(header, &own, beacons, at));
             match kinship {
                 Kinship::Apart => {
                     let nodes = [shown_by.into(), node];
@@ -204,8 +204,10 @@ fn is_surely_kept(network: &Network, slot: u64, finalized_slot: u64) -> bool {
     since.is_some_and(|since| finalized_slot >= slot && Duration::from_secs(since) <= KEPT)
 }
 
-/// Blocks become final after a quarter of an hour; a node that is later than this lags.
-const YOUNG: Duration = Duration::from_secs(1_800);
+/// Blocks become final after 13 to 20 minutes; a node that is later than this lags. Whoever holds back what is newer
+/// has something final himself that is younger than this, and that is followed: so it leaves nobody with a block that
+/// execution nodes do not prove any more. They do so for the last 128 blocks, which take 1,536 seconds or more.
+const YOUNG: Duration = Duration::from_secs(1_440);
 /// How far back every node has its blocks.
 const KEPT: Duration = Duration::from_secs(3_600);
 

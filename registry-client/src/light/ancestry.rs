@@ -17,11 +17,13 @@ pub(crate) enum Kinship {
 }
 
 /// Goes from the later block to its parents until the earlier one is met, or its slot is passed. Each header has the
-/// root that its child names, so it does not matter who gives it.
+/// root that its child names, so it does not matter who gives it; the node in this place, which is doubted, is asked
+/// where no other one gives it.
 pub(crate) fn kinship<B: Beacon>(
     one: &BeaconHeader,
     other: &BeaconHeader,
     beacons: &mut [B],
+    doubted: usize,
 ) -> Kinship {
     let (earlier, later) = match one.slot <= other.slot {
         true => (one, other),
@@ -39,7 +41,7 @@ pub(crate) fn kinship<B: Beacon>(
         if at.parent_root == wanted {
             return Kinship::SameHistory;
         }
-        match header(at.parent_root, at.slot, beacons) {
+        match header(at.parent_root, at.slot, beacons, doubted) {
             Some(parent) => at = parent,
             None => return Kinship::Unproven,
         }
@@ -50,9 +52,15 @@ pub(crate) fn kinship<B: Beacon>(
 /// The most headers that are asked for: an hour of the main network's, and some.
 const MAX_STEPS: usize = 330;
 
-fn header<B: Beacon>(root: B256, child: u64, beacons: &mut [B]) -> Option<BeaconHeader> {
-    beacons.iter_mut().find_map(|beacon| {
-        let header = beacon.block_header(root).ok()?;
+fn header<B: Beacon>(
+    root: B256,
+    child: u64,
+    beacons: &mut [B],
+    doubted: usize,
+) -> Option<BeaconHeader> {
+    let others = (0..beacons.len()).filter(|at| *at != doubted);
+    others.chain([doubted]).find_map(|at| {
+        let header = beacons.get_mut(at)?.block_header(root).ok()?;
         (header.root() == root && header.slot < child).then_some(header)
     })
 }
@@ -129,15 +137,15 @@ mod tests {
         let mut nodes = [node];
         for [early, late] in [[0, 8], [3, 4], [8, 8]] {
             for (one, other) in [(early, late), (late, early)] {
-                let same = kinship(&ours[one], &ours[other], &mut nodes);
+                let same = kinship(&ours[one], &ours[other], &mut nodes, 0);
                 assert_eq!(same, Kinship::SameHistory, "{one} {other}");
-                let apart = kinship(&ours[one], &theirs[other], &mut nodes);
+                let apart = kinship(&ours[one], &theirs[other], &mut nodes, 0);
                 assert_eq!(apart, Kinship::Apart, "{one} {other}");
             }
         }
         // In a slot that the other history leaves empty.
         let between = BeaconHeader { slot: 7, ..ours[3] };
-        assert_eq!(kinship(&between, &ours[8], &mut nodes), Kinship::Apart);
+        assert_eq!(kinship(&between, &ours[8], &mut nodes, 0), Kinship::Apart);
     }
 
     #[test]
@@ -147,16 +155,32 @@ mod tests {
         // Asked for a block of our history, it gives one of the other.
         node.headers.insert(ours[7].parent_root, theirs[6]);
         let mut nodes = [node];
-        assert_eq!(kinship(&ours[0], &ours[8], &mut nodes), Kinship::Unproven);
+        assert_eq!(
+            kinship(&ours[0], &ours[8], &mut nodes, 0),
+            Kinship::Unproven
+        );
         // Another node's header is taken all the same.
         let mut honest = Node::default();
         honest.with_chain(1, 9);
         let [liar] = nodes;
         let mut nodes = [liar, honest];
         assert_eq!(
-            kinship(&ours[0], &ours[8], &mut nodes),
+            kinship(&ours[0], &ours[8], &mut nodes, 0),
             Kinship::SameHistory
         );
+    }
+
+    #[test]
+    fn the_node_that_is_doubted_is_asked_for_what_no_other_one_gives() {
+        let mut node = Node::default();
+        let ours = node.with_chain(1, 9);
+        let mut other = Node::default();
+        other.with_chain(1, 9);
+        other.headers.remove(&ours[6].parent_root);
+        let mut nodes = [node, other];
+        let same = kinship(&ours[0], &ours[8], &mut nodes, 0);
+        assert_eq!(same, Kinship::SameHistory);
+        assert_eq!((nodes[0].asked, nodes[1].asked), (1, 7));
     }
 
     #[test]
@@ -165,7 +189,7 @@ mod tests {
         let chain = node.with_chain(1, 400);
         let mut nodes = [node];
         assert_eq!(
-            kinship(&chain[0], &chain[399], &mut nodes),
+            kinship(&chain[0], &chain[399], &mut nodes, 0),
             Kinship::Unproven
         );
         assert!(nodes[0].asked <= MAX_STEPS);

@@ -1,5 +1,8 @@
 //! A store, and the nodes that it is brought up to date by.
 
+use core::time::Duration;
+use std::sync::Arc;
+
 use alloy_primitives::B256;
 
 use crate::light::agreement::{KNOWN, Witness, compare_shown, compare_updates, newest_agreed};
@@ -9,6 +12,7 @@ use crate::light::header::BeaconHeader;
 use crate::light::history::Final;
 use crate::light::network::Network;
 use crate::light::objects::Update;
+use crate::light::patient::{Elapsed, Patient, system_clock};
 use crate::light::store::Store;
 use crate::light::update::{
     UpdateError, VerifiedUpdate, prove_update, store_is_believable, verify_update,
@@ -20,10 +24,13 @@ use crate::transport::TransportError;
 ///
 /// Everything that one node proves to be final is compared with what every other one that answers has in that slot.
 /// That one says something else is no proof: it has to show by its blocks' headers that both cannot be.
+///
+/// Each node has half a minute in each round, and is not asked again in a round in which a question has timed out: so
+/// following the network takes no longer than that for each node, and one question's time.
 #[derive(Debug)]
 pub struct LightClient<B> {
     store: Store,
-    beacons: Vec<B>,
+    beacons: Vec<Patient<B>>,
     /// What has shown the store's final header to be final.
     shown_by: Option<Update>,
 }
@@ -100,9 +107,10 @@ impl<B: Beacon> LightClient<B> {
     pub fn start(
         network: &Network,
         checkpoint: B256,
-        mut beacons: Vec<B>,
+        beacons: Vec<B>,
         now: u64,
     ) -> Result<(Self, Synced), SyncError> {
+        let mut beacons = patient(beacons, &system_clock());
         let mut synced = Synced::default();
         let verified = bootstrap(network, checkpoint, &mut beacons, now, &mut synced.faults)?;
         compare(
@@ -123,9 +131,19 @@ impl<B: Beacon> LightClient<B> {
     pub fn resume(store: Store, beacons: Vec<B>) -> Self {
         Self {
             store,
-            beacons,
+            beacons: patient(beacons, &system_clock()),
             shown_by: None,
         }
+    }
+
+    /// Measures by another clock than this machine's how long nodes take: `elapsed` is the time since any moment that
+    /// stays the same.
+    #[must_use]
+    pub fn with_clock(self, elapsed: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let elapsed: Elapsed = Arc::new(elapsed);
+        let beacons = self.beacons.into_iter();
+        let beacons = beacons.map(|beacon| beacon.by_clock(&elapsed)).collect();
+        Self { beacons, ..self }
     }
 
     /// What is believed.
@@ -167,6 +185,7 @@ impl<B: Beacon> LightClient<B> {
                 nodes: contested.nodes.clone(),
             });
         }
+        self.beacons.iter_mut().for_each(Patient::begin);
         let synced = self.bring_up_to_date(now, shown);
         if let Err(SyncError::Disagreement { slot, nodes }) = &synced {
             self.store.contest(*slot, nodes.clone());
@@ -369,6 +388,13 @@ fn no_answer(faults: &[Fault]) -> String {
             format!("no beacon node gave what is needed: {}", faults.join("; "))
         }
     }
+}
+
+fn patient<B>(beacons: Vec<B>, elapsed: &Elapsed) -> Vec<Patient<B>> {
+    let beacons = beacons.into_iter();
+    beacons
+        .map(|beacon| Patient::new(beacon, elapsed))
+        .collect()
 }
 
 fn bootstrap<B: Beacon>(

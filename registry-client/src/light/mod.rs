@@ -27,6 +27,7 @@ mod history;
 pub mod json;
 mod network;
 mod objects;
+mod patient;
 mod preset;
 mod shared;
 pub mod ssz;
