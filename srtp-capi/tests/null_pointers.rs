@@ -7,7 +7,7 @@
 
 mod program;
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 
 use program::{ANY_OUTBOUND, Owned, SUITES, Setter, policy};
@@ -17,8 +17,8 @@ use srtp2::exports::{
 };
 use srtp2::status::Status;
 use srtp2::types::{
-    Auth, AuthType, Cipher, CipherType, CryptoPolicy, PacketOfBatch, Ssrc, StreamCounters,
-    auth_type, cipher_type,
+    Auth, AuthType, Cipher, CipherTestCase, CipherType, CryptoPolicy, PacketOfBatch, Ssrc,
+    StreamCounters, auth_type, cipher_type,
 };
 
 type Pointer = *mut c_void;
@@ -318,6 +318,133 @@ fn ciphers_and_authentication_functions() {
         assert_eq!(srtp_auth_get_key_length(auth), 0);
         assert_eq!(srtp_auth_get_tag_length(auth), 0);
         assert_eq!(srtp_auth_get_prefix_length(auth), 0);
+    }
+}
+
+/// A cipher that writes as many octets as it is told.
+mod writer {
+    use super::*;
+
+    static STATE: u8 = 0;
+
+    unsafe extern "C" fn alloc(to: *mut *mut Cipher, key_len: c_int, _: c_int) -> c_int {
+        let cipher = Cipher {
+            kind: &WRITER.0,
+            state: (&raw const STATE).cast_mut().cast(),
+            key_len,
+            algorithm: 1,
+        };
+        unsafe { *to = Box::into_raw(Box::new(cipher)) };
+        0
+    }
+    unsafe extern "C" fn dealloc(cipher: *mut Cipher) -> c_int {
+        drop(unsafe { Box::from_raw(cipher) });
+        0
+    }
+    unsafe extern "C" fn init(_: *mut c_void, key: *const u8) -> c_int {
+        unsafe { key.read_volatile() };
+        0
+    }
+    unsafe extern "C" fn set_aad(_: *mut c_void, aad: *const u8, len: u32) -> c_int {
+        for n in 0..len as usize {
+            unsafe { aad.add(n).read_volatile() };
+        }
+        0
+    }
+    unsafe extern "C" fn write(_: *mut c_void, octets: *mut u8, len: *mut c_uint) -> c_int {
+        unsafe { ptr::write_bytes(octets, 0x77, *len as usize) };
+        0
+    }
+    unsafe extern "C" fn set_iv(_: *mut c_void, _: *mut u8, _: c_uint) -> c_int {
+        0
+    }
+    unsafe extern "C" fn get_tag(_: *mut c_void, tag: *mut u8, len: *mut u32) -> c_int {
+        unsafe { (tag.write(0x77), len.write(1)) };
+        0
+    }
+
+    pub(crate) struct Shared(pub(crate) CipherType);
+    // Nothing of it changes.
+    unsafe impl Sync for Shared {}
+    pub(crate) static WRITER: Shared = Shared(CipherType {
+        alloc: Some(alloc),
+        dealloc: Some(dealloc),
+        init: Some(init),
+        set_aad: Some(set_aad),
+        encrypt: Some(write),
+        decrypt: Some(write),
+        set_iv: Some(set_iv),
+        get_tag: Some(get_tag),
+        description: c"writer".as_ptr(),
+        test_data: ptr::null(),
+        id: 77,
+    });
+}
+
+#[test]
+fn a_length_whose_octets_are_not_there_is_refused() {
+    let kind = &writer::WRITER.0;
+    let octets = [0x77; 4];
+    let (there, not_there) = (octets.as_ptr(), ptr::null());
+    let case = |key, plaintext, ciphertext, aad| CipherTestCase {
+        key_len: 4,
+        key,
+        idx: ptr::null_mut(),
+        plaintext_len: if plaintext == not_there { 4_096 } else { 3 },
+        plaintext,
+        ciphertext_len: if ciphertext == not_there { 4_096 } else { 4 },
+        ciphertext,
+        aad_len: 4,
+        aad,
+        tag_len: 1,
+        next: ptr::null(),
+    };
+    unsafe {
+        for lie in [
+            case(not_there, there, there, there),
+            case(there, not_there, there, there),
+            case(there, there, not_there, there),
+            case(there, there, there, not_there),
+            CipherTestCase {
+                aad_len: -1,
+                ..case(there, there, there, there)
+            },
+        ] {
+            assert_eq!(srtp_cipher_type_test(kind, &lie), Status::BadParam);
+            let lying = CipherType {
+                test_data: &lie,
+                ..*kind
+            };
+            assert_eq!(srtp_cipher_type_self_test(&lying), Status::BadParam);
+            assert_eq!(srtp_replace_cipher_type(&lying, 77), Status::BadParam);
+        }
+        // What it computes is compared, where nothing is amiss.
+        let true_case = case(there, there, there, there);
+        assert_ne!(srtp_cipher_type_test(kind, &true_case), Status::BadParam);
+
+        let mut cipher = ptr::null_mut();
+        assert_eq!(srtp_cipher_type_alloc(kind, &mut cipher, 4, 1), Status::Ok);
+        let (nowhere, mut len) = (ptr::null_mut(), 4);
+        assert_eq!(srtp_cipher_init(cipher, ptr::null()), Status::BadParam);
+        let refused = srtp_cipher_set_aad(cipher, ptr::null(), 4);
+        assert_eq!(refused, Status::BadParam);
+        for entry in [
+            srtp_cipher_output,
+            srtp_cipher_encrypt,
+            srtp_cipher_decrypt,
+            srtp_cipher_get_tag,
+        ] {
+            assert_eq!(entry(cipher, nowhere, &mut len), Status::BadParam);
+            let mut octets = octets;
+            let refused = entry(cipher, octets.as_mut_ptr(), ptr::null_mut());
+            assert_eq!(refused, Status::BadParam);
+        }
+        // No octet of no length is missed.
+        assert_eq!(srtp_cipher_set_aad(cipher, ptr::null(), 0), Status::Ok);
+        len = 0;
+        assert_eq!(srtp_cipher_encrypt(cipher, nowhere, &mut len), Status::Ok);
+        assert_eq!(srtp_cipher_output(cipher, nowhere, &mut len), Status::Ok);
+        assert_eq!(srtp_cipher_dealloc(cipher), Status::Ok);
     }
 }
 

@@ -106,6 +106,13 @@ unsafe fn test(kind: *const AuthType, cases: *const AuthTestCase) -> Result<(), 
         if tag_len > MAX_TAG_LEN {
             return Err(Status::BadParam);
         }
+        let lies = |start: *const u8, len: c_int| start.is_null() && len > 0;
+        if lies(case.key, case.key_len)
+            || lies(case.data, case.data_len)
+            || lies(case.tag, case.tag_len)
+        {
+            return Err(Status::BadParam);
+        }
         let mut auth = ptr::null_mut();
         // SAFETY: the type's own functions in the order of `auth.h`, with the
         // case's own octets and lengths.

@@ -59,6 +59,9 @@ pub unsafe extern "C" fn srtp_cipher_init(cipher: *mut Cipher, key: *const u8) -
         // SAFETY: the contract of this module's functions.
         let (cipher, kind) = unsafe { parts(cipher)? };
         let init = kind.init.ok_or(Status::NoSuchOp)?;
+        if key.is_null() && cipher.key_len > 0 {
+            return Err(Status::BadParam);
+        }
         // SAFETY: the type's own function, called as `cipher.h` says.
         answered(unsafe { init(cipher.state, key) })
     })
@@ -91,13 +94,13 @@ pub unsafe extern "C" fn srtp_cipher_output(
         // SAFETY: the contract of this module's functions.
         let (cipher, kind) = unsafe { parts(cipher)? };
         let encrypt = kind.encrypt.ok_or(Status::NoSuchOp)?;
-        if buffer.is_null() || len.is_null() {
-            return Err(Status::BadParam);
-        }
         // SAFETY: the contract of this module's functions, and the type's own
         // function, called as `cipher.h` says.
         unsafe {
-            ptr::write_bytes(buffer, 0, *len as usize);
+            check_lent(buffer, len)?;
+            if !buffer.is_null() {
+                ptr::write_bytes(buffer, 0, *len as usize);
+            }
             answered(encrypt(cipher.state, buffer, len))
         }
     })
@@ -114,8 +117,12 @@ pub unsafe extern "C" fn srtp_cipher_encrypt(
         // SAFETY: the contract of this module's functions.
         let (cipher, kind) = unsafe { parts(cipher)? };
         let encrypt = kind.encrypt.ok_or(Status::NoSuchOp)?;
-        // SAFETY: the type's own function, called as `cipher.h` says.
-        answered(unsafe { encrypt(cipher.state, buffer, len) })
+        // SAFETY: the contract of this module's functions, and the type's own
+        // function, called as `cipher.h` says.
+        unsafe {
+            check_lent(buffer, len)?;
+            answered(encrypt(cipher.state, buffer, len))
+        }
     })
 }
 
@@ -130,8 +137,12 @@ pub unsafe extern "C" fn srtp_cipher_decrypt(
         // SAFETY: the contract of this module's functions.
         let (cipher, kind) = unsafe { parts(cipher)? };
         let decrypt = kind.decrypt.ok_or(Status::NoSuchOp)?;
-        // SAFETY: the type's own function, called as `cipher.h` says.
-        answered(unsafe { decrypt(cipher.state, buffer, len) })
+        // SAFETY: the contract of this module's functions, and the type's own
+        // function, called as `cipher.h` says.
+        unsafe {
+            check_lent(buffer, len)?;
+            answered(decrypt(cipher.state, buffer, len))
+        }
     })
 }
 
@@ -146,6 +157,10 @@ pub unsafe extern "C" fn srtp_cipher_get_tag(
         // SAFETY: the contract of this module's functions.
         let (cipher, kind) = unsafe { parts(cipher)? };
         let get_tag = kind.get_tag.ok_or(Status::NoSuchOp)?;
+        // Its length is what the function is to write.
+        if buffer.is_null() || len.is_null() {
+            return Err(Status::BadParam);
+        }
         // SAFETY: the type's own function, called as `cipher.h` says.
         answered(unsafe { get_tag(cipher.state, buffer, len) })
     })
@@ -162,6 +177,9 @@ pub unsafe extern "C" fn srtp_cipher_set_aad(
         // SAFETY: the contract of this module's functions.
         let (cipher, kind) = unsafe { parts(cipher)? };
         let set_aad = kind.set_aad.ok_or(Status::NoSuchOp)?;
+        if aad.is_null() && len > 0 {
+            return Err(Status::BadParam);
+        }
         // SAFETY: the type's own function, called as `cipher.h` says.
         answered(unsafe { set_aad(cipher.state, aad, len) })
     })
@@ -288,11 +306,13 @@ unsafe fn test(kind: *const CipherType, cases: *const CipherTestCase) -> Result<
     }
     let (alloc, dealloc) = kind.alloc.zip(kind.dealloc).ok_or(Status::BadParam)?;
     while let Some(case) = next {
+        // SAFETY: by the contract.
+        let texts = unsafe { octets_of(case)? };
         let mut cipher = ptr::null_mut();
         // SAFETY: the type's own functions, called as `cipher.h` says.
         let tested = unsafe {
             answered(alloc(&mut cipher, case.key_len, case.tag_len))?;
-            let tested = test_case(kind, cipher, case);
+            let tested = test_case(kind, cipher, case, texts);
             dealloc(cipher);
             tested
         };
@@ -310,17 +330,12 @@ unsafe fn test_case(
     kind: &CipherType,
     cipher: *mut Cipher,
     case: &CipherTestCase,
+    [plain, sealed]: [&[u8]; 2],
 ) -> Result<(), Status> {
     /// Room for a tag, whatever the case says of its length.
     const ROOM: usize = 64;
     // SAFETY: by the contract.
-    let (cipher, plain, sealed) = unsafe {
-        (
-            cipher.as_ref().ok_or(Status::AllocFail)?,
-            octets(case.plaintext, case.plaintext_len),
-            octets(case.ciphertext, case.ciphertext_len),
-        )
-    };
+    let cipher = unsafe { cipher.as_ref() }.ok_or(Status::AllocFail)?;
     let state = cipher.state;
     let init = kind.init.ok_or(Status::BadParam)?;
     let set_iv = kind.set_iv.ok_or(Status::BadParam)?;
@@ -369,13 +384,48 @@ unsafe fn test_case(
     }
 }
 
+/// A case's plaintext and ciphertext, where all that it has a length for is there.
+///
+/// # Safety
+///
+/// As for every function of this module.
+unsafe fn octets_of(case: &CipherTestCase) -> Result<[&[u8]; 2], Status> {
+    let has_key = !case.key.is_null() || case.key_len <= 0;
+    let has_aad = case.aad_len == 0 || (!case.aad.is_null() && case.aad_len > 0);
+    if !has_key || !has_aad {
+        return Err(Status::BadParam);
+    }
+    // SAFETY: by the contract.
+    unsafe {
+        Ok([
+            octets(case.plaintext, case.plaintext_len)?,
+            octets(case.ciphertext, case.ciphertext_len)?,
+        ])
+    }
+}
+
 /// # Safety
 ///
 /// There are as many octets.
-unsafe fn octets<'a>(start: *const u8, len: c_uint) -> &'a [u8] {
-    match start.is_null() || len == 0 {
-        true => &[],
+unsafe fn octets<'a>(start: *const u8, len: c_uint) -> Result<&'a [u8], Status> {
+    match (start.is_null(), len) {
+        (_, 0) => Ok(&[]),
+        (true, _) => Err(Status::BadParam),
         // SAFETY: by the contract.
-        false => unsafe { slice::from_raw_parts(start, len as usize) },
+        (false, len) => Ok(unsafe { slice::from_raw_parts(start, len as usize) }),
+    }
+}
+
+/// Whether a buffer is there that `len` tells the length of.
+///
+/// # Safety
+///
+/// `len` is null or points to a number.
+unsafe fn check_lent(buffer: *const u8, len: *const u32) -> Result<(), Status> {
+    // SAFETY: by the contract.
+    let len = unsafe { len.as_ref() }.ok_or(Status::BadParam)?;
+    match buffer.is_null() && *len > 0 {
+        true => Err(Status::BadParam),
+        false => Ok(()),
     }
 }
