@@ -4,6 +4,10 @@
 set -eu -o pipefail
 library=$(realpath "${1:?usage: additions.sh OUR-LIBRARY}")
 root=$(cd "$(dirname "$0")/../.." && pwd)
+if ! command -v valgrind >/dev/null; then
+    echo "valgrind is not installed"
+    exit 77
+fi
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 ln -s "$library" "$build/libsrtp2.so.1"
@@ -26,11 +30,9 @@ for example in batch snapshot; do
     cc -std=c11 -Wall -Wextra -Wpedantic -Werror -O1 -g -I"$root/srtp-capi/include" -o "$build/$example" \
         "$root/srtp-capi/examples/$example.c" "$build/libsrtp2.so.1"
     LD_LIBRARY_PATH=$build "$build/$example" | diff "$build/$example.txt" -
-    if command -v valgrind >/dev/null; then
-        LD_LIBRARY_PATH=$build valgrind --quiet --error-exitcode=9 --leak-check=full "$build/$example" |
-            diff "$build/$example.txt" -
-    fi
+    LD_LIBRARY_PATH=$build valgrind --quiet --error-exitcode=9 --leak-check=full "$build/$example" |
+        diff "$build/$example.txt" -
 done
 echo '#include <srtp2/callseal_srtp.h>' >"$build/header.cc"
 c++ -Wall -Wextra -Werror -I"$root/srtp-capi/include" -c -o "$build/header.o" "$build/header.cc"
-echo "batches, counters and snapshots do in C what they should"
+echo "batches, counters and snapshots do in C what they should, and valgrind finds nothing"

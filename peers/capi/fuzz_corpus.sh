@@ -11,6 +11,10 @@ if ! [ -f "${source:-.}/crypto/include/config.h" ]; then
     echo "srtp_driver.sh has not left libsrtp's source"
     exit 77
 fi
+if ! command -v valgrind >/dev/null; then
+    echo "valgrind is not installed"
+    exit 77
+fi
 rm -rf fuzz
 mkdir fuzz
 ln -s "$library" fuzz/libsrtp2.so.1
@@ -35,7 +39,5 @@ replay() { # command...: that of the fuzzer, over the corpus
 replay env
 files=$(find "$source/fuzzer/corpus" -type f | wc -l)
 [ "$(tail -n 1 fuzz/count)" = "$files" ] && [ "$files" -gt 2000 ]
-if command -v valgrind >/dev/null; then
-    replay valgrind --quiet --error-exitcode=9
-fi
+replay valgrind --quiet --error-exitcode=9
 echo "remark: $files inputs, none crashes, panics or reads what is not there"
