@@ -158,16 +158,6 @@ impl Session {
             _ => self.template.as_mut().map(|template| &mut *template.keys),
         }
     }
-
-    fn tell_of_soft_limit(&mut self, ssrc: u32, direction: Direction) {
-        let event = self.keys_by_ssrc(ssrc).and_then(|keys| match direction {
-            Direction::Sends => keys.sender.poll_event(),
-            _ => keys.receiver.poll_event(),
-        });
-        if event.is_some() {
-            self.events.push((ssrc, event::KEY_SOFT_LIMIT));
-        }
-    }
 }
 
 /// A batch, and which of its packets failed first.
@@ -225,10 +215,12 @@ fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let header = RtpHeader::read(packet)?;
     let known = session.known_of(header.ssrc, Direction::Sends)?;
     let keys = known.keys;
-    let hides_csrcs_alone = known.cryptex && header.has_csrcs && !header.has_extension;
+    let hides = known.cryptex && keys.hides_headers;
+    let hides_csrcs_alone = hides && header.has_csrcs && !header.has_extension;
     let is_plain = known.pending_roc.is_none()
         && keys.rtp_auth.is_empty()
-        && keys.is_ready_to_send(known.cryptex)
+        && keys.is_ready_to_send(hides)
+        && tells_nothing(keys.sender.packets_before_event())
         && !hides_csrcs_alone;
     is_plain.then(|| Plan {
         ssrc: header.ssrc,
@@ -239,7 +231,9 @@ fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
 fn plan_outgoing_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let ssrc = rtcp_ssrc(packet)?;
     let keys = session.known_of(ssrc, Direction::Sends)?.keys;
-    let is_plain = keys.rtcp_auth.is_empty() && keys.sends_with_first();
+    let is_plain = keys.rtcp_auth.is_empty()
+        && keys.sends_with_first()
+        && tells_nothing(keys.sender.packets_before_event());
     is_plain.then(|| Plan {
         ssrc,
         trailer_len: keys.trailers.len(Protocol::Rtcp),
@@ -251,7 +245,8 @@ fn plan_incoming_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let known = session.known_of(ssrc, Direction::Receives)?;
     let is_plain = known.pending_roc.is_none()
         && known.keys.rtp_auth.is_empty()
-        && known.keys.is_ready_to_receive(known.cryptex);
+        && known.keys.is_ready_to_receive(known.cryptex)
+        && tells_nothing(known.keys.receiver.packets_before_event());
     is_plain.then_some(Plan {
         ssrc,
         trailer_len: 0,
@@ -263,6 +258,7 @@ fn plan_incoming_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let keys = session.known_of(ssrc, Direction::Receives)?.keys;
     let is_plain = keys.rtcp_auth.is_empty()
         && keys.receives_with_first()
+        && tells_nothing(keys.receiver.packets_before_event())
         && packet.len() >= RTCP_HEADER_LEN + keys.trailers.len(Protocol::Rtcp);
     is_plain.then_some(Plan {
         ssrc,
@@ -270,29 +266,29 @@ fn plan_incoming_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
     })
 }
 
+/// Whether no packet of a run brings a session's next event, which is then the
+/// event of the packet that brought it.
+fn tells_nothing(packets_before_event: u64) -> bool {
+    packets_before_event > MAX_RUN as u64
+}
+
 fn judge_outgoing_rtp(
     session: &mut Session,
     ssrc: u32,
     sealed: Result<usize, ProtectError>,
 ) -> Result<usize, Status> {
-    match sealed {
-        Ok(_) => session.tell_of_soft_limit(ssrc, Direction::Sends),
-        Err(ProtectError::KeySpent | ProtectError::IndexExhausted) => {
-            session.events.push((ssrc, event::KEY_HARD_LIMIT));
-        }
-        Err(_) => {}
+    if let Err(ProtectError::KeySpent | ProtectError::IndexExhausted) = sealed {
+        session.events.push((ssrc, event::KEY_HARD_LIMIT));
     }
     Ok(sealed?)
 }
 
 fn judge_outgoing_rtcp(
-    session: &mut Session,
-    ssrc: u32,
+    _: &mut Session,
+    _: u32,
     sealed: Result<usize, ProtectError>,
 ) -> Result<usize, Status> {
-    let len = sealed?;
-    session.tell_of_soft_limit(ssrc, Direction::Sends);
-    Ok(len)
+    Ok(sealed?)
 }
 
 fn judge_incoming_rtp(
@@ -301,22 +297,18 @@ fn judge_incoming_rtp(
     opened: Result<Unprotected, UnprotectError>,
 ) -> Result<usize, Status> {
     let opened = opened.map_err(Status::from);
-    match opened {
-        Ok(_) => session.tell_of_soft_limit(ssrc, Direction::Receives),
-        Err(Status::KeyExpired) => session.events.push((ssrc, event::KEY_HARD_LIMIT)),
-        Err(_) => {}
+    if let Err(Status::KeyExpired) = opened {
+        session.events.push((ssrc, event::KEY_HARD_LIMIT));
     }
     Ok(opened?.len)
 }
 
 fn judge_incoming_rtcp(
-    session: &mut Session,
-    ssrc: u32,
+    _: &mut Session,
+    _: u32,
     opened: Result<Unprotected<RtcpIndex>, UnprotectError>,
 ) -> Result<usize, Status> {
-    let opened = opened.map_err(rtcp_status)?;
-    session.tell_of_soft_limit(ssrc, Direction::Receives);
-    Ok(opened.len)
+    Ok(opened.map_err(rtcp_status)?.len)
 }
 
 /// The senders of a session by SSRC.
@@ -362,4 +354,159 @@ fn keys_at(session: &Session, ssrc: usize) -> &KeySet {
 
 fn keys_at_mut(session: &mut Session, ssrc: usize) -> &mut KeySet {
     session.keys_by_ssrc(ssrc as u32).expect(NOT_PLANNED)
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the tests play the part of a C program"
+)]
+mod tests {
+    use callseal_srtp::Reservation;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::exports::policies::srtp_crypto_policy_set_rtp_default;
+    use crate::stream_policy::StreamPolicy;
+    use crate::types::{CryptoPolicy, Policy, Ssrc, ssrc_type};
+
+    /// RFC 3711 §9.2's 2^48 and 2^31, of which seven eighths are the warning's.
+    const WARNING: Used = Used {
+        mki: Vec::new(),
+        rtp: (1 << 48) / 8 * 7,
+        rtcp: (1 << 31) / 8 * 7,
+    };
+
+    #[derive(Clone, Serialize)]
+    struct Used {
+        mki: Vec<u8>,
+        rtp: u64,
+        rtcp: u64,
+    }
+
+    /// A snapshot without a stream, of one key that was used so often.
+    fn snapshot<S: DeserializeOwned>(used: &Used) -> S {
+        let (no_streams, keys) = (Vec::<u8>::new(), [used].to_vec());
+        let octets = postcard::to_extend(&(no_streams, keys), Vec::new()).unwrap();
+        postcard::from_bytes(&octets).unwrap()
+    }
+
+    fn session(kind: u32) -> Session {
+        let (mut session, mut crypto) = (Session::new(), CryptoPolicy::default());
+        let mut key = [7; 64];
+        let policy = unsafe {
+            srtp_crypto_policy_set_rtp_default(&mut crypto);
+            StreamPolicy::read(&Policy {
+                ssrc: Ssrc { kind, value: 0 },
+                rtp: crypto,
+                rtcp: crypto,
+                key: key.as_mut_ptr(),
+                keys: core::ptr::null_mut(),
+                num_master_keys: 0,
+                deprecated_ekt: core::ptr::null_mut(),
+                window_size: 0,
+                allow_repeat_tx: 0,
+                enc_xtn_hdr: core::ptr::null_mut(),
+                enc_xtn_hdr_count: 0,
+                next: core::ptr::null_mut(),
+            })
+        };
+        session.add(policy.unwrap()).unwrap();
+        session
+    }
+
+    fn keys(session: &mut Session) -> &mut KeySet {
+        &mut session.template.as_mut().unwrap().keys
+    }
+
+    /// One whose key has been used so often, and which may send 1,000 packets.
+    fn sender(used: &Used) -> Session {
+        let mut session = session(ssrc_type::ANY_OUTBOUND);
+        let sender = &mut keys(&mut session).sender;
+        sender.restore(&snapshot(used)).unwrap();
+        for ssrc in 0..3 {
+            session.start_stream(ssrc, 0).unwrap();
+        }
+        let taken = session.snapshot(Reservation {
+            rtp_packets: 1_000,
+            rtcp_packets: 1_000,
+        });
+        session.confirm(&taken.unwrap());
+        session
+    }
+
+    fn receiver(used: &Used) -> Session {
+        let mut session = session(ssrc_type::ANY_INBOUND);
+        let receiver = &mut keys(&mut session).receiver;
+        receiver.restore(&snapshot(used)).unwrap();
+        session
+    }
+
+    type Entry = fn(&mut Session, &mut [PacketOfBatch]) -> Result<(), Status>;
+
+    /// The events that packets of `len` octets bring in batches of so many.
+    fn told(
+        mut session: Session,
+        entry: Entry,
+        packets: &mut [[u8; 64]],
+        (len, at_once): (i32, usize),
+    ) -> Vec<(u32, core::ffi::c_uint)> {
+        for batch in packets.chunks_mut(at_once) {
+            let batch = batch.iter_mut().map(|packet| PacketOfBatch {
+                packet: packet.as_mut_ptr().cast(),
+                len,
+                status: 77,
+            });
+            let mut batch: Vec<_> = batch.collect();
+            entry(&mut session, &mut batch).unwrap();
+        }
+        session.events
+    }
+
+    fn rtp(n: u16) -> [u8; 64] {
+        let mut packet = [0x80; 64];
+        packet[2..4].copy_from_slice(&n.to_be_bytes());
+        packet[8..12].copy_from_slice(&u32::from(n % 3).to_be_bytes());
+        packet
+    }
+
+    fn rtcp(n: u16) -> [u8; 64] {
+        let mut packet = [0x80; 64];
+        packet[..4].copy_from_slice(&[0x80, 201, 0, 7]);
+        packet[4..8].copy_from_slice(&u32::from(n % 3).to_be_bytes());
+        packet
+    }
+
+    #[test]
+    fn a_warning_names_the_stream_whose_packet_brings_it() {
+        let to_rtp: [Entry; 2] = [Session::protect_rtp_batch, Session::unprotect_rtp_batch];
+        let to_rtcp: [Entry; 2] = [Session::protect_rtcp_batch, Session::unprotect_rtcp_batch];
+        for before in [1_u16, 2, 3, 61, 64, 65, 130, 149] {
+            let expected = [(u32::from((before - 1) % 3), event::KEY_SOFT_LIMIT)];
+            let near_rtp = Used {
+                rtp: WARNING.rtp - u64::from(before),
+                rtcp: 0,
+                ..WARNING
+            };
+            let near_rtcp = Used {
+                rtcp: WARNING.rtcp - u64::from(before),
+                rtp: 0,
+                ..WARNING
+            };
+            for at_once in [1, 150] {
+                for (near, [protect, unprotect], packet, [len, sealed_len]) in [
+                    (&near_rtp, to_rtp, rtp as fn(u16) -> [u8; 64], [40, 50]),
+                    (&near_rtcp, to_rtcp, rtcp, [32, 46]),
+                ] {
+                    let mut packets: Vec<_> = (0..150).map(packet).collect();
+                    let sent = told(sender(near), protect, &mut packets, (len, at_once));
+                    assert_eq!(sent, expected, "{before} packets, {at_once} at once");
+                    let receiver = receiver(near);
+                    let opened = told(receiver, unprotect, &mut packets, (sealed_len, at_once));
+                    assert_eq!(opened, expected, "{before} packets, {at_once} at once");
+                }
+            }
+        }
+    }
 }

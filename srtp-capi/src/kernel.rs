@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::suite::Aes192;
+use crate::key_material::Aes192;
 use crate::types::{AuthType, CipherType, DebugModule, EventData, EventHandler, LogHandler, event};
 
 /// `srtp_log_level_t`.

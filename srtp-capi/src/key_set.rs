@@ -1,8 +1,9 @@
 //! The keys that a policy brings, and the two directions that use them.
 
-use callseal_srtp::{Cryptex, MasterKey, Policy, Receiver, Sender, SetUpError};
+use callseal_srtp::{Cryptex, Policy, Receiver, Sender, SetUpError};
 
 use crate::foreign_auth::ForeignAuth;
+use crate::key_material::KeyMaterial;
 use crate::status::Status;
 
 /// A sender and a receiver with the same keys: of one stream, or of all that
@@ -16,6 +17,8 @@ pub(crate) struct KeySet {
     sends_with: usize,
     receives_with: usize,
     cryptex: [bool; 2],
+    /// Whether packets that are sent can hide their headers.
+    pub(crate) hides_headers: bool,
     /// Tags that a function of the caller's computes, by key.
     pub(crate) rtp_auth: Vec<ForeignAuth>,
     pub(crate) rtcp_auth: Vec<ForeignAuth>,
@@ -24,9 +27,10 @@ pub(crate) struct KeySet {
 /// What a [`KeySet`] is made of.
 pub(crate) struct Keys {
     pub(crate) policy: Policy,
-    pub(crate) masters: [Vec<MasterKey>; 2],
+    pub(crate) masters: Vec<KeyMaterial>,
     pub(crate) mkis: Vec<Box<[u8]>>,
     pub(crate) trailers: Trailers,
+    pub(crate) hides_headers: bool,
     pub(crate) rtp_auth: Vec<ForeignAuth>,
     pub(crate) rtcp_auth: Vec<ForeignAuth>,
 }
@@ -67,13 +71,15 @@ impl Trailers {
 
 impl KeySet {
     pub(crate) fn new(keys: Keys) -> Result<Self, Status> {
-        let [sending, receiving] = keys.masters;
-        let mut sending = sending.into_iter();
-        let mut receiving = receiving.into_iter();
-        let first = sending.next().ok_or(Status::BadParam)?;
-        let sender = Sender::with_chosen_keys(keys.policy.clone(), first, sending)?;
-        let first = receiving.next().ok_or(Status::BadParam)?;
-        let receiver = Receiver::with_chosen_keys(keys.policy, first, receiving)?;
+        let (first, others) = keys.masters.split_first().ok_or(Status::BadParam)?;
+        let policy = keys.policy.clone();
+        let sender =
+            Sender::with_chosen_keys(policy, first.key(), others.iter().map(KeyMaterial::key))?;
+        let receiver = Receiver::with_chosen_keys(
+            keys.policy,
+            first.key(),
+            others.iter().map(KeyMaterial::key),
+        )?;
         Ok(Self {
             sender,
             receiver,
@@ -82,6 +88,7 @@ impl KeySet {
             sends_with: 0,
             receives_with: 0,
             cryptex: [false; 2],
+            hides_headers: keys.hides_headers,
             rtp_auth: keys.rtp_auth,
             rtcp_auth: keys.rtcp_auth,
         })
@@ -89,18 +96,20 @@ impl KeySet {
 
     /// Puts other keys in the place of these, while the streams go on.
     pub(crate) fn replace(&mut self, keys: Keys) -> Result<(), Status> {
-        let [sending, receiving] = keys.masters;
-        let mut sending = sending.into_iter();
-        let mut receiving = receiving.into_iter();
-        let first = sending.next().ok_or(Status::BadParam)?;
+        let (first, others) = keys.masters.split_first().ok_or(Status::BadParam)?;
         let policy = keys.policy.clone();
-        self.sender.replace_keys(policy, first, sending)?;
-        let first = receiving.next().ok_or(Status::BadParam)?;
-        self.receiver.replace_keys(keys.policy, first, receiving)?;
+        self.sender
+            .replace_keys(policy, first.key(), others.iter().map(KeyMaterial::key))?;
+        self.receiver.replace_keys(
+            keys.policy,
+            first.key(),
+            others.iter().map(KeyMaterial::key),
+        )?;
         self.mkis = keys.mkis;
         self.trailers = keys.trailers;
         (self.sends_with, self.receives_with) = (0, 0);
         self.cryptex = [false; 2];
+        self.hides_headers = keys.hides_headers;
         (self.rtp_auth, self.rtcp_auth) = (keys.rtp_auth, keys.rtcp_auth);
         Ok(())
     }
@@ -160,7 +169,11 @@ impl KeySet {
     #[inline]
     pub(crate) fn set_sending_cryptex(&mut self, on: bool) -> Result<(), SetUpError> {
         if on != self.cryptex[0] {
-            self.sender.set_cryptex(cryptex(on))?;
+            // An extension that cannot be hidden is no packet's to send.
+            self.sender.set_cryptex(match on {
+                true => Cryptex::Required,
+                false => Cryptex::Off,
+            })?;
             self.cryptex[0] = on;
         }
         Ok(())
@@ -169,16 +182,12 @@ impl KeySet {
     #[inline]
     pub(crate) fn set_receiving_cryptex(&mut self, on: bool) -> Result<(), SetUpError> {
         if on != self.cryptex[1] {
-            self.receiver.set_cryptex(cryptex(on))?;
+            self.receiver.set_cryptex(match on {
+                true => Cryptex::On,
+                false => Cryptex::Off,
+            })?;
             self.cryptex[1] = on;
         }
         Ok(())
-    }
-}
-
-fn cryptex(on: bool) -> Cryptex {
-    match on {
-        true => Cryptex::On,
-        false => Cryptex::Off,
     }
 }

@@ -10,6 +10,7 @@ mod batch;
 mod boundary;
 mod foreign_auth;
 mod kernel;
+mod key_material;
 mod key_set;
 mod lent;
 mod packets;

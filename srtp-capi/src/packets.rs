@@ -349,13 +349,13 @@ fn try_seal_rtp(
     } = operation;
     let ssrc = header.ssrc;
     let mki_len = choose_to_send(keys, mki)?;
-    if cryptex && header.has_csrcs && !header.has_extension {
+    let hides = cryptex && keys.hides_headers;
+    if hides && header.has_csrcs && !header.has_extension {
         // libsrtp's answer: an extension put in would take four octets
         // more than callers leave room for.
         return Err(Status::CryptexErr);
     }
-    // Where nothing is encrypted there is nothing to hide headers with.
-    let _ = keys.set_sending_cryptex(cryptex);
+    keys.set_sending_cryptex(hides)?;
 
     // Looked up only for what needs it.
     let newest = match pending_roc.is_none() && keys.rtp_auth.is_empty() {
@@ -387,9 +387,7 @@ fn try_seal_rtp(
     let sealed = keys.sender.protect_rtp(&mut room[..own_len], len);
     let mut sealed_len = sealed.inspect_err(|_| {
         if roc_was_set {
-            let newest = keys.sender.newest_index(ssrc);
-            let roc = newest.map_or(0, |index| index.roc());
-            let _ = keys.sender.set_roc(ssrc, roc);
+            keys.sender.take_roc_back(ssrc);
         }
     })?;
     *pending_roc = None;
@@ -503,9 +501,7 @@ fn try_open_rtp(keys: &mut KeySet, operation: Opening, packet: &mut Lent) -> Res
     let octets = unsafe { packet.room(0) };
     put_mki_back(keys, key, Protocol::Rtp, octets, mki_len);
     if opened.is_err() && roc_was_set {
-        let newest = keys.receiver.newest_index(ssrc);
-        let roc = newest.map_or(0, |index| index.roc());
-        let _ = keys.receiver.set_roc(ssrc, roc);
+        keys.receiver.take_roc_back(ssrc);
     }
     opened
 }

@@ -4,7 +4,7 @@
 //! then given its state. What a sender may use before the next state is stored
 //! is reserved beforehand, so that no restore uses an index again.
 
-use callseal_srtp::{PacketIndex, ReceiverSnapshot, Reservation, SenderSnapshot};
+use callseal_srtp::{PacketIndex, ReceiverSnapshot, Reservation, Sender, SenderSnapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::key_set::KeySet;
@@ -150,29 +150,32 @@ impl Session {
     /// the next snapshot reserves what it sends.
     pub(crate) fn start_stream(&mut self, ssrc: u32, seq: u16) -> Result<(), Status> {
         self.set_apart(ssrc);
-        let own = self.streams.get_mut(&ssrc);
-        let (keys, is_new) = match (own, &mut self.template) {
-            (Some(stream), template) => {
-                if stream.direction == Direction::Unknown {
-                    stream.direction = Direction::Sends;
-                }
-                let own = stream.own.as_mut();
-                (own.or(template.as_mut().map(|of| &mut of.keys)), false)
-            }
-            (None, Some(template)) => (Some(&mut template.keys), true),
-            (None, None) => return Err(Status::NoCtx),
-        };
-        let keys = keys.ok_or(Status::NoCtx)?;
-        let roc = keys.sender.roc(ssrc).unwrap_or(0);
-        let first = PacketIndex::from_parts(roc, seq);
-        let started = keys.sender.start_stream(ssrc, first);
-        started.map_err(|_| Status::BadParam)?;
-        if let (true, Some(template)) = (is_new, &self.template) {
+        let (Some(stream), template) = (self.streams.get_mut(&ssrc), &mut self.template) else {
+            let template = self.template.as_mut().ok_or(Status::NoCtx)?;
+            start(&mut template.keys.sender, ssrc, seq)?;
             let mut stream = Stream::from_template(template);
             stream.direction = Direction::Sends;
             self.keep(ssrc, stream);
+            return Ok(());
+        };
+        if stream.direction == Direction::Unknown {
+            stream.direction = Direction::Sends;
         }
-        Ok(())
+        let keys = stream.own.as_mut();
+        let keys = keys.or(template.as_mut().map(|of| &mut of.keys));
+        let sender = &mut keys.ok_or(Status::NoCtx)?.sender;
+        if let Some(roc) = stream.pending_roc {
+            let set = sender.set_roc(ssrc, roc);
+            set.map_err(|_| Status::BadParam)?;
+        }
+        let started = start(sender, ssrc, seq);
+        match started {
+            // The sender has it, and reserves with it.
+            Ok(()) => stream.pending_roc = None,
+            Err(_) if stream.pending_roc.is_some() => sender.take_roc_back(ssrc),
+            Err(_) => {}
+        }
+        started
     }
 
     /// Whether it could be the session that the state is of, before its first
@@ -238,6 +241,13 @@ impl KeySet {
         };
         let _ = self.sender.snapshot(none);
     }
+}
+
+/// Begins a stream at a sequence number, with the ROC that it has.
+fn start(sender: &mut Sender, ssrc: u32, seq: u16) -> Result<(), Status> {
+    let roc = sender.roc(ssrc).unwrap_or(0);
+    let started = sender.start_stream(ssrc, PacketIndex::from_parts(roc, seq));
+    started.map_err(|_| Status::BadParam)
 }
 
 /// `None` where the octets are damaged or of another format.

@@ -7,9 +7,10 @@ use callseal_srtp::{Label, PacketIndex};
 
 use crate::foreign_auth::ForeignAuth;
 use crate::kernel;
+use crate::key_material::Aes192;
 use crate::key_set::{Keys, Trailers};
 use crate::status::Status;
-use crate::suite::{Aes192, Foreign, Suite};
+use crate::suite::{Foreign, Suite};
 use crate::types::{self, MAX_MKI_LEN, MAX_NUM_MASTER_KEYS, cipher_type, ssrc_type};
 
 /// Which streams a policy is for, and with what keys.
@@ -67,27 +68,25 @@ impl StreamPolicy {
             false => Aes192::OfRfc6188,
         };
 
-        let mut masters = [Vec::new(), Vec::new()];
+        let mut masters = Vec::new();
         let (mut mkis, mut rtp_auth, mut rtcp_auth) = (Vec::new(), Vec::new(), Vec::new());
         for key in named {
             // SAFETY: by this function's contract; a key is read only as far
             // as the policy's own lengths say it goes.
             let octets = unsafe { octets(key.key, suite.key_and_salt_len()) };
-            for masters in &mut masters {
-                masters.push(suite.master_key(octets, aes_192)?);
-            }
+            let material = suite.key_material(octets, aes_192)?;
             // SAFETY: by this function's contract.
             mkis.push(unsafe { octets_of_mki(&key) }.into());
-            let master = suite.master_key(octets, aes_192)?;
             let foreign = |foreign: Option<Foreign>, label| match foreign {
                 None => Ok(None),
                 Some(foreign) => {
-                    let key = master.derive::<64>(label, PacketIndex::ZERO);
+                    let key = material.key().derive::<64>(label, PacketIndex::ZERO);
                     ForeignAuth::new(foreign, &*key).map(Some)
                 }
             };
             rtp_auth.extend(foreign(suite.rtp_auth, Label::RtpAuthentication)?);
             rtcp_auth.extend(foreign(suite.rtcp_auth, Label::RtcpAuthentication)?);
+            masters.push(material);
         }
         let whose = Whose::of(policy.ssrc)?;
         let trailers = Trailers {
@@ -100,6 +99,7 @@ impl StreamPolicy {
             masters,
             mkis,
             trailers,
+            hides_headers: suite.hides_headers,
             rtp_auth,
             rtcp_auth,
         };

@@ -1,9 +1,9 @@
 //! What a pair of `srtp_crypto_policy_t` comes to: a policy of
 //! [`callseal_srtp`], and how long its keys are.
 
-use callseal_srtp::{ExtensionIds, HmacLengths, KeyError, MasterKey, Policy, Profile, RtcpIndex};
-use zeroize::Zeroizing;
+use callseal_srtp::{ExtensionIds, HmacLengths, Policy, Profile, RtcpIndex};
 
+use crate::key_material::{Aes192, KeyMaterial};
 use crate::status::Status;
 use crate::types::{CryptoPolicy, MAX_TAG_LEN, auth_type, cipher_type, sec_serv};
 
@@ -14,6 +14,8 @@ pub(crate) struct Suite {
     profile: Profile,
     /// Whether anything is encrypted or authenticated.
     needs_key: bool,
+    /// Whether SRTP is to be encrypted, so that Cryptex has something to go with.
+    pub(crate) hides_headers: bool,
     pub(crate) rtp_tag_len: usize,
     pub(crate) rtcp_tag_len: usize,
     /// SRTP's tag is computed by a function of the caller's, of this type.
@@ -88,10 +90,12 @@ impl Suite {
             policy,
             profile,
             needs_key,
+            hides_headers: rtp_half.encrypts,
             rtp_tag_len: rtp_half.wire_tag_len(),
             // SRTCP is authenticated whatever the policy says (RFC 3711 §3.4).
             rtcp_tag_len: rtcp_half.tag_len,
-            rtp_auth: rtp_half.foreign,
+            // No function computes a tag that is not there.
+            rtp_auth: rtp_half.foreign.filter(|_| rtp_half.authenticates),
             rtcp_auth: rtcp_half.foreign,
         })
     }
@@ -117,19 +121,12 @@ impl Suite {
 
     /// The master key in `octets`, which are as many as
     /// [`key_and_salt_len`](Self::key_and_salt_len) says.
-    pub(crate) fn master_key(&self, octets: &[u8], aes_192: Aes192) -> Result<MasterKey, Status> {
-        let (key_len, salt_len) = (self.profile.key_len(), self.profile.salt_len());
-        let mut whole = Zeroizing::new(vec![0; key_len + salt_len]);
-        let given = octets.len().min(whole.len());
-        whole[..given].copy_from_slice(&octets[..given]);
-        let (key, salt) = whole.split_at(key_len);
-        let made = match aes_192 {
-            Aes192::OfLibsrtpBefore2_8 if key_len == 24 => {
-                MasterKey::of_libsrtp_before_2_8(self.profile, key, salt)
-            }
-            _ => MasterKey::new(self.profile, key, salt),
-        };
-        made.map_err(|_: KeyError| Status::InitFail)
+    pub(crate) fn key_material(
+        &self,
+        octets: &[u8],
+        aes_192: Aes192,
+    ) -> Result<KeyMaterial, Status> {
+        KeyMaterial::new(self.profile, aes_192, octets)
     }
 
     /// Sets SRTP's replay window, as `window_size` has it.
@@ -159,15 +156,6 @@ impl Suite {
         self.policy = self.policy.with_encrypted_extensions(ids);
         self
     }
-}
-
-/// Whose session keys of AES-192.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Aes192 {
-    /// RFC 6188's.
-    OfRfc6188,
-    /// Those that libsrtp derived before 2.8.
-    OfLibsrtpBefore2_8,
 }
 
 /// One `srtp_crypto_policy_t`, checked by itself.

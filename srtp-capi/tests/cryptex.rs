@@ -8,12 +8,16 @@
 
 mod program;
 
+use std::ffi::c_int;
+
 use callseal_testvectors::rfc9335;
 use program::{ANY_INBOUND, ANY_OUTBOUND, Owned, SUITES, Setter, policy, rtp};
+use srtp2::exports::batches::callseal_srtp_protect_batch;
+use srtp2::exports::packets::srtp_protect;
 use srtp2::exports::policies::*;
 use srtp2::exports::sessions::*;
 use srtp2::status::Status;
-use srtp2::types::{Ssrc, ssrc_type};
+use srtp2::types::{PacketOfBatch, Ssrc, ssrc_type};
 
 /// Has one session's streams hide their headers, or not.
 fn switch(session: &Owned, ssrc: Ssrc, on: i32) -> Status {
@@ -50,6 +54,50 @@ fn csrcs_without_an_extension_would_need_room_that_nobody_leaves() {
     assert_eq!(sender.protect(&packet), Err(Status::CryptexErr));
     assert_eq!(switch(&sender, ANY_OUTBOUND, 0), Status::Ok);
     assert!(sender.protect(&packet).is_ok());
+}
+
+#[test]
+fn where_nothing_is_encrypted_headers_stay_as_they_are() {
+    let mut packet = rtp(1, 1, 40);
+    packet[0] |= 2;
+    let sender = Owned::of(SUITES[5], ANY_OUTBOUND);
+    assert_eq!(switch(&sender, ANY_OUTBOUND, 1), Status::Ok);
+    let sealed = sender.protect(&packet).unwrap();
+    assert_eq!(sealed[..packet.len()], packet);
+}
+
+#[test]
+fn no_packet_is_sent_whose_extension_cannot_be_hidden() {
+    let mut packet = rtp(1, 1, 40);
+    packet[0] |= 0x11;
+    packet[12..24].copy_from_slice(&[1, 2, 3, 4, 0x12, 0x34, 0, 1, b'n', b'a', b'm', b'e']);
+    for suite in [SUITES[0], SUITES[6]] {
+        let sender = Owned::of(suite, ANY_OUTBOUND);
+        let receiver = Owned::of(suite, ANY_INBOUND);
+        assert_eq!(switch(&receiver, ANY_INBOUND, 1), Status::Ok);
+        // What another sends in clear is taken.
+        let sealed = sender.protect(&packet).unwrap();
+        assert_eq!(receiver.unprotect(&sealed), Ok(packet.clone()));
+        packet[3] += 1;
+        assert_eq!(switch(&sender, ANY_OUTBOUND, 1), Status::Ok);
+        let (mut room, mut bufs) = (packet.clone(), [packet.clone(), packet.clone()]);
+        room.resize(200, 0);
+        let refused = (Status::ParseErr, packet.len());
+        assert_eq!(sender.run(srtp_protect, &mut room, packet.len()), refused);
+        assert_eq!(room[..packet.len()], packet);
+        let mut batch = bufs.each_mut().map(|buf| {
+            buf.resize(200, 0);
+            PacketOfBatch {
+                packet: buf.as_mut_ptr().cast(),
+                len: packet.len() as c_int,
+                status: 77,
+            }
+        });
+        unsafe { callseal_srtp_protect_batch(sender.0, batch.as_mut_ptr(), 2) };
+        let statuses = batch.map(|packet| packet.status);
+        assert_eq!(statuses, [Status::ParseErr as u32; 2]);
+        packet[3] += 1;
+    }
 }
 
 #[test]

@@ -13,7 +13,9 @@ use srtp2::exports::packets::*;
 use srtp2::exports::policies::*;
 use srtp2::exports::sessions::*;
 use srtp2::status::Status;
-use srtp2::types::{CryptoPolicy, MasterKeyAndMki, Policy, Ssrc, ssrc_type};
+use srtp2::types::{
+    AuthTestCase, CryptoPolicy, MasterKeyAndMki, Policy, Ssrc, sec_serv, ssrc_type,
+};
 
 const SSRC: u32 = 0xcafe_babe;
 
@@ -421,6 +423,41 @@ fn a_roc_that_was_set_is_the_streams_once_a_packet_has_shown_it() {
 }
 
 #[test]
+fn a_roc_that_was_set_leaves_nothing_behind_where_it_is_taken_back() {
+    let mut key = [7; 64];
+    let [sender, receiver] =
+        [(); 2].map(|()| session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key)));
+    let deliver = |seq| {
+        let mut packet = rtp(seq);
+        let (sent, len) = run(srtp_protect, sender, &mut packet, 100);
+        assert_eq!(sent, Status::Ok);
+        run(srtp_unprotect, receiver, &mut packet, len).0
+    };
+    assert_eq!(deliver(65_530), Status::Ok);
+    unsafe {
+        for session in [sender, receiver] {
+            assert_eq!(srtp_set_stream_roc(session, SSRC, 5), Status::Ok);
+        }
+        // Both are refused, and the ROC goes unused.
+        let (mut too_large, mut forged) = (rtp(1), rtp(1));
+        too_large[0] = 0;
+        assert_ne!(run(srtp_protect, sender, &mut too_large, 100).0, Status::Ok);
+        let refused = run(srtp_unprotect, receiver, &mut forged, 110).0;
+        assert_eq!(refused, Status::AuthFail);
+        for session in [sender, receiver] {
+            assert_eq!(srtp_set_stream_roc(session, SSRC, 0), Status::Ok);
+        }
+        assert_eq!(deliver(3), Status::Ok);
+        for session in [sender, receiver] {
+            let mut roc = 77;
+            assert_eq!(srtp_get_stream_roc(session, SSRC, &mut roc), Status::Ok);
+            assert_eq!(roc, 1);
+            srtp_dealloc(session);
+        }
+    }
+}
+
+#[test]
 fn the_structures_are_laid_out_as_debians_headers_have_them() {
     use std::mem::{offset_of, size_of};
     if size_of::<usize>() != 8 {
@@ -540,8 +577,21 @@ mod sum {
 
 #[test]
 fn an_authentication_function_of_the_callers_makes_and_checks_the_tag() {
-    use srtp2::exports::auths::srtp_replace_auth_type;
+    use srtp2::exports::auths::{srtp_auth_type_test, srtp_replace_auth_type};
     unsafe {
+        let case = &sum::SUM.1;
+        assert_eq!(srtp_auth_type_test(&sum::SUM.0, case), Status::Ok);
+        let (key, data, tag) = (case.key, case.data, case.tag);
+        let null = ptr::null();
+        for [key, data, tag] in [[null, data, tag], [key, null, tag], [key, data, null]] {
+            let lie = AuthTestCase {
+                key,
+                data,
+                tag,
+                ..*case
+            };
+            assert_eq!(srtp_auth_type_test(&sum::SUM.0, &lie), Status::BadParam);
+        }
         assert_eq!(srtp_replace_auth_type(&sum::SUM.0, 78), Status::BadParam);
         assert_eq!(srtp_replace_auth_type(&sum::SUM.0, 77), Status::Ok);
     }
@@ -567,6 +617,21 @@ fn an_authentication_function_of_the_callers_makes_and_checks_the_tag() {
         (Status::Ok, 100)
     );
     assert_eq!(packet[..100], rtp(1)[..100]);
+    unsafe {
+        srtp_dealloc(sender);
+        srtp_dealloc(receiver);
+    }
+
+    // Where SRTP is not to be authenticated there is no tag, as with HMAC-SHA1.
+    with_sum.rtp.sec_serv = sec_serv::CONF;
+    let (sender, receiver) = (session(&with_sum), session(&with_sum));
+    let mut packet = rtp(1);
+    let sealed = run(srtp_protect, sender, &mut packet, 100);
+    assert_eq!(sealed, (Status::Ok, 100));
+    assert_ne!(packet[12..100], rtp(1)[12..100]);
+    let opened = run(srtp_unprotect, receiver, &mut packet, 100);
+    assert_eq!(opened, (Status::Ok, 100));
+    assert_eq!(packet, rtp(1));
     unsafe {
         srtp_dealloc(sender);
         srtp_dealloc(receiver);

@@ -239,6 +239,36 @@ fn a_stream_that_comes_later_sends_once_a_snapshot_reserves_it() {
 }
 
 #[test]
+fn a_stream_begins_with_the_roc_that_was_set_for_it() {
+    let sender = Owned::sender();
+    let _first = sender.snapshot(10, 4);
+    let set_roc = |ssrc, roc| unsafe { srtp_set_stream_roc(sender.0, ssrc, roc) };
+    assert_eq!(sender.start(SSRCS[1], 1), Status::Ok);
+    for ssrc in [SSRCS[0], SSRCS[1]] {
+        // One that has sent nothing, or was to begin elsewhere; and in mid-stream.
+        for (roc, seq) in [(5, 100), (9, 60_000)] {
+            assert_eq!(set_roc(ssrc, roc), Status::Ok);
+            assert_eq!(sender.send(ssrc, seq), Err(Status::PktIdxAdv));
+            assert_eq!(sender.start(ssrc, seq), Status::Ok);
+            assert_eq!(sender.send(ssrc, seq), Err(Status::PktIdxAdv));
+            sender.confirm(&sender.snapshot(10, 4));
+            assert_eq!(sender.send(ssrc, seq - 1), Err(Status::ReplayOld));
+            let packet = sender.send(ssrc, seq).unwrap();
+            assert_eq!(sender.send(ssrc, seq + 11), Err(Status::PktIdxAdv));
+
+            // What a session sends there that keeps no snapshots.
+            let other = Owned::sender();
+            other.send(ssrc, seq).unwrap();
+            unsafe { srtp_set_stream_roc(other.0, ssrc, roc) };
+            assert_eq!(other.send(ssrc, seq), Ok(packet));
+        }
+        // A ROC that has passed is none to begin with.
+        assert_eq!(set_roc(ssrc, 3), Status::Ok);
+        assert_eq!(sender.start(ssrc, 1), Status::BadParam);
+    }
+}
+
+#[test]
 fn what_is_damaged_or_anothers_is_refused() {
     let sender = Owned::sender();
     sender.send(SSRCS[0], 1).unwrap();

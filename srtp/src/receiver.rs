@@ -165,6 +165,13 @@ impl Receiver {
         self.keys.poll_event()
     }
 
+    /// How many packets it authenticates at least before there is a next thing to be
+    /// told; 0 where there is one.
+    #[must_use]
+    pub fn packets_before_event(&self) -> u64 {
+        self.keys.packets_before_event()
+    }
+
     /// The rollover counter that the next packet of `ssrc` is measured
     /// against; `None` before the first one.
     #[must_use]
@@ -200,6 +207,14 @@ impl Receiver {
     #[must_use]
     pub fn newest_index(&self, ssrc: u32) -> Option<PacketIndex> {
         self.streams.get(ssrc)?.rtp.newest()
+    }
+
+    /// Takes back a ROC that was [set](Self::set_roc) and that no packet has
+    /// shown: the next one is measured against the newest again.
+    pub fn take_roc_back(&mut self, ssrc: u32) {
+        if let Some(stream) = self.streams.get_mut(ssrc) {
+            stream.rtp.take_roc_back();
+        }
     }
 
     pub(crate) fn no_key_found(&self) -> UnprotectError {

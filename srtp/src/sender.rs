@@ -192,6 +192,13 @@ impl Sender {
         self.keys.poll_event()
     }
 
+    /// How many packets it protects at least before there is a next thing to be
+    /// told; 0 where there is one.
+    #[must_use]
+    pub fn packets_before_event(&self) -> u64 {
+        self.keys.packets_before_event()
+    }
+
     /// The rollover counter that the next packet of `ssrc` is measured
     /// against; `None` before the first one.
     #[must_use]
@@ -228,6 +235,14 @@ impl Sender {
     #[must_use]
     pub fn newest_index(&self, ssrc: u32) -> Option<PacketIndex> {
         self.streams.get(ssrc)?.rtp.newest()
+    }
+
+    /// Takes back a ROC that was [set](Self::set_roc) and that no packet has
+    /// shown: the next one is measured against the newest again.
+    pub fn take_roc_back(&mut self, ssrc: u32) {
+        if let Some(stream) = self.streams.get_mut(ssrc) {
+            stream.rtp.take_roc_back();
+        }
     }
 
     /// The index that the next SRTCP packet of `ssrc` will carry; `None` after

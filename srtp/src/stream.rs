@@ -367,6 +367,13 @@ impl RtpTrack {
         self.next = Next::Roc(roc);
     }
 
+    /// Goes on as if no ROC had been set.
+    pub(crate) fn take_roc_back(&mut self) {
+        if self.pending_roc().is_some() {
+            self.next = Next::Nothing;
+        }
+    }
+
     #[inline]
     fn record(&mut self, candidate: Candidate) {
         self.next = Next::Nothing;

@@ -134,9 +134,10 @@ void callseal_srtp_end_snapshot(callseal_srtp_snapshot_t *snapshot);
 srtp_err_status_t callseal_srtp_restore(srtp_t session, const void *octets, size_t len);
 
 /*
- * Says at which sequence number a stream will begin that has sent nothing, so
- * that the next snapshot reserves its packets: how streams come into a session
- * that keeps snapshots.
+ * Says at which sequence number a stream will begin that has sent nothing, or go
+ * on behind a ROC that was set (srtp_set_stream_roc), so that the next snapshot
+ * reserves its packets: how streams come into a session that keeps snapshots.
+ * bad_param where the stream has come further.
  */
 srtp_err_status_t callseal_srtp_start_stream(srtp_t session, uint32_t ssrc, uint16_t seq);
 

@@ -397,6 +397,13 @@ impl Keyring {
         self.events += usize::from(key.check_limits());
     }
 
+    /// How many packets it takes at least until the next event.
+    pub(crate) fn packets_before_event(&self) -> u64 {
+        let keys = self.keys.iter();
+        let left = keys.map(Key::packets_before_warning);
+        left.min().unwrap_or(u64::MAX)
+    }
+
     #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         if self.events == 0 {
@@ -495,6 +502,17 @@ impl Key {
             }
             (Some(keys), _) => Drawn::Held(keys),
             (None, None) => unreachable!("without a rate r is always 0"),
+        }
+    }
+
+    fn packets_before_warning(&self) -> u64 {
+        let KeyLifetime { soft, .. } = self.lifetime;
+        let rtp = soft.rtp.saturating_sub(self.used.rtp);
+        let rtcp = soft.rtcp.saturating_sub(self.used.rtcp);
+        match self.warning {
+            Warning::NotDue => rtp.min(rtcp),
+            Warning::Due => 0,
+            Warning::Given => u64::MAX,
         }
     }
 
