@@ -298,11 +298,24 @@ impl Enrolment {
                 let claim = signed;
                 self.move_to(Step::Approved { approval, claim }, around)
             }
-            Approval::Held(hold) => Ok(Advance::Waiting(Waiting::Held(hold))),
-            Approval::NoClaim => {
-                self.unless_forked_away(signed, Advance::Waiting(Waiting::Approval), around)
-            }
+            Approval::Held(hold) => match self.own_answer(around) {
+                Some(answer) => self.finish(&answer, around),
+                None => Ok(Advance::Waiting(Waiting::Held(hold))),
+            },
+            Approval::NoClaim => match self.own_answer(around) {
+                Some(answer) => self.finish(&answer, around),
+                None => {
+                    self.unless_forked_away(signed, Advance::Waiting(Waiting::Approval), around)
+                }
+            },
         }
+    }
+
+    /// What proves the own record: its claim may be approved by other means
+    /// than the service that is asked.
+    fn own_answer<S: Surroundings>(&self, around: &mut S) -> Option<Verified<Answer>> {
+        let answer = around.look_up(self.number).ok()?;
+        self.own_record(&answer).is_some().then_some(answer)
     }
 
     /// Reads the own record as everybody else will.

@@ -79,6 +79,21 @@ impl Node for JsonRpcNode {
         Ok(nonce.to())
     }
 
+    fn nonce_with_waiting(&mut self, account: Address) -> Result<u64, TransportError> {
+        let question = json!([account, "pending"]);
+        let nonce: U64 = self.http.ask("eth_getTransactionCount", &question)?;
+        Ok(nonce.to())
+    }
+
+    fn finalized(&mut self) -> Result<Option<u64>, TransportError> {
+        match self.block("finalized") {
+            Ok(block) => Ok(block.map(|block| block.number.to())),
+            // Chains without finality have no such tag.
+            Err(TransportError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn balance(&mut self, account: Address) -> Result<U256, TransportError> {
         self.http.ask("eth_getBalance", &json!([account, "latest"]))
     }

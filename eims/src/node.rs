@@ -42,6 +42,26 @@ pub trait Node: Send {
     /// [`TransportError`].
     fn nonce(&mut self, account: Address) -> Result<u64, TransportError>;
 
+    /// The same with those that the node knows and that are in no block: at
+    /// least as many, where what it says makes sense.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    fn nonce_with_waiting(&mut self, account: Address) -> Result<u64, TransportError> {
+        self.nonce(account)
+    }
+
+    /// The number of the newest block that no fork can take back; none where
+    /// the node does not say.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`].
+    fn finalized(&mut self) -> Result<Option<u64>, TransportError> {
+        Ok(None)
+    }
+
     /// What an account owns, in wei.
     ///
     /// # Errors
@@ -231,6 +251,14 @@ impl<T: Node + ?Sized> Node for Box<T> {
 
     fn nonce(&mut self, account: Address) -> Result<u64, TransportError> {
         (**self).nonce(account)
+    }
+
+    fn nonce_with_waiting(&mut self, account: Address) -> Result<u64, TransportError> {
+        (**self).nonce_with_waiting(account)
+    }
+
+    fn finalized(&mut self) -> Result<Option<u64>, TransportError> {
+        (**self).finalized()
     }
 
     fn balance(&mut self, account: Address) -> Result<U256, TransportError> {

@@ -62,6 +62,9 @@ pub enum Payment {
     Settled(Sent),
     /// The wallet does not take ether; it is not tried again.
     Failed(Sent),
+    /// The operator's account has sent something else in its place; it is for
+    /// the operator's people to pay again.
+    Lost(Sent),
 }
 
 /// A payment's transaction.
@@ -264,6 +267,7 @@ impl Reply {
                     Payment::Sent(sent) => (16, Some(sent)),
                     Payment::Settled(sent) => (17, Some(sent)),
                     Payment::Failed(sent) => (18, Some(sent)),
+                    Payment::Lost(sent) => (19, Some(sent)),
                 };
                 octets.push(kind);
                 octets.extend_from_slice(&sent.map_or([0; 32], |sent| sent.transaction.0));
@@ -300,6 +304,7 @@ impl Reply {
                     16 => Payment::Sent(sent),
                     17 => Payment::Settled(sent),
                     18 => Payment::Failed(sent),
+                    19 => Payment::Lost(sent),
                     _ if sent.transaction != B256::ZERO || sent.wei != 0 => {
                         return Err(MalformedRequest::Field);
                     }

@@ -118,6 +118,9 @@ fn payment_in_words(payment: &Payment) -> &'static str {
         Payment::Queued(Wait::Turn) => "the operator pays it soon",
         Payment::Sent(_) => "it is on its way",
         Payment::Settled(_) => "it is paid, but fees have risen since",
+        Payment::Lost(_) => {
+            "the operator's account has sent something else instead; ask the operator"
+        }
         _ => "the operator does not say",
     }
 }
@@ -151,6 +154,7 @@ mod tests {
             funds(Payment::Queued(Wait::Turn)),
             funds(Payment::Sent(sent)),
             funds(Payment::Settled(sent)),
+            funds(Payment::Lost(sent)),
             funds(Payment::NotAsked),
             Waiting::Fees { balance },
             Waiting::Block {

@@ -5,11 +5,10 @@ use core::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use alloy_primitives::Address;
 use redb::backends::FileBackend;
 use redb::{
-    BackendError, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageBackend,
-    StorageError, TableDefinition, WriteTransaction,
+    BackendError, DatabaseError, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, StorageBackend, StorageError, TableDefinition, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,18 +54,15 @@ pub enum StoreError {
         /// Whose they are to be.
         expected: OperatorId,
     },
-    /// Transactions of another account are out: a nonce of theirs is no nonce
-    /// of this one's.
+    /// The records are of an earlier or later version.
     #[error(
-        "the records {place} have {out} transactions of the account {found} that are not settled: serve with its keys until they are"
+        "the records {place} have format {found}, and this version knows format {FORMAT} alone: let the version that made them settle what is out, and begin new ones"
     )]
-    OtherAccount {
-        /// Where the records are.
+    Format {
+        /// Where they are.
         place: String,
-        /// Whose transactions are out.
-        found: Address,
-        /// How many.
-        out: usize,
+        /// Theirs.
+        found: u64,
     },
     /// A record cannot be read: it is damaged, or a later version's.
     #[error("a record in {place} cannot be read: {cause}")]
@@ -98,6 +94,10 @@ pub(crate) type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 /// Name → number or text; also whose tables they are.
 pub(crate) const META: Table<'_> = TableDefinition::new("meta");
 const OPERATOR: &[u8] = b"operator";
+const FORMAT_KEY: &[u8] = b"format";
+
+/// Of the records. The first had no number.
+const FORMAT: u64 = 2;
 
 /// The most memory that the database takes for what it has read, in octets.
 const CACHE_LEN: usize = 1024 * 1024;
@@ -256,29 +256,38 @@ impl Database {
 
     /// Makes all tables, and sees that the records are the operator's.
     fn claim_for_operator(&self, database: &redb::Database) -> Result<(), StoreError> {
-        let made = || -> Result<Option<Vec<u8>>, redb::Error> {
+        let made = || -> Result<Option<(Vec<u8>, u64)>, redb::Error> {
             let transaction = database.begin_write()?;
             for table in std::iter::once(&META).chain(self.tables) {
                 transaction.open_table(*table)?;
             }
             let found = {
                 let mut meta = transaction.open_table(META)?;
-                let found = meta.get(OPERATOR)?.map(|value| value.value().to_vec());
-                if found.is_none() {
+                let operator = meta.get(OPERATOR)?.map(|value| value.value().to_vec());
+                let format = meta.get(FORMAT_KEY)?.map(|value| value.value().to_vec());
+                let format = format.and_then(|format| serde_json::from_slice(&format).ok());
+                if operator.is_none() {
                     meta.insert(OPERATOR, &self.operator.to_bytes()[..])?;
+                    meta.insert(FORMAT_KEY, FORMAT.to_string().as_bytes())?;
                 }
-                found
+                operator.map(|operator| (operator, format.unwrap_or(1)))
             };
             transaction.commit()?;
             Ok(found)
         };
         let found = made().map_err(|error| self.failed(&error))?;
         match found {
-            Some(found) if found != self.operator.to_bytes() => Err(StoreError::OtherOperator {
+            Some((found, _)) if found != self.operator.to_bytes() => {
+                Err(StoreError::OtherOperator {
+                    place: self.place.clone(),
+                    found: OperatorId::from_bytes(&found)
+                        .map_or("unknown".into(), |found| found.to_string()),
+                    expected: self.operator,
+                })
+            }
+            Some((_, found)) if found != FORMAT => Err(StoreError::Format {
                 place: self.place.clone(),
-                found: OperatorId::from_bytes(&found)
-                    .map_or("unknown".into(), |found| found.to_string()),
-                expected: self.operator,
+                found,
             }),
             _ => Ok(()),
         }
@@ -370,35 +379,50 @@ impl Change<'_> {
         write().map_err(|error| self.database.failed(&error))
     }
 
-    pub(crate) fn is_empty(&self, table: Table<'_>) -> Result<bool, StoreError> {
-        let read = || -> Result<bool, redb::Error> {
+    /// How many entries there are.
+    pub(crate) fn len(&self, table: Table<'_>) -> Result<u64, StoreError> {
+        let read = || -> Result<u64, redb::Error> {
             let table = self.transaction.open_table(table)?;
-            let first = table.first()?.is_none();
-            Ok(first)
+            Ok(table.len()?)
         };
         read().map_err(|error| self.database.failed(&error))
     }
 
-    /// Removes what is meant, or the first of it.
-    pub(crate) fn remove_where(
+    /// The first few keys that are this one or greater.
+    pub(crate) fn keys_from(
         &self,
         table: Table<'_>,
-        is_meant: impl Fn(&[u8], &[u8]) -> bool,
-        only_first: bool,
+        from: &[u8],
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let read = || -> Result<Vec<Vec<u8>>, redb::Error> {
+            let table = self.transaction.open_table(table)?;
+            let mut keys = Vec::new();
+            for entry in table.range::<&[u8]>(from..)?.take(most) {
+                keys.push(entry?.0.value().to_vec());
+            }
+            Ok(keys)
+        };
+        read().map_err(|error| self.database.failed(&error))
+    }
+
+    /// Removes the first entry that is meant.
+    pub(crate) fn remove_first(
+        &self,
+        table: Table<'_>,
+        is_meant: impl Fn(&[u8]) -> bool,
     ) -> Result<(), StoreError> {
         let write = || -> Result<(), redb::Error> {
             let mut table = self.transaction.open_table(table)?;
-            let mut meant = Vec::new();
+            let mut meant = None;
             for entry in table.iter()? {
-                let (key, value) = entry?;
-                if is_meant(key.value(), value.value()) {
-                    meant.push(key.value().to_vec());
-                    if only_first {
-                        break;
-                    }
+                let (key, _) = entry?;
+                if is_meant(key.value()) {
+                    meant = Some(key.value().to_vec());
+                    break;
                 }
             }
-            for key in meant {
+            if let Some(key) = meant {
                 table.remove(&key[..])?;
             }
             Ok(())

@@ -2,6 +2,7 @@
 //! theirs; an operator without ether; a full disk.
 
 mod claims;
+mod nonces;
 
 use alloy_primitives::{Address, U256};
 use callseal_devchain::Transaction;
@@ -134,7 +135,8 @@ fn a_node_that_hides_receipts_makes_nobody_paid_twice() {
     assert_eq!(trial.tell(&person), Ok(()));
     trial.go_on(20);
     assert_eq!(trial.world.sent(), 1);
-    assert!(matches!(trial.status(&person).payment, Payment::Sent(_)));
+    // Its nonce is used, by what nobody knows.
+    assert!(matches!(trial.status(&person).payment, Payment::Lost(_)));
     // Also not by the next process.
     trial.disk.lose_power();
     let world = &trial.world;

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `store.rs` | what must survive: the operator's records |
+//! | `store/outbox.rs` | of these, what its accounts have signed |
 //! | `records.rs` | what is in them |
 //! | `database.rs` | the tables below, each change synced before anything follows from it |
 //! | `worker.rs` | the one who pays and approves, step by step |
@@ -21,9 +22,10 @@
 //! same synced change that records it as signed; everything sent for it later,
 //! with whatever fee, has that nonce. Of all transactions with one nonce a
 //! chain takes one. Nothing that a node says makes the service give a second
-//! nonce to a payment. An approval gets another nonce only after the registry
-//! has taken the one before back, and the registry itself takes the second
-//! approval of a claim back.
+//! nonce to a payment: where another transaction has it, the payment is lost,
+//! and people decide. An approval gets another nonce only after the registry
+//! has taken the one before back, or its nonce is lost, and the registry
+//! itself takes the second approval of a claim back.
 
 mod database;
 mod limits;
@@ -49,5 +51,5 @@ pub use limits::RateLimit;
 pub use overview::{KnownClaim, KnownToken, Out, Overview};
 pub use points::{Point, Points, Purpose, Stopped, Write};
 pub use server::{Bounds, Server, ServerError};
-pub use store::Store;
+pub use store::{PayAgainError, Store};
 pub use worker::{Ended, Order, Terms, WorkError, Worker};

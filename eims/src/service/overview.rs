@@ -16,7 +16,7 @@ pub struct Overview {
     pub tokens: Vec<KnownToken>,
     /// The claims on the chain that are not approved.
     pub claims: Vec<KnownClaim>,
-    /// What is sent and not settled, in the order of nonces.
+    /// What is sent and not settled, by account and nonce.
     pub out: Vec<Out>,
     /// The last block that was looked at for claims.
     pub scanned_to: Option<u64>,
@@ -47,6 +47,8 @@ pub struct KnownClaim {
 /// A transaction that is sent and not settled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Out {
+    /// Who has signed it.
+    pub account: Address,
     /// Which of the account's it is.
     pub nonce: u64,
     /// What it is for.
@@ -64,8 +66,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub fn overview(&self) -> Result<Overview, StoreError> {
-        let out = self.outbox()?.into_iter().map(|(nonce, outgoing)| Out {
-            nonce,
+        let out = self.outbox()?.into_iter().map(|(slot, outgoing)| Out {
+            account: slot.account,
+            nonce: slot.nonce,
             purpose: outgoing.purpose,
             transaction: outgoing.newest().map(|newest| newest.hash),
             wei: outgoing.wei,

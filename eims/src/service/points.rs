@@ -29,12 +29,18 @@ pub enum Write {
     Replace(Purpose),
     /// It is deep enough in the chain.
     Settle(Purpose),
+    /// Another transaction has its nonce.
+    Lose(Purpose),
+    /// What was settled or lost is out again: a fork has changed the chain.
+    Reopen(Purpose),
+    /// What was settled or lost is final.
+    Forget,
     /// Blocks are scanned for claims.
     Scan,
     /// A claim is left pending, or its approval begins anew.
     Judge,
-    /// Transactions come from another account from now on.
-    Account,
+    /// A payment that was lost is to be made again.
+    PayAgain,
 }
 
 /// What a transaction is for.
@@ -48,6 +54,8 @@ pub enum Purpose {
     Approve,
     /// What the operator's people have it send.
     ByHand,
+    /// To use a nonce that nothing has, so that those after it count.
+    Fill,
 }
 
 /// Told at every point; a test's can stop the service there.

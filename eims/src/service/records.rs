@@ -33,9 +33,23 @@ pub(crate) struct Told {
 pub(crate) enum Paid {
     NotAsked,
     Queued,
-    Signed { nonce: u64 },
-    Settled { transaction: B256, wei: u128 },
-    Failed { transaction: B256, wei: u128 },
+    Signed {
+        slot: Slot,
+    },
+    Settled {
+        transaction: B256,
+        wei: u128,
+    },
+    Failed {
+        transaction: B256,
+        wei: u128,
+    },
+    /// Another transaction has the nonce.
+    Lost {
+        slot: Slot,
+        transaction: B256,
+        wei: u128,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -44,14 +58,21 @@ pub(crate) enum Approved {
     /// A [`Hold`]'s number.
     Held(u8),
     Signed {
-        nonce: u64,
+        slot: Slot,
     },
     Settled {
         transaction: B256,
     },
 }
 
-/// A nonce of the operator's account, and everything signed with it.
+/// A nonce of an account: no two transactions with one are ever in a chain.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub(crate) struct Slot {
+    pub(crate) account: Address,
+    pub(crate) nonce: u64,
+}
+
+/// Everything that is signed for a [`Slot`].
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Outgoing {
     pub(crate) purpose: Purpose,
@@ -70,6 +91,16 @@ pub(crate) struct Variant {
     pub(crate) raw: Bytes,
     pub(crate) max_per_gas: u128,
     pub(crate) tip_per_gas: u128,
+}
+
+/// What was out and is not any more, as long as a fork may bring it back.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Kept {
+    pub(crate) outgoing: Outgoing,
+    /// The block that it is in, or in which it was given up.
+    pub(crate) block_number: u64,
+    /// Another transaction has the nonce.
+    pub(crate) is_lost: bool,
 }
 
 /// A claim seen on the chain.
@@ -91,27 +122,30 @@ impl Enrolment {
         }
     }
 
-    /// What a phone is told; `outgoing` gives a nonce's newest variant.
+    /// What a phone is told; `outgoing` gives a slot's newest variant.
     pub(crate) fn status(
         &self,
         wait: Wait,
-        outgoing: impl Fn(u64) -> Option<(B256, u128)>,
+        outgoing: impl Fn(Slot) -> Option<(B256, u128)>,
     ) -> Status {
         let sent = |(transaction, wei)| Sent { transaction, wei };
         let payment = match self.paid {
             Paid::NotAsked => Payment::NotAsked,
             Paid::Queued => Payment::Queued(wait),
-            Paid::Signed { nonce } => match outgoing(nonce) {
+            Paid::Signed { slot } => match outgoing(slot) {
                 Some(newest) => Payment::Sent(sent(newest)),
                 None => Payment::Queued(wait),
             },
             Paid::Settled { transaction, wei } => Payment::Settled(sent((transaction, wei))),
             Paid::Failed { transaction, wei } => Payment::Failed(sent((transaction, wei))),
+            Paid::Lost {
+                transaction, wei, ..
+            } => Payment::Lost(sent((transaction, wei))),
         };
         let approval = match self.approved {
             Approved::NoClaim => Approval::NoClaim,
             Approved::Held(code) => Hold::of(code).map_or(Approval::NoClaim, Approval::Held),
-            Approved::Signed { nonce } => match outgoing(nonce) {
+            Approved::Signed { slot } => match outgoing(slot) {
                 Some((transaction, _)) => Approval::Sent(transaction),
                 None => Approval::NoClaim,
             },
@@ -152,7 +186,31 @@ impl Told {
     }
 }
 
+impl Slot {
+    pub(crate) fn to_key(self) -> [u8; 28] {
+        let mut key = [0; 28];
+        let (account, nonce) = key.split_at_mut(20);
+        account.copy_from_slice(self.account.as_slice());
+        nonce.copy_from_slice(&self.nonce.to_be_bytes());
+        key
+    }
+
+    pub(crate) fn of_key(key: &[u8]) -> Option<Self> {
+        let (account, nonce) = key.split_first_chunk::<20>()?;
+        Some(Self {
+            account: account.into(),
+            nonce: u64::from_be_bytes(nonce.try_into().ok()?),
+        })
+    }
+}
+
 impl Outgoing {
+    /// Whether this is one of the transactions.
+    pub(crate) fn has(&self, transaction: B256) -> bool {
+        let mut variants = self.variants.iter();
+        variants.any(|variant| variant.hash == transaction)
+    }
+
     pub(crate) fn newest(&self) -> Option<&Variant> {
         self.variants.last()
     }

@@ -19,7 +19,6 @@ use tokio::time::{sleep, timeout};
 use crate::frames;
 use crate::messages::Kind;
 use crate::requests::{Clear, Fund, Refusal, Reply, Request, Wait};
-use crate::service::database::StoreError;
 use crate::service::limits::RateLimit;
 use crate::service::places::{Place, Places};
 use crate::service::store::Store;
@@ -251,7 +250,6 @@ impl Shared {
                     error @ (WorkError::WrongChain { .. }
                     | WorkError::NotOperator { .. }
                     | WorkError::NoRegistry { .. }
-                    | WorkError::Store(StoreError::OtherAccount { .. })
                     | WorkError::Stopped(_)),
                 ) => return Err(ServerError::Work(error)),
                 Err(error) => {

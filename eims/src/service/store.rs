@@ -1,6 +1,11 @@
 //! The operator's records, in an embedded database whose every change is
 //! synced before anything follows from it.
 
+mod outbox;
+
+pub use self::outbox::PayAgainError;
+pub(crate) use self::outbox::{Due, Settled};
+
 use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,11 +13,10 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256};
 use redb::TableDefinition;
 
-use crate::contract::approved_number;
 use crate::requests::{Hold, Refusal, Status, Wait};
 use crate::service::database::{Backends, Change, Database, META, StoreError, Table};
-use crate::service::points::{Point, Points, Purpose, Stopped, Write};
-use crate::service::records::{Approved, Enrolment, Outgoing, Paid, Seen, Told};
+use crate::service::points::{Point, Points, Stopped, Write};
+use crate::service::records::{Approved, Enrolment, Paid, Seen, Told};
 use crate::{
     BookUnavailable, Claim, LoggedClaim, OperatorId, SealingPublicKey, Standing, TokenBook,
     TokenHash,
@@ -32,21 +36,28 @@ const TO_PAY: Table<'_> = TableDefinition::new("to pay");
 const TO_APPROVE: Table<'_> = TableDefinition::new("to approve");
 /// Token hashes of which a phone has told its claim, until it is approved.
 const AWAITED: Table<'_> = TableDefinition::new("awaited");
-/// Nonce → [`Outgoing`], until it is settled.
+/// [`Slot`] → [`Outgoing`], until it is settled or lost.
 const OUTBOX: Table<'_> = TableDefinition::new("outbox");
+/// [`Slot`] → [`Kept`], from then on, until that is final.
+const KEPT: Table<'_> = TableDefinition::new("kept");
+/// `u64(block) ‖ number hash ‖ sender` of each claim in [`CLAIMS`].
+const BLOCKS: Table<'_> = TableDefinition::new("blocks");
 /// `number hash ‖ sender` → [`Seen`].
 pub(crate) const CLAIMS: Table<'_> = TableDefinition::new("claims");
 /// Number hash → Unix times of the payments for it.
 const NUMBERS: Table<'_> = TableDefinition::new("numbers");
 
-const TABLES: &[Table<'static>] = &[TOKENS, TO_PAY, TO_APPROVE, AWAITED, OUTBOX, CLAIMS, NUMBERS];
+const TABLES: &[Table<'static>] = &[
+    TOKENS, TO_PAY, TO_APPROVE, AWAITED, OUTBOX, KEPT, BLOCKS, CLAIMS, NUMBERS,
+];
 
-const ACCOUNT: &[u8] = b"account";
-const NEXT_NONCE: &[u8] = b"next nonce";
 const SCANNED_TO: &[u8] = b"scanned to";
 const ORDER: &[u8] = b"order";
 
 const DAY: u64 = 86_400;
+
+/// Claims on the chain that are remembered, most of them strangers'.
+const MOST_CLAIMS: u64 = 10_000;
 
 impl Store {
     /// Opens or makes the records of `operator` in a file.
@@ -160,28 +171,28 @@ impl Store {
         let Some(enrolment) = self.enrolment(token)? else {
             return Ok(None);
         };
-        let nonces = [
+        let slots = [
             match enrolment.paid {
-                Paid::Signed { nonce } => Some(nonce),
+                Paid::Signed { slot } => Some(slot),
                 _ => None,
             },
             match enrolment.approved {
-                Approved::Signed { nonce } => Some(nonce),
+                Approved::Signed { slot } => Some(slot),
                 _ => None,
             },
         ];
         let mut newest = Vec::new();
-        for nonce in nonces.into_iter().flatten() {
-            if let Some(outgoing) = self.outgoing(nonce)?
+        for slot in slots.into_iter().flatten() {
+            if let Some(outgoing) = self.outgoing(slot)?
                 && let Some(variant) = outgoing.newest()
             {
-                newest.push((nonce, (variant.hash, outgoing.wei)));
+                newest.push((slot, (variant.hash, outgoing.wei)));
             }
         }
-        let of = |nonce| {
+        let of = |slot| {
             newest
                 .iter()
-                .find(|(known, _)| *known == nonce)
+                .find(|(known, _)| *known == slot)
                 .map(|(_, sent)| *sent)
         };
         Ok(Some(enrolment.status(wait, of)))
@@ -228,134 +239,8 @@ impl Store {
             .write(Write::Judge, |change| change.remove(TO_APPROVE, &token.0))
     }
 
-    /// Whether an approval of a claim of this number is out.
-    pub(crate) fn is_being_approved(&self, number_hash: B256) -> Result<bool, StoreError> {
-        let outbox = self.outbox()?;
-        let mut numbers = outbox.iter().map(|(_, out)| approved_number(&out.data));
-        Ok(numbers.any(|number| number == Some(number_hash)))
-    }
-
-    /// Sends from this account from now on. A nonce is good for one account
-    /// alone: what is out of another one has to be settled first.
-    pub(crate) fn send_from(&self, account: Address) -> Result<(), StoreError> {
-        let known: Option<Address> = self.database.get(META, ACCOUNT)?;
-        if known == Some(account) {
-            return Ok(());
-        }
-        let out = self.outbox()?.len();
-        if let Some(found) = known
-            && out > 0
-        {
-            let place = self.database.place().to_owned();
-            return Err(StoreError::OtherAccount { place, found, out });
-        }
-        self.database.write(Write::Account, |change| {
-            if known.is_some() {
-                change.remove(META, NEXT_NONCE)?;
-            }
-            change.put(META, ACCOUNT, &account)
-        })
-    }
-
-    pub(crate) fn outgoing(&self, nonce: u64) -> Result<Option<Outgoing>, StoreError> {
-        self.database.get(OUTBOX, &nonce.to_be_bytes())
-    }
-
-    /// What is sent and not settled, by nonce.
-    pub(crate) fn outbox(&self) -> Result<Vec<(u64, Outgoing)>, StoreError> {
-        let nonces = self.database.keys(OUTBOX, usize::MAX, |key| {
-            key.try_into().ok().map(u64::from_be_bytes)
-        })?;
-        let mut outbox = Vec::new();
-        for nonce in nonces {
-            if let Some(outgoing) = self.database.get(OUTBOX, &nonce.to_be_bytes())? {
-                outbox.push((nonce, outgoing));
-            }
-        }
-        Ok(outbox)
-    }
-
     pub(crate) fn scanned_to(&self) -> Result<Option<u64>, StoreError> {
         self.database.get(META, SCANNED_TO)
-    }
-
-    /// Records a transaction as signed, with the account's next nonce; `make`
-    /// signs for that nonce. Nothing, if its purpose has one already.
-    /// `chains_nonce` is what the chain says of the account.
-    pub(crate) fn sign(
-        &self,
-        purpose: Purpose,
-        token: &TokenHash,
-        chains_nonce: u64,
-        make: impl FnOnce(u64) -> Outgoing,
-    ) -> Result<Option<(u64, Outgoing)>, StoreError> {
-        self.database.write(Write::Sign(purpose), |change| {
-            if !is_due(change, purpose, token)? {
-                return Ok(None);
-            }
-            // While something of ours is out, our own count goes on; a nonce
-            // that the chain counts beyond it was used by somebody else.
-            let ours: Option<u64> = change.get(META, NEXT_NONCE)?;
-            let nonce = match (ours, change.is_empty(OUTBOX)?) {
-                (Some(ours), true) => ours.max(chains_nonce),
-                (Some(ours), false) => ours,
-                (None, _) => chains_nonce,
-            };
-            let outgoing = make(nonce);
-            change.put(META, NEXT_NONCE, &(nonce + 1))?;
-            change.put(OUTBOX, &nonce.to_be_bytes(), &outgoing)?;
-            mark_signed(change, purpose, token, nonce)?;
-            Ok(Some((nonce, outgoing)))
-        })
-    }
-
-    /// Records one more variant of what is out.
-    pub(crate) fn replace(&self, nonce: u64, outgoing: &Outgoing) -> Result<(), StoreError> {
-        self.database
-            .write(Write::Replace(outgoing.purpose), |change| {
-                change.put(OUTBOX, &nonce.to_be_bytes(), outgoing)
-            })
-    }
-
-    /// Records how a transaction has ended, deep in the chain.
-    pub(crate) fn settle(
-        &self,
-        nonce: u64,
-        outgoing: &Outgoing,
-        transaction: B256,
-        succeeded: bool,
-    ) -> Result<(), StoreError> {
-        self.database
-            .write(Write::Settle(outgoing.purpose), |change| {
-                change.remove(OUTBOX, &nonce.to_be_bytes())?;
-                let key = outgoing.token.as_slice();
-                let Some(mut enrolment) = change.get::<Enrolment>(TOKENS, key)? else {
-                    return Ok(());
-                };
-                let wei = outgoing.wei;
-                match (outgoing.purpose, succeeded) {
-                    (Purpose::ByHand, _) => return Ok(()),
-                    (Purpose::Pay, true) => enrolment.paid = Paid::Settled { transaction, wei },
-                    (Purpose::Pay, false) => enrolment.paid = Paid::Failed { transaction, wei },
-                    (Purpose::Approve, true) => {
-                        enrolment.approved = Approved::Settled { transaction };
-                        if let Some(told) = &enrolment.told {
-                            change.remove(CLAIMS, &claim_key(told.number_hash, told.wallet))?;
-                        }
-                    }
-                    (Purpose::Approve, false) => {
-                        enrolment.taken_back = enrolment.taken_back.saturating_add(1);
-                        if enrolment.taken_back < MOST_TAKEN_BACK {
-                            enrolment.approved = Approved::NoClaim;
-                            change.put(AWAITED, key, &())?;
-                            change.put(TO_APPROVE, key, &())?;
-                        } else {
-                            enrolment.approved = Approved::Held(Hold::TakenBack as u8);
-                        }
-                    }
-                }
-                change.put(TOKENS, key, &enrolment)
-            })
     }
 
     /// Records the claims in blocks `from` to `to`: those that the chain has,
@@ -371,7 +256,7 @@ impl Store {
             for (_, claim) in claims {
                 known.push(seen(change, claim)?);
             }
-            forget_claims(change, from)?;
+            forget_claims_from(change, from)?;
             let mut new = Vec::new();
             for ((block_number, claim), known) in claims.iter().zip(known) {
                 let token = &claim.token_hash.0[..];
@@ -387,7 +272,7 @@ impl Store {
                     token: claim.token_hash.0.into(),
                 };
                 let key = claim_key(claim.number_hash, claim.sender);
-                change.put(CLAIMS, &key, &seen)?;
+                put_claim(change, &key, &seen)?;
                 let is_open = enrolment.is_some_and(|enrolment| enrolment.approved.is_open());
                 if hold.is_none() && is_open {
                     change.put(TO_APPROVE, token, &())?;
@@ -396,6 +281,7 @@ impl Store {
                     new.push((*claim, hold));
                 }
             }
+            forget_oldest_claims(change)?;
             change.put(META, SCANNED_TO, &to)?;
             Ok(new)
         })
@@ -449,45 +335,6 @@ impl Store {
     }
 }
 
-/// Whether something is still to be signed for this purpose.
-fn is_due(change: &Change<'_>, purpose: Purpose, token: &TokenHash) -> Result<bool, StoreError> {
-    let enrolment: Option<Enrolment> = change.get(TOKENS, &token.0)?;
-    Ok(match (purpose, enrolment) {
-        (Purpose::ByHand, _) => true,
-        (Purpose::Pay, Some(enrolment)) => enrolment.paid == Paid::Queued,
-        (Purpose::Approve, Some(enrolment)) => enrolment.approved.is_open(),
-        (_, None) => false,
-    })
-}
-
-fn mark_signed(
-    change: &Change<'_>,
-    purpose: Purpose,
-    token: &TokenHash,
-    nonce: u64,
-) -> Result<(), StoreError> {
-    let key = &token.0[..];
-    let Some(mut enrolment) = change.get::<Enrolment>(TOKENS, key)? else {
-        return Ok(());
-    };
-    match purpose {
-        Purpose::Pay => {
-            enrolment.paid = Paid::Signed { nonce };
-            remove_paid(change, key)?;
-        }
-        Purpose::Approve => {
-            enrolment.approved = Approved::Signed { nonce };
-            change.remove(AWAITED, key)?;
-            change.remove(TO_APPROVE, key)?;
-        }
-        Purpose::ByHand => return Ok(()),
-    }
-    change.put(TOKENS, key, &enrolment)
-}
-
-/// After so many approvals that the registry took back, people have to look.
-const MOST_TAKEN_BACK: u8 = 3;
-
 /// Why a claim on the chain is left pending; none: it is the phone's.
 pub(crate) fn hold_of(claim: &LoggedClaim, enrolment: Option<&Enrolment>) -> Option<Hold> {
     let Some(enrolment) = enrolment else {
@@ -516,21 +363,42 @@ fn in_order(order: u64, token: &[u8]) -> Vec<u8> {
     [&order.to_be_bytes()[..], token].concat()
 }
 
-/// Takes a token off the list of those to be paid.
-fn remove_paid(change: &Change<'_>, token: &[u8]) -> Result<(), StoreError> {
-    change.remove_where(TO_PAY, |key, _| key.get(8..) == Some(token), true)
+/// Forgets claims in blocks from `from` on.
+fn forget_claims_from(change: &Change<'_>, from: u64) -> Result<(), StoreError> {
+    for key in change.keys_from(BLOCKS, &from.to_be_bytes(), usize::MAX)? {
+        change.remove(BLOCKS, &key)?;
+        change.remove(CLAIMS, key.get(8..).unwrap_or_default())?;
+    }
+    Ok(())
 }
 
-/// Forgets claims in blocks from `from` on.
-fn forget_claims(change: &Change<'_>, from: u64) -> Result<(), StoreError> {
-    change.remove_where(
-        CLAIMS,
-        |_, value| {
-            let seen: Result<Seen, _> = serde_json::from_slice(value);
-            seen.is_ok_and(|seen| seen.block_number >= from)
-        },
-        false,
-    )
+/// Forgets the claims in the oldest blocks while there are too many: anybody
+/// may claim. One that a phone has told is asked for.
+fn forget_oldest_claims(change: &Change<'_>) -> Result<(), StoreError> {
+    let too_many = change.len(CLAIMS)?.saturating_sub(MOST_CLAIMS);
+    let too_many = usize::try_from(too_many).unwrap_or(usize::MAX);
+    if too_many == 0 {
+        return Ok(());
+    }
+    for key in change.keys_from(BLOCKS, &[], too_many)? {
+        change.remove(BLOCKS, &key)?;
+        change.remove(CLAIMS, key.get(8..).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn put_claim(change: &Change<'_>, key: &[u8], seen: &Seen) -> Result<(), StoreError> {
+    forget_claim(change, key)?;
+    change.put(BLOCKS, &in_order(seen.block_number, key), &())?;
+    change.put(CLAIMS, key, seen)
+}
+
+fn forget_claim(change: &Change<'_>, key: &[u8]) -> Result<(), StoreError> {
+    if let Some(before) = change.get::<Seen>(CLAIMS, key)? {
+        change.remove(BLOCKS, &in_order(before.block_number, key))?;
+        change.remove(CLAIMS, key)?;
+    }
+    Ok(())
 }
 
 /// Whether this very claim was seen on the chain.

@@ -11,7 +11,8 @@ use redb::StorageBackend;
 use crate::service::{Backends, Point, Points, Stopped};
 use crate::{
     AccountKey, BlockLog, CallEnd, Claim, Fees, Head, Lifetime, Node, Number, OperatorId, Random,
-    Receipt, SealingKey, SendError, SigningKey, Token, TokenClaims, TransportError, Unsigned,
+    Receipt, SealingKey, SendError, SigningKey, Token, TokenClaims, Transfer, TransportError,
+    Unsigned,
 };
 
 pub(super) const NOON: u64 = 1_795_000_000;
@@ -131,6 +132,23 @@ impl World {
         let _ = self.chain.send_raw(&call.sign(&subscriber.wallet).raw);
     }
 
+    /// Somebody else with the account's keys sends so many transactions.
+    pub(super) fn steal_nonces(&self, count: u64) {
+        for _ in 0..count {
+            let fees = Fees {
+                max_per_gas: 20_000_000_000,
+                tip_per_gas: 5,
+            };
+            let loot = Transfer {
+                to: Address::repeat_byte(9),
+                wei: U256::from(1),
+            };
+            let unsigned = Unsigned::transfer(CHAIN_ID, self.sent(), fees, loot);
+            let raw = unsigned.sign(&self.account).raw;
+            self.chain.send_raw(&raw).unwrap();
+        }
+    }
+
     /// The embedded chain as the operator's node.
     pub(super) fn node(&self) -> TrialNode {
         TrialNode {
@@ -179,6 +197,10 @@ pub(super) struct Faults {
     pub(super) underprices: bool,
     /// What it says that any account's next nonce is.
     pub(super) nonce: Option<u64>,
+    /// The same with what waits.
+    pub(super) nonce_with_waiting: Option<u64>,
+    /// It says that all blocks but so many are final.
+    pub(super) unfinal: Option<u64>,
     /// It tells logs of so many blocks at most.
     pub(super) most_blocks: Option<u64>,
     /// It tells no logs.
@@ -241,6 +263,19 @@ impl Node for TrialNode {
             return Ok(nonce);
         }
         Ok(self.chain.nonce(account))
+    }
+
+    fn nonce_with_waiting(&mut self, account: Address) -> Result<u64, TransportError> {
+        self.away()?;
+        let found = self.faults.lock().unwrap().nonce_with_waiting;
+        Ok(found.unwrap_or_else(|| self.chain.nonce(account)))
+    }
+
+    fn finalized(&mut self) -> Result<Option<u64>, TransportError> {
+        self.away()?;
+        let newest = self.newest();
+        let unfinal = self.faults.lock().unwrap().unfinal;
+        Ok(unfinal.map(|blocks| newest.saturating_sub(blocks)))
     }
 
     fn balance(&mut self, account: Address) -> Result<U256, TransportError> {
@@ -357,6 +392,8 @@ struct Gate {
 struct Platter {
     synced: Vec<u8>,
     written: Vec<u8>,
+    /// Of what is written, what is not synced.
+    unsynced: Vec<std::ops::Range<usize>>,
     /// Handles from before a loss of power are dead.
     life: u64,
     /// Operations until it fails; none: it does not.
@@ -377,6 +414,7 @@ impl Disk {
     pub(super) fn lose_power(&self) {
         let mut platter = self.0.lock().unwrap();
         platter.written = platter.synced.clone();
+        platter.unsynced.clear();
         platter.life += 1;
         platter.fails_after = None;
     }
@@ -453,7 +491,10 @@ impl StorageBackend for Handle {
     }
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        self.changing()?.written.resize(len as usize, 0);
+        let mut platter = self.changing()?;
+        let (before, len) = (platter.written.len(), len as usize);
+        platter.written.resize(len, 0);
+        platter.unsynced.push(before.min(len)..len);
         Ok(())
     }
 
@@ -465,13 +506,29 @@ impl StorageBackend for Handle {
         state.1 -= 1;
         drop(state);
         let mut platter = self.changing()?;
-        platter.synced = platter.written.clone();
+        let Platter {
+            synced,
+            written,
+            unsynced,
+            ..
+        } = &mut *platter;
+        synced.resize(written.len(), 0);
+        for part in unsynced.drain(..) {
+            // It may have been cut off since.
+            let end = part.end.min(written.len());
+            if let Some(octets) = written.get(part.start..end) {
+                synced[part.start..end].copy_from_slice(octets);
+            }
+        }
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         let from = offset as usize;
-        self.changing()?.written[from..from + data.len()].copy_from_slice(data);
+        let part = from..from + data.len();
+        let mut platter = self.changing()?;
+        platter.written[part.clone()].copy_from_slice(data);
+        platter.unsynced.push(part);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use thiserror::Error;
 
 pub use self::by_hand::{Ended, Order};
@@ -22,7 +22,8 @@ use crate::contract;
 use crate::requests::{Hold, Wait};
 use crate::service::database::StoreError;
 use crate::service::points::{Purpose, Stopped};
-use crate::service::store::Store;
+use crate::service::records::Slot;
+use crate::service::store::{Due, Store};
 use crate::{AccountKey, CallEnd, Head, Node, TokenHash, TransportError, Unsigned};
 
 /// The terms on which an operator works.
@@ -60,8 +61,8 @@ impl Default for Terms {
 }
 
 /// Sends an operator's transactions, one step after the other. There is one
-/// for an account, and nobody else sends anything from that account while it
-/// has something out.
+/// for an account, and nobody else is to send anything from that account while
+/// it has something out: what loses its nonce to another transaction is lost.
 pub struct Worker<N> {
     store: Store,
     node: N,
@@ -75,8 +76,13 @@ pub struct Worker<N> {
     span: u64,
     /// The last token whose claim was asked for.
     asked: Option<TokenHash>,
-    /// Nonce → the block after which more may be offered.
-    offered: BTreeMap<u64, u64>,
+    /// The last that the account's transactions were looked after at.
+    followed: Option<B256>,
+    /// The block in which an offer was made.
+    offered: BTreeMap<Slot, u64>,
+    /// The block in which it was seen first that another transaction has the
+    /// nonce.
+    passed: BTreeMap<Slot, u64>,
 }
 
 /// Why a step is not done. What it had to do is kept; try again.
@@ -122,6 +128,29 @@ pub enum WorkError {
         /// Why.
         reason: &'static str,
     },
+    /// What the node says of the account's nonce is far from what the records
+    /// say: it is wrong, or others have the keys.
+    #[error(
+        "the node says that the account {account} has sent {found} transactions, the records {known}; is the node in order, and has anybody else the keys?"
+    )]
+    Nonce {
+        /// Ours.
+        account: Address,
+        /// As the node says.
+        found: u64,
+        /// As the records say.
+        known: u64,
+    },
+    /// Another transaction of the account has the nonce of an order.
+    #[error(
+        "transaction {nonce} of the account {account} is another one, which these records do not know: has anybody else the keys? Nothing is changed; give the order again"
+    )]
+    Lost {
+        /// Ours.
+        account: Address,
+        /// The order's.
+        nonce: u64,
+    },
     /// The records cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -146,7 +175,9 @@ impl<N: Node> Worker<N> {
             head: None,
             span: Self::SCAN,
             asked: None,
+            followed: None,
             offered: BTreeMap::new(),
+            passed: BTreeMap::new(),
         }
     }
 
@@ -215,7 +246,6 @@ impl<N: Node> Worker<N> {
         if found != account {
             return Err(WorkError::NotOperator { found, account });
         }
-        self.store.send_from(account)?;
         if self.terms.replacements {
             self.store.reconsider(Hold::HasRecord)?;
         }
@@ -238,7 +268,12 @@ impl<N: Node> Worker<N> {
                 data: Bytes::new(),
                 gas_limit: Unsigned::TRANSFER_GAS,
             };
-            self.sign_and_send(head, Purpose::Pay, &token, content)?;
+            let due = Due {
+                purpose: Purpose::Pay,
+                token,
+                by_hand: false,
+            };
+            self.sign_and_send(head, due, content)?;
         }
         Ok(())
     }

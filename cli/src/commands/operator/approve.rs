@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             let order = Order {
                 data: claim.approve_client(),
                 gas_limit: APPROVE_CLIENT_GAS,
+                approves: Some(claim),
             };
             Some(by_hand.carry_out(&keys, &order, Until::InBlock)?)
         }

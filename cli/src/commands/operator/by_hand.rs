@@ -60,7 +60,9 @@ impl ByHandArguments {
             ..Terms::default()
         };
         let mut worker = Worker::new(store, node, keys.account.clone(), terms);
-        let nonce = worker.order(order)?.context("nothing was sent")?;
+        let nonce = worker
+            .order(order)?
+            .context("nothing was sent: it is done, or on its way")?;
         let (began, patience) = (Instant::now(), Duration::from_secs(self.patience));
         loop {
             match worker.end_of(nonce)? {

@@ -42,9 +42,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let keys = arguments.keys.read()?;
     let account = keys.account.address();
     let (head, tip) = (node.head()?, node.tip()?);
+    let nonce = node.nonce(account)?;
+    // A service that has something out loses it to whoever takes its nonce.
+    let waiting = node.nonce_with_waiting(account)?.saturating_sub(nonce);
+    ensure!(
+        waiting == 0,
+        "{waiting} transactions of the account {account} are in no block yet: wait for them, or deploy with other keys"
+    );
     let unsigned = Unsigned {
         chain_id,
-        nonce: node.nonce(account)?,
+        nonce,
         fees: Fees {
             max_per_gas: head.base_fee.saturating_mul(2).saturating_add(tip),
             tip_per_gas: tip,

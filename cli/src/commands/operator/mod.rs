@@ -5,6 +5,7 @@ mod by_hand;
 mod deploy;
 mod issue_token;
 mod keys;
+mod pay_again;
 mod registry;
 mod revoke;
 mod rotate;
@@ -49,6 +50,7 @@ enum Command {
     Serve(Box<serve::Arguments>),
     Status(status::Arguments),
     Approve(Box<approve::Arguments>),
+    PayAgain(pay_again::Arguments),
     Revoke(Box<revoke::Arguments>),
     Rotate(Box<rotate::Arguments>),
 }
@@ -95,6 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Status(arguments) => status::run(arguments),
         Command::Approve(arguments) => approve::run(arguments),
+        Command::PayAgain(arguments) => pay_again::run(arguments),
         Command::Revoke(arguments) => revoke::run(arguments),
         Command::Rotate(arguments) => rotate::run(arguments),
     }?;

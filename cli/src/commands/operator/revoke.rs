@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let order = Order {
         data: revoke_by_operator(hash_of(arguments.number)),
         gas_limit: REVOKE_BY_OPERATOR_GAS,
+        approves: None,
     };
     let ended = by_hand.carry_out(&keys, &order, Until::InBlock)?;
     let (number, transaction) = (arguments.number, ended.transaction);

@@ -64,8 +64,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let order = Order {
         data: rotate_operator_keys(&new.account, &signing, sealing, overlap, digest),
         gas_limit: ROTATE_OPERATOR_KEYS_GAS,
+        approves: None,
     };
-    // Nonces are an account's: the next one begins when nothing of this one's is out.
+    // A fork would leave the registry to the account that nobody serves with any more.
     let until = match new.account.address() == keys.account.address() {
         true => Until::InBlock,
         false => Until::Settled,

@@ -127,7 +127,7 @@ fn say_json(
     };
     let out = |out: &Out| -> Value {
         json!({
-            "nonce": out.nonce, "for": purpose(out.purpose), "transaction": out.transaction,
+            "account": out.account, "nonce": out.nonce, "for": purpose(out.purpose), "transaction": out.transaction,
             "wei": out.wei.to_string(),
         })
     };
@@ -149,6 +149,7 @@ fn payment(payment: &Payment) -> String {
         Payment::Sent(_) => "sent".into(),
         Payment::Settled(sent) => format!("{} ether", format_ether(sent.wei)),
         Payment::Failed(_) => "the wallet took none".into(),
+        Payment::Lost(_) => "lost: its nonce went to another transaction".into(),
     }
 }
 
@@ -176,6 +177,7 @@ fn purpose(purpose: Purpose) -> &'static str {
         Purpose::Pay => "payment",
         Purpose::Approve => "approval",
         Purpose::ByHand => "by hand",
+        Purpose::Fill => "to fill a gap",
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::service::Purpose;
 use crate::service::records::Outgoing;
+use crate::service::store::{Due, Settled};
 
 /// Both claims are on the chain before either approval is in a block.
 #[test]
@@ -135,12 +136,22 @@ fn approvals_that_are_taken_back_are_three_at_most() {
             gas_limit: 0,
             variants: vec![],
         };
-        let signed = trial.store.sign(Purpose::Approve, &token, 1, outgoing);
-        let (nonce, outgoing) = signed.unwrap().unwrap();
-        let settled = trial
-            .store
-            .settle(nonce, &outgoing, Default::default(), false);
-        settled.unwrap();
+        let (due, account) = (
+            Due {
+                purpose: Purpose::Approve,
+                token,
+                by_hand: false,
+            },
+            trial.world.account.address(),
+        );
+        let signed = trial.store.sign(due, account, 1, outgoing);
+        let (slot, outgoing) = signed.unwrap().unwrap();
+        let ended = Settled {
+            transaction: Default::default(),
+            succeeded: false,
+            block_number: trial.world.chain.head_number(),
+        };
+        trial.store.settle(slot, &outgoing, ended).unwrap();
     }
     let held = Approval::Held(Hold::TakenBack);
     assert_eq!(trial.status(&person).approval, held);

@@ -7,6 +7,7 @@ use crate::node::{CallEnd, Head, Node, TransportError};
 use crate::requests::Hold;
 use crate::service::points::Purpose;
 use crate::service::records::Approved;
+use crate::service::store::Due;
 use crate::service::worker::sending::Content;
 use crate::service::worker::{WorkError, Worker};
 
@@ -135,7 +136,12 @@ impl<N: Node> Worker<N> {
                 data: claim.approve_client(),
                 gas_limit: APPROVE_CLIENT_GAS,
             };
-            self.sign_and_send(head, Purpose::Approve, &token, content)?;
+            let due = Due {
+                purpose: Purpose::Approve,
+                token,
+                by_hand: false,
+            };
+            self.sign_and_send(head, due, content)?;
         }
         Ok(())
     }

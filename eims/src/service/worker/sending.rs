@@ -1,13 +1,16 @@
 //! The account's transactions: signed, stored, sent, and sent again until they
 //! are deep in the chain.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 use crate::node::{Head, Node, SendError};
 use crate::service::points::{Point, Purpose};
-use crate::service::records::{Outgoing, Variant};
+use crate::service::records::{Outgoing, Slot, Variant};
+use crate::service::store::{Due, Settled};
 use crate::service::worker::{WorkError, Worker};
-use crate::{Fees, TokenHash, Unsigned};
+use crate::{Fees, TokenHash, Transfer, Unsigned};
 
 /// What a transaction says.
 pub(super) struct Content {
@@ -24,24 +27,200 @@ enum Offer {
     TooLow,
 }
 
+/// What has become of a transaction.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fate {
+    /// It is in no block; it is sent again.
+    Out,
+    /// It is in a block that is not deep in the chain.
+    InBlock { transaction: B256, succeeded: bool },
+    /// It is deep in the chain.
+    Settled { transaction: B256, succeeded: bool },
+    /// Another one with its nonce is.
+    Lost,
+}
+
 impl<N: Node> Worker<N> {
     /// Blocks that an offer is given until more is offered.
     const PATIENCE: u64 = 10;
+    /// How deep a block is final, where the node does not say which ones are.
+    const FINAL: u64 = 128;
+    /// Nonces in a row that are filled, and how far the chain's count may be
+    /// from ours for payments and approvals.
+    const GAP: u64 = 256;
 
     /// Settles what is deep enough, and sends again what is in no block.
     pub(super) fn follow(&mut self, head: &Head) -> Result<(), WorkError> {
-        let outbox = self.store.outbox()?;
-        if outbox.is_empty() {
+        let mut counts = BTreeMap::from([(self.account.address(), None)]);
+        if self.followed != Some(head.hash) {
+            self.look_back(head, &mut counts)?;
+        }
+        for (slot, mut outgoing) in self.store.outbox()? {
+            let next = self.counted(&mut counts, slot.account)?;
+            self.look_after(head, next, slot, &mut outgoing)?;
+        }
+        if self.followed != Some(head.hash) {
+            let next = self.counted(&mut counts, self.account.address())?;
+            self.fill(head, next)?;
+            self.followed = Some(head.hash);
+        }
+        Ok(())
+    }
+
+    /// What the chain has counted of an account, asked once at a step.
+    fn counted(
+        &mut self,
+        counts: &mut BTreeMap<Address, Option<u64>>,
+        account: Address,
+    ) -> Result<u64, WorkError> {
+        let count = counts.entry(account).or_default();
+        match count {
+            Some(count) => Ok(*count),
+            None => Ok(*count.insert(self.node.nonce(account)?)),
+        }
+    }
+
+    /// Looks whether a fork has taken out what was settled, or brought back
+    /// what was lost, and forgets what is final.
+    fn look_back(
+        &mut self,
+        head: &Head,
+        counts: &mut BTreeMap<Address, Option<u64>>,
+    ) -> Result<(), WorkError> {
+        let kept = self.store.kept()?;
+        if kept.is_empty() {
             return Ok(());
         }
-        let next = self.node.nonce(self.account.address())?;
-        for (nonce, mut outgoing) in outbox {
-            if self.settled(head, nonce, &outgoing)? {
-                continue;
+        let finalized = self.node.finalized()?;
+        let finalized = finalized.or_else(|| head.number.checked_sub(Self::FINAL));
+        let mut done = Vec::new();
+        for (slot, kept) in kept {
+            let is_free = slot.nonce >= self.counted(counts, slot.account)?;
+            if is_free || kept.is_lost {
+                let is_in_block = self.in_block(&kept.outgoing)?.is_some();
+                if is_in_block == kept.is_lost || (is_free && !is_in_block) {
+                    let is_out = self.store.reopen(slot, &kept, is_in_block)?;
+                    let (purpose, nonce) = (kept.outgoing.purpose, slot.nonce);
+                    tracing::warn!(
+                        ?purpose,
+                        nonce,
+                        is_out,
+                        "a fork has changed what became of it"
+                    );
+                    continue;
+                }
             }
-            // In a block that is not deep enough: nothing to do but to wait.
-            if self.in_block(&outgoing)?.is_none() {
-                self.send_again(head, next, nonce, &mut outgoing)?;
+            if finalized.is_some_and(|finalized| kept.block_number <= finalized) {
+                done.push(slot);
+            }
+        }
+        if !done.is_empty() {
+            self.store.forget(&done)?;
+        }
+        Ok(())
+    }
+
+    /// Settles or sends again what is out. `next` is the nonce that the chain
+    /// takes next from its account.
+    pub(super) fn look_after(
+        &mut self,
+        head: &Head,
+        next: u64,
+        slot: Slot,
+        outgoing: &mut Outgoing,
+    ) -> Result<Fate, WorkError> {
+        if let Some((transaction, succeeded)) = self.settled(head, slot, outgoing)? {
+            self.passed.remove(&slot);
+            return Ok(Fate::Settled {
+                transaction,
+                succeeded,
+            });
+        }
+        // In a block that is not deep enough: nothing to do but to wait.
+        if let Some((transaction, succeeded)) = self.in_block(outgoing)? {
+            self.passed.remove(&slot);
+            return Ok(Fate::InBlock {
+                transaction,
+                succeeded,
+            });
+        }
+        if slot.nonce < next {
+            let passed = *self.passed.entry(slot).or_insert(head.number);
+            if passed.saturating_add(self.terms.depth.max(1)) <= head.number {
+                self.lose(head, slot, outgoing)?;
+                return Ok(Fate::Lost);
+            }
+        } else {
+            self.passed.remove(&slot);
+        }
+        self.send_again(head, next, slot, outgoing)?;
+        Ok(Fate::Out)
+    }
+
+    fn lose(&mut self, head: &Head, slot: Slot, outgoing: &Outgoing) -> Result<(), WorkError> {
+        self.store.lose(slot, outgoing, head.number)?;
+        self.passed.remove(&slot);
+        self.offered.remove(&slot);
+        let (purpose, token) = (outgoing.purpose, TokenHash(outgoing.token.0));
+        let Slot { account, nonce } = slot;
+        match purpose {
+            Purpose::Fill => tracing::debug!(nonce, "the gap is filled by another transaction"),
+            _ => tracing::error!(
+                ?purpose, %token, %account, nonce,
+                "lost: the account has sent another transaction with this nonce; who else has its keys?"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Uses nonces that nothing has, so that those after them count: of what
+    /// was final, and of somebody else's that a fork has taken out, and those
+    /// below a count that was wrong.
+    fn fill(&mut self, head: &Head, next: u64) -> Result<(), WorkError> {
+        let account = self.account.address();
+        let ours = self.store.next_nonce(account)?.unwrap_or(next);
+        if ours <= next {
+            return Ok(());
+        }
+        let out = self.store.outbox()?;
+        let is_out = |nonce: u64| out.iter().any(|(slot, _)| *slot == Slot { account, nonce });
+        // From the front: nothing counts that comes after a gap.
+        let end = ours.min(next.saturating_add(Self::GAP));
+        let gap: Vec<u64> = (next..end).filter(|nonce| !is_out(*nonce)).collect();
+        if !gap.is_empty() && end < ours {
+            return Err(WorkError::Nonce {
+                account,
+                found: next,
+                known: ours,
+            });
+        }
+        for nonce in gap {
+            let fees = self.fees(head)?;
+            let unsigned = Unsigned::transfer(
+                self.store.operator().chain_id,
+                nonce,
+                fees,
+                Transfer {
+                    to: account,
+                    wei: U256::ZERO,
+                },
+            );
+            let outgoing = Outgoing {
+                purpose: Purpose::Fill,
+                token: B256::ZERO,
+                to: account,
+                wei: 0,
+                data: Bytes::new(),
+                gas_limit: unsigned.gas_limit,
+                variants: vec![Variant::of(unsigned.sign(&self.account), fees)],
+            };
+            let slot = Slot { account, nonce };
+            if self.store.fill(slot, &outgoing)? {
+                tracing::warn!(
+                    nonce,
+                    "nothing has this nonce: a transfer of nothing takes it"
+                );
+                self.send(slot, &outgoing)?;
             }
         }
         Ok(())
@@ -49,40 +228,40 @@ impl<N: Node> Worker<N> {
 
     /// Sends what is in no block, with a higher fee where that is why. `next`
     /// is the nonce that the chain takes next.
-    pub(super) fn send_again(
+    fn send_again(
         &mut self,
         head: &Head,
         next: u64,
-        nonce: u64,
+        slot: Slot,
         outgoing: &mut Outgoing,
     ) -> Result<(), WorkError> {
         let Some(newest) = outgoing.newest() else {
             return Ok(());
         };
-        let offered = *self.offered.entry(nonce).or_insert(head.number);
+        let offered = *self.offered.entry(slot).or_insert(head.number);
         // It is the turn of this one, and blocks go by without it.
-        let is_left = nonce == next && offered.saturating_add(Self::PATIENCE) <= head.number;
+        let is_left = slot.nonce == next && offered.saturating_add(Self::PATIENCE) <= head.number;
         let is_low =
             head.base_fee > newest.max_per_gas && newest.max_per_gas < self.terms.most_per_gas;
         if is_low || is_left {
-            self.bid_more(head, nonce, outgoing)?;
+            self.bid_more(head, slot, outgoing)?;
         }
         // Once for a block, so that who looks often does not offer more.
-        if self.send(nonce, outgoing)? == Offer::TooLow
-            && self.offered.get(&nonce) < Some(&head.number)
-            && self.bid_more(head, nonce, outgoing)?
+        if self.send(slot, outgoing)? == Offer::TooLow
+            && self.offered.get(&slot) < Some(&head.number)
+            && self.bid_more(head, slot, outgoing)?
         {
-            self.send(nonce, outgoing)?;
+            self.send(slot, outgoing)?;
         }
         Ok(())
     }
 
-    pub(super) fn settled(
+    fn settled(
         &mut self,
         head: &Head,
-        nonce: u64,
+        slot: Slot,
         outgoing: &Outgoing,
-    ) -> Result<bool, WorkError> {
+    ) -> Result<Option<(B256, bool)>, WorkError> {
         for variant in &outgoing.variants {
             let Some(receipt) = self.node.receipt(variant.hash)? else {
                 continue;
@@ -92,26 +271,27 @@ impl<N: Node> Worker<N> {
                 continue;
             }
             let succeeded = receipt.succeeded;
-            self.store
-                .settle(nonce, outgoing, variant.hash, succeeded)?;
-            self.offered.remove(&nonce);
+            let ended = Settled {
+                transaction: variant.hash,
+                succeeded,
+                block_number: receipt.block_number,
+            };
+            self.store.settle(slot, outgoing, ended)?;
+            self.offered.remove(&slot);
             let (purpose, token) = (outgoing.purpose, TokenHash(outgoing.token.0));
-            let transaction = variant.hash;
+            let (transaction, nonce) = (variant.hash, slot.nonce);
             if succeeded {
                 tracing::info!(?purpose, %token, %transaction, nonce, "settled");
             } else {
                 tracing::warn!(?purpose, %token, %transaction, nonce, "the chain took it back");
             }
-            return Ok(true);
+            return Ok(Some((transaction, succeeded)));
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// The transaction that is in a block, and whether it has succeeded there.
-    pub(super) fn in_block(
-        &mut self,
-        outgoing: &Outgoing,
-    ) -> Result<Option<(B256, bool)>, WorkError> {
+    fn in_block(&mut self, outgoing: &Outgoing) -> Result<Option<(B256, bool)>, WorkError> {
         for variant in &outgoing.variants {
             if let Some(receipt) = self.node.receipt(variant.hash)?
                 && self.node.block_hash(receipt.block_number)? == Some(receipt.block_hash)
@@ -126,11 +306,11 @@ impl<N: Node> Worker<N> {
     pub(super) fn sign_and_send(
         &mut self,
         head: &Head,
-        purpose: Purpose,
-        token: &TokenHash,
+        due: Due,
         content: Content,
-    ) -> Result<Option<u64>, WorkError> {
+    ) -> Result<Option<Slot>, WorkError> {
         let fees = self.fees(head)?;
+        let chains_nonce = self.believed_count(due.purpose)?;
         let account = self.account.address();
         let unsigned = |nonce| Unsigned {
             chain_id: self.store.operator().chain_id,
@@ -141,16 +321,16 @@ impl<N: Node> Worker<N> {
             value: U256::from(content.wei),
             data: content.data.clone(),
         };
-        let chains_nonce = self.node.nonce(account)?;
-        let due = unsigned(0)
+        let cost = unsigned(0)
             .cost_at_most()
-            .saturating_add(self.due(chains_nonce)?);
+            .saturating_add(self.cost_of_outbox(chains_nonce)?);
         let balance = self.node.balance(account)?;
-        if balance < due {
-            let missing = due - balance;
+        if balance < cost {
+            let missing = cost - balance;
             return Err(WorkError::Funds { account, missing });
         }
-        let signed = self.store.sign(purpose, token, chains_nonce, |nonce| {
+        let Due { purpose, token, .. } = due;
+        let signed = self.store.sign(due, account, chains_nonce, |nonce| {
             let signed = unsigned(nonce).sign(&self.account);
             Outgoing {
                 purpose,
@@ -162,21 +342,48 @@ impl<N: Node> Worker<N> {
                 variants: vec![Variant::of(signed, fees)],
             }
         })?;
-        if let Some((nonce, outgoing)) = signed {
+        if let Some((slot, outgoing)) = signed {
             let transaction = outgoing.newest().map(|newest| newest.hash);
+            let nonce = slot.nonce;
             tracing::info!(?purpose, %token, ?transaction, nonce, "signed");
-            self.offered.insert(nonce, head.number);
-            self.send(nonce, &outgoing)?;
-            return Ok(Some(nonce));
+            self.offered.insert(slot, head.number);
+            self.send(slot, &outgoing)?;
+            return Ok(Some(slot));
         }
         Ok(None)
     }
 
+    /// What the chain has counted of the account. One answer that is beyond
+    /// our own count is not believed: what waits can only add to it.
+    fn believed_count(&mut self, purpose: Purpose) -> Result<u64, WorkError> {
+        let account = self.account.address();
+        let mut found = self.node.nonce(account)?;
+        let known = self.store.next_nonce(account)?;
+        if known.is_none_or(|known| found > known) {
+            found = found.min(self.node.nonce_with_waiting(account)?);
+        }
+        // What people want may come after whatever a thief has sent.
+        let most = match (known, purpose) {
+            (Some(known), Purpose::Pay | Purpose::Approve) => known.saturating_add(Self::GAP),
+            _ => u64::MAX - 1,
+        };
+        if found > most {
+            return Err(WorkError::Nonce {
+                account,
+                found,
+                known: known.unwrap_or_default(),
+            });
+        }
+        Ok(found)
+    }
+
     /// What everything that is out and in no block takes from the account, in
     /// wei; `next` is the nonce that the chain takes next.
-    fn due(&self, next: u64) -> Result<U256, WorkError> {
-        let outbox = self.store.outbox()?;
-        let waits = outbox.iter().filter(|(nonce, _)| *nonce >= next);
+    fn cost_of_outbox(&self, next: u64) -> Result<U256, WorkError> {
+        let (outbox, account) = (self.store.outbox()?, self.account.address());
+        let waits = outbox
+            .iter()
+            .filter(|(slot, _)| slot.account == account && slot.nonce >= next);
         Ok(waits.fold(U256::ZERO, |due, (_, outgoing)| {
             let per_gas = outgoing.newest().map_or(0, |newest| newest.max_per_gas);
             let gas = U256::from(outgoing.gas_limit).saturating_mul(U256::from(per_gas));
@@ -189,9 +396,13 @@ impl<N: Node> Worker<N> {
     fn bid_more(
         &mut self,
         head: &Head,
-        nonce: u64,
+        slot: Slot,
         outgoing: &mut Outgoing,
     ) -> Result<bool, WorkError> {
+        // What another account has signed stays as it is.
+        if slot.account != self.account.address() {
+            return Ok(false);
+        }
         let wanted = self.fees(head)?;
         let Some(newest) = outgoing.newest() else {
             return Ok(false);
@@ -215,7 +426,7 @@ impl<N: Node> Worker<N> {
         };
         let unsigned = Unsigned {
             chain_id: self.store.operator().chain_id,
-            nonce,
+            nonce: slot.nonce,
             fees,
             gas_limit: outgoing.gas_limit,
             to: Some(outgoing.to),
@@ -224,16 +435,16 @@ impl<N: Node> Worker<N> {
         };
         let signed = unsigned.sign(&self.account);
         outgoing.variants.push(Variant::of(signed, fees));
-        self.store.replace(nonce, outgoing)?;
-        self.offered.insert(nonce, head.number);
+        self.store.replace(slot, outgoing)?;
+        self.offered.insert(slot, head.number);
         Ok(true)
     }
 
-    fn send(&mut self, nonce: u64, outgoing: &Outgoing) -> Result<Offer, WorkError> {
+    fn send(&mut self, slot: Slot, outgoing: &Outgoing) -> Result<Offer, WorkError> {
         let Some(newest) = outgoing.newest() else {
             return Ok(Offer::Fine);
         };
-        let (purpose, transaction) = (outgoing.purpose, newest.hash);
+        let (purpose, transaction, nonce) = (outgoing.purpose, newest.hash, slot.nonce);
         self.store.reach(Point::BeforeSend(purpose))?;
         let sent = self.node.send(&newest.raw);
         self.store.reach(Point::AfterSend(purpose))?;
@@ -243,7 +454,8 @@ impl<N: Node> Worker<N> {
             Err(error @ SendError::Funds { .. }) => {
                 let account = self.account.address();
                 let next = self.node.nonce(account)?;
-                let missing = self.due(next)?.saturating_sub(self.node.balance(account)?);
+                let cost = self.cost_of_outbox(next)?;
+                let missing = cost.saturating_sub(self.node.balance(account)?);
                 if !missing.is_zero() {
                     return Err(WorkError::Funds { account, missing });
                 }
