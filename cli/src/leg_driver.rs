@@ -132,7 +132,8 @@ impl LegDriver {
             .mux(sockets.is_muxed())
             .taking_staples(source.takes_staples());
         let mut leg = Leg::new(clock.now(), config, Box::new(SystemRandom))?;
-        let own = match source.own_staple() {
+        let mut record = source.own_record();
+        let own = match record.as_mut().map(|record| record.staple()) {
             Some(Ok(own)) => Some(own),
             Some(Err(error)) => {
                 tracing::warn!("nothing proves our own record to others: {error}");
@@ -146,7 +147,11 @@ impl LegDriver {
             clock,
             poll,
             poll_events: Events::with_capacity(8),
-            look_ups: LookUps::start(source, own, Arc::clone(&waker))?,
+            look_ups: LookUps::start(
+                source,
+                record.map(|record| (record, own)),
+                Arc::clone(&waker),
+            )?,
             waker,
             sockets,
             tap: None,

@@ -46,8 +46,7 @@ impl LightState {
 
     /// The slot for which two histories were proven, where that is what was kept.
     pub(crate) fn contested_slot(&self, network: &Network, now: u64) -> Option<u64> {
-        let state = std::fs::read(&self.path).ok()?;
-        match Store::from_state(network.clone(), &state, now) {
+        match self.kept(network, now)? {
             Err(StateError::Contested { slot }) => Some(slot),
             _ => None,
         }
@@ -72,14 +71,24 @@ impl LightState {
     }
 
     /// Keeps what is known, as a whole or not at all. That two histories are proven stays, and is given: only a newer
-    /// checkpoint [replaces](Self::replace) it.
+    /// checkpoint [replaces](Self::replace) it. So does what a process that is further has kept.
     fn keep(&self, store: &Store) -> Result<Option<u64>> {
         let _lock = self.lock()?;
-        let kept = self.contested_slot(store.network(), 0);
-        if kept.is_none() || store.contested().is_some() {
+        let (contested, is_newer) = match self.kept(store.network(), 0) {
+            Some(Err(StateError::Contested { slot })) => (Some(slot), false),
+            Some(Ok(kept)) => (None, kept.finalized_slot() > store.finalized_slot()),
+            Some(Err(_)) | None => (None, false),
+        };
+        let is_ours_to_write = contested.is_none() && !is_newer;
+        if is_ours_to_write || store.contested().is_some() {
             self.write(store)?;
         }
-        Ok(kept)
+        Ok(contested)
+    }
+
+    fn kept(&self, network: &Network, now: u64) -> Option<Result<Store, StateError>> {
+        let state = std::fs::read(&self.path).ok()?;
+        Some(Store::from_state(network.clone(), &state, now))
     }
 
     /// Keeps what a checkpoint gives, whatever was kept before.
@@ -171,6 +180,35 @@ mod tests {
         }
         state.replace(&client().store()).unwrap();
         assert_eq!(state.contested_slot(network, now), None);
+    }
+
+    #[test]
+    fn a_process_that_lags_overwrites_nothing_newer() {
+        let (folder, chain) = (tempfile::tempdir().unwrap(), DevChain::new(1));
+        let beacon = DevBeacon::new(&chain).unwrap();
+        let (checkpoint, begun) = (beacon.finalize(), beacon.now());
+        let network = beacon.network();
+        let state = LightState::of(network, Some(&folder.path().join("light.state"))).unwrap();
+        let [ahead, behind] = [(); 2].map(|()| {
+            let beacons = vec![beacon.clone()];
+            let (client, _) = LightClient::start(network, checkpoint, beacons, begun).unwrap();
+            SharedClient::from(client)
+        });
+        state.keep_always(&ahead).unwrap();
+        beacon.finalize();
+        ahead.sync(beacon.now()).unwrap();
+        let newest = std::fs::read(state.path()).unwrap();
+        assert_eq!(newest, ahead.store().to_state());
+        state.keep_always(&behind).unwrap();
+        assert!(behind.store().finalized_slot() < ahead.store().finalized_slot());
+        assert_eq!(std::fs::read(state.path()).unwrap(), newest);
+        // Once it is further itself, it keeps that.
+        beacon.finalize();
+        behind.sync(beacon.now()).unwrap();
+        assert_eq!(
+            std::fs::read(state.path()).unwrap(),
+            behind.store().to_state()
+        );
     }
 
     #[test]

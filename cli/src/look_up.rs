@@ -9,7 +9,7 @@ use callseal_registry_client::{Answer, Status, Verified};
 use callseal_sts::{Number, PublicKey, Staple};
 use mio::Waker;
 
-use crate::record_source::{NotKnown, RecordSource};
+use crate::record_source::{NotKnown, OwnRecord, RecordSource};
 
 /// A finished look-up.
 #[derive(Debug)]
@@ -25,10 +25,13 @@ pub struct LookedUp {
 }
 
 /// A thread that looks numbers up, one after another, and wakes whoever
-/// waits for the answer.
+/// waits for the answer. Another one renews what proves our own record: while
+/// its nodes keep it waiting, callers are answered.
 #[derive(Debug)]
 pub struct LookUps {
     ask: Sender<Question>,
+    /// Ends the other thread when it is dropped.
+    _renewals: Sender<()>,
     answers: Receiver<FromRegistry>,
 }
 
@@ -51,37 +54,59 @@ pub enum FromRegistry {
 const RENEWAL: Duration = Duration::from_secs(60);
 
 impl LookUps {
-    /// Starts the thread. It ends when this is dropped, after the answer that
-    /// it is waiting for.
+    /// Starts the threads; `own` is our own record, and what proves it already.
+    /// They end when this is dropped, after the answer that they are waiting
+    /// for.
     ///
     /// # Errors
     /// Where the system has no thread to give.
     pub fn start(
+        source: impl RecordSource + 'static,
+        own: Option<(Box<dyn OwnRecord>, Option<Staple>)>,
+        waker: Arc<Waker>,
+    ) -> io::Result<Self> {
+        Self::renewing_every(RENEWAL, source, own, waker)
+    }
+
+    fn renewing_every(
+        interval: Duration,
         mut source: impl RecordSource + 'static,
-        mut own: Option<Staple>,
+        own: Option<(Box<dyn OwnRecord>, Option<Staple>)>,
         waker: Arc<Waker>,
     ) -> io::Result<Self> {
         let (ask, questions) = channel();
         let (answer, answers) = channel();
-        let work = move || {
-            loop {
-                let told = match questions.recv_timeout(RENEWAL) {
-                    Ok(question) => FromRegistry::LookedUp(answer_to(question, &mut source).into()),
-                    Err(RecvTimeoutError::Timeout) => match renewed(&mut source, &mut own) {
-                        Some(staple) => FromRegistry::OwnStaple(staple),
-                        None => continue,
-                    },
-                    Err(RecvTimeoutError::Disconnected) => return,
-                };
-                if answer.send(told).is_err() || waker.wake().is_err() {
-                    return;
-                }
-            }
-        };
+        let (renewals, ended) = channel();
+        let teller = Teller { answer, waker };
+        if let Some((mut record, mut kept)) = own {
+            let teller = teller.clone();
+            thread::Builder::new()
+                .name("own record".to_owned())
+                .spawn(move || {
+                    while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                        let staple = renewed(&mut *record, &mut kept);
+                        let told = staple.map(FromRegistry::OwnStaple);
+                        if !told.is_none_or(|told| teller.tell(told)) {
+                            return;
+                        }
+                    }
+                })?;
+        }
         thread::Builder::new()
             .name("registry".to_owned())
-            .spawn(work)?;
-        Ok(Self { ask, answers })
+            .spawn(move || {
+                for question in questions {
+                    let looked_up = answer_to(question, &mut source);
+                    if !teller.tell(FromRegistry::LookedUp(looked_up.into())) {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            ask,
+            _renewals: renewals,
+            answers,
+        })
     }
 
     /// Asks for a number's record.
@@ -112,6 +137,20 @@ impl LookUps {
     }
 }
 
+/// Whom the threads answer.
+#[derive(Clone)]
+struct Teller {
+    answer: Sender<FromRegistry>,
+    waker: Arc<Waker>,
+}
+
+impl Teller {
+    /// Whether somebody is there to hear it.
+    fn tell(&self, told: FromRegistry) -> bool {
+        self.answer.send(told).is_ok() && self.waker.wake().is_ok()
+    }
+}
+
 fn answer_to(question: Question, source: &mut impl RecordSource) -> LookedUp {
     let Question { number, staple } = question;
     let begun = Instant::now();
@@ -131,8 +170,8 @@ fn answer_to(question: Question, source: &mut impl RecordSource) -> LookedUp {
 }
 
 /// What proves our own record, if it is not what it was.
-fn renewed(source: &mut impl RecordSource, own: &mut Option<Staple>) -> Option<Staple> {
-    let staple = match source.own_staple()? {
+fn renewed(record: &mut dyn OwnRecord, own: &mut Option<Staple>) -> Option<Staple> {
+    let staple = match record.staple() {
         Ok(staple) => staple,
         Err(error) => {
             tracing::warn!("what proves our own record is not renewed: {error}");
@@ -190,30 +229,71 @@ mod tests {
     use super::*;
 
     /// Says these of our own record, one after another.
-    struct Source(Vec<Result<Staple, NotKnown>>);
+    struct Own(Vec<Result<Staple, NotKnown>>);
 
-    impl RecordSource for Source {
+    impl OwnRecord for Own {
+        fn staple(&mut self) -> Result<Staple, NotKnown> {
+            match self.0.is_empty() {
+                true => Err(NotKnown("nothing is known here".to_owned())),
+                false => self.0.remove(0),
+            }
+        }
+    }
+
+    /// Is asked for our own record, and does not answer before it is let go.
+    struct Stalled {
+        begun: Sender<()>,
+        go: Receiver<()>,
+    }
+
+    impl OwnRecord for Stalled {
+        fn staple(&mut self) -> Result<Staple, NotKnown> {
+            let _ = self.begun.send(());
+            let _ = self.go.recv();
+            Err(NotKnown("the node is slow".to_owned()))
+        }
+    }
+
+    /// Knows nobody, at once.
+    struct Nobody;
+
+    impl RecordSource for Nobody {
         fn look_up(&mut self, _: &Number) -> Result<Verified<Answer>, NotKnown> {
             Err(NotKnown("nothing is known here".to_owned()))
-        }
-
-        fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
-            (!self.0.is_empty()).then(|| self.0.remove(0))
         }
     }
 
     #[test]
     fn what_proves_our_own_record_is_told_when_it_is_another_and_kept_where_none_is_to_be_had() {
         let staple = |octet| Staple::new(&[octet; 9]).unwrap();
-        let mut source = Source(vec![
+        let mut record = Own(vec![
             Ok(staple(1)),
             Err(NotKnown("the node is down".to_owned())),
             Ok(staple(1)),
             Ok(staple(2)),
         ]);
         let mut own = Some(staple(1));
-        let told: Vec<_> = (0..5).map(|_| renewed(&mut source, &mut own)).collect();
+        let told: Vec<_> = (0..5).map(|_| renewed(&mut record, &mut own)).collect();
         assert_eq!(told, [None, None, None, Some(staple(2)), None]);
         assert_eq!(own, Some(staple(2)));
+    }
+
+    #[test]
+    fn a_caller_is_answered_while_the_nodes_keep_our_own_record_waiting() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let (begun, has_begun) = channel();
+        let (let_go, go) = channel();
+        let own: Box<dyn OwnRecord> = Box::new(Stalled { begun, go });
+        let interval = Duration::from_millis(1);
+        let look_ups = LookUps::renewing_every(interval, Nobody, Some((own, None)), waker).unwrap();
+        has_begun.recv().unwrap();
+        let number: Number = "+8613800000001".parse().unwrap();
+        look_ups.ask(number);
+        let answer = look_ups.answers.recv_timeout(Duration::from_secs(20));
+        let is_answered =
+            matches!(answer, Ok(FromRegistry::LookedUp(found)) if found.number == number);
+        assert!(is_answered);
+        drop(let_go);
     }
 }

@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use callseal_eims::service::{folder_of, sync_name};
 use tempfile::NamedTempFile;
 
 /// Who may read a file that is written.
@@ -75,13 +76,9 @@ impl OutputFile {
         if existing == Existing::Keep && path.symlink_metadata().is_ok() {
             return Err(OutputError::Exists(path.to_owned()));
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         let file = privacy
             .builder()
-            .tempfile_in(folder)
+            .tempfile_in(folder_of(path))
             .map_err(|source| OutputError::Io {
                 path: path.to_owned(),
                 source,
@@ -93,11 +90,18 @@ impl OutputFile {
         })
     }
 
-    /// Gives the file its name, after its contents have reached the disk.
+    /// Gives the file its name, after its contents have reached the disk; the name has when this returns.
     ///
     /// # Errors
-    /// [`OutputError`]; nothing is left behind then.
+    /// [`OutputError`]; nothing is left behind then, unless it is the name that may not have reached the disk.
     pub fn complete(self) -> Result<(), OutputError> {
+        self.complete_by(sync_name)
+    }
+
+    fn complete_by(
+        self,
+        sync_name: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), OutputError> {
         let path = self.path;
         let io_error = |source| OutputError::Io {
             path: path.clone(),
@@ -113,7 +117,7 @@ impl OutputFile {
             Existing::Replace => file.persist(&path),
         };
         match placed {
-            Ok(_) => Ok(()),
+            Ok(_) => sync_name(&path).map_err(io_error),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(OutputError::Exists(path))
             }
@@ -185,6 +189,18 @@ mod tests {
         assert!(!path.exists());
         drop(file);
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_is_complete_once_its_name_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let file = OutputFile::create(&path, Privacy::Umask, Existing::Keep).unwrap();
+        let completed = file.complete_by(|named| {
+            assert!(named == path && path.exists());
+            Err(io::Error::other("the folder is not synced"))
+        });
+        assert!(matches!(completed, Err(OutputError::Io { .. })));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where a phone learns what the registry holds.
 
 use std::fmt;
+use std::sync::Arc;
 
 use callseal_registry_client::light::Beacon;
 use callseal_registry_client::{Answer, LiveRegistries, Registries, Registry, Transport, Verified};
@@ -33,10 +34,20 @@ pub trait RecordSource: Send {
         (self.look_up(number), Err(unread))
     }
 
-    /// What proves our own record to others; `None` where this source has no such thing.
-    fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
+    /// What proves our own record to others, to be asked for on another thread; `None` where this source has no such
+    /// thing, or has given it.
+    fn own_record(&mut self) -> Option<Box<dyn OwnRecord>> {
         None
     }
+}
+
+/// Our own record, renewed apart from the look-ups: these do not wait for it.
+pub trait OwnRecord: Send {
+    /// What proves it to others.
+    ///
+    /// # Errors
+    /// [`NotKnown`] where nothing is proven.
+    fn staple(&mut self) -> Result<Staple, NotKnown>;
 }
 
 /// Why nothing is known, in words.
@@ -67,29 +78,44 @@ impl<T: Transport + Send> RecordSource for Registries<T> {
 /// As of the newest final block, which a light client finds; each number at its own operator.
 pub struct LiveSource<B, T> {
     live: LiveRegistries<B, T>,
-    number: Number,
-    key: PublicKey,
-    now: Box<dyn Fn() -> u64 + Send>,
+    own: Option<LiveOwnRecord<B, T>>,
+    now: Now,
     seen: Option<SeenRevisions>,
 }
 
+/// Unix time in seconds.
+type Now = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Our own record, by a reader of its own over the same light client.
+struct LiveOwnRecord<B, T> {
+    live: LiveRegistries<B, T>,
+    number: Number,
+    key: PublicKey,
+    now: Now,
+}
+
 impl<B: Beacon, T: Transport> LiveSource<B, T> {
-    /// What the phone with this number and key asks. `now` is Unix time in seconds; what is known of revisions is
-    /// remembered from `seen`, and kept there.
+    /// What the phone with this number and key asks, by two readers: one for others' records, one for its own. `now` is
+    /// Unix time in seconds; what is known of revisions is remembered from `seen`, and kept there.
     pub(crate) fn new(
-        live: impl Into<LiveRegistries<B, T>>,
+        [mut live, mut own]: [LiveRegistries<B, T>; 2],
         (number, key): (Number, PublicKey),
-        now: Box<dyn Fn() -> u64 + Send>,
+        now: impl Fn() -> u64 + Send + Sync + 'static,
         seen: Option<SeenRevisions>,
     ) -> Self {
-        let mut live = live.into();
         for seen in seen.iter().flat_map(SeenRevisions::iter) {
             live.remember(seen);
+            own.remember(seen);
         }
+        let now: Now = Arc::new(now);
         Self {
             live,
-            number,
-            key,
+            own: Some(LiveOwnRecord {
+                live: own,
+                number,
+                key,
+                now: Arc::clone(&now),
+            }),
             now,
             seen,
         }
@@ -106,12 +132,21 @@ impl<B: Beacon, T: Transport> LiveSource<B, T> {
     }
 }
 
-impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
+impl<B, T> RecordSource for LiveSource<B, T>
+where
+    B: Beacon + Send + 'static,
+    T: Transport + Send + 'static,
+{
     fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
         let found = self.live.look_up(number.as_str(), (self.now)());
         self.keep(number);
         match found {
-            Ok(found) => Ok(found.answer),
+            Ok(found) => {
+                for fault in &found.faults {
+                    tracing::warn!("passed over {fault}");
+                }
+                Ok(found.answer)
+            }
             Err(error) => Err(NotKnown::because(&error)),
         }
     }
@@ -136,15 +171,18 @@ impl<B: Beacon + Send, T: Transport + Send> RecordSource for LiveSource<B, T> {
         }
     }
 
-    fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
-        let (number, key) = (self.number, self.key);
-        let own = self
-            .live
-            .own_staple(number.as_str(), key.as_bytes(), (self.now)());
-        Some(match own {
+    fn own_record(&mut self) -> Option<Box<dyn OwnRecord>> {
+        self.own.take().map(|own| Box::new(own) as _)
+    }
+}
+
+impl<B: Beacon + Send, T: Transport + Send> OwnRecord for LiveOwnRecord<B, T> {
+    fn staple(&mut self) -> Result<Staple, NotKnown> {
+        let (number, key) = (self.number.as_str(), self.key.as_bytes());
+        match self.live.own_staple(number, key, (self.now)()) {
             Ok(own) => Staple::new(&own.octets).map_err(|error| NotKnown::because(&error)),
             Err(error) => Err(NotKnown::because(&error)),
-        })
+        }
     }
 }
 
@@ -166,7 +204,7 @@ impl<S: RecordSource + ?Sized> RecordSource for Box<S> {
         (**self).look_up_stapled(number, key, staple)
     }
 
-    fn own_staple(&mut self) -> Option<Result<Staple, NotKnown>> {
-        (**self).own_staple()
+    fn own_record(&mut self) -> Option<Box<dyn OwnRecord>> {
+        (**self).own_record()
     }
 }

@@ -140,8 +140,9 @@ pub struct PhoneArguments {
     mut_arg("beacon", |beacon| beacon.help(BEACON_HELP))
 )]
 pub struct RegistryArguments {
-    /// An Ethereum node to ask; nothing it says is believed without proof. Where operators are on several
-    /// chains, one for each: CHAIN=URL
+    /// An Ethereum node to ask; nothing it says is believed without proof. Where the block is not named by
+    /// --trusted-block, it may be given several times: the next one is asked where one fails. Where operators are on
+    /// several chains: CHAIN=URL
     #[arg(
         long,
         value_name = "[CHAIN=]URL",

@@ -4,7 +4,7 @@ use callseal_devchain::{
     Claim, Counted, DevBeacon, DevChain, DevRegistry, NotASecret, Operator, RegistryError, Tally,
     prove_possession, uncompressed_key,
 };
-use callseal_registry_client::light::{LightClient, NetworkError};
+use callseal_registry_client::light::{LightClient, NetworkError, SharedClient};
 use callseal_registry_client::{
     LiveRegistries, NumberError, Operator as Configured, Operators, Policy, number_hash,
 };
@@ -63,13 +63,21 @@ impl Enrolled {
             LightClient::start(beacon.network(), self.walk.checkpoint, beacons, now)
                 .map_err(WalkError::from)?;
         light.sync(now).map_err(WalkError::from)?;
-        let operators = self.operators.clone();
-        let live = LiveRegistries::new(operators, light, Policy::default(), || {
-            let node = Counted::new(self.chain.clone(), asked);
-            vec![("the embedded chain".to_owned(), node)]
+        let light = SharedClient::from(light);
+        let readers = [(); 2].map(|()| {
+            let operators = self.operators.clone();
+            LiveRegistries::new(operators, light.clone(), Policy::default(), || {
+                let node = Counted::new(self.chain.clone(), asked);
+                vec![("the embedded chain".to_owned(), node)]
+            })
         });
-        let clock = Box::new(move || beacon.now());
-        Ok(LiveSource::new(live, (*number, key.public()), clock, None))
+        let clock = move || beacon.now();
+        Ok(LiveSource::new(
+            readers,
+            (*number, key.public()),
+            clock,
+            None,
+        ))
     }
 
     /// The operator whose number it is.

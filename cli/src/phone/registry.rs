@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256};
 use anyhow::{Result, bail};
 use callseal_registry_client::{
     HttpBeacon, HttpTransport, LiveRegistries, Operator, Operators, Policy, RawProof, Registries,
-    Registry, RegistryConfig, Transport, TransportError, layout,
+    Registry, RegistryConfig, Transport, TransportError, UrlError, layout,
 };
 use callseal_sts::{Number, PublicKey};
 
@@ -116,18 +116,26 @@ fn live(
             network.name()
         );
     }
-    let Some(url) = of_chain("--rpc", &arguments.rpc, Some(chain_id))? else {
+    let urls = all_of_chain(&arguments.rpc, Some(chain_id));
+    if urls.is_empty() {
         bail!(
             "--rpc names another chain than that of {}, {chain_id}",
             network.name()
         );
-    };
+    }
     let operators = operators(chain_id);
     let is_on_chain = |operator: &&Operator| operator.registry.chain_id == chain_id;
-    // Each reads by a connection of its own; they are made here, where an unusable URL is an error.
-    let transports = operators.iter().filter(is_on_chain);
-    let transports = transports.map(|_| HttpTransport::new(url));
-    let mut transports = transports.collect::<Result<Vec<_>, _>>()?.into_iter();
+    // Two readers of each, with connections of their own; they are made here, where an unusable URL is an error.
+    let readers = 2 * operators.iter().filter(is_on_chain).count();
+    let nodes_of_one = || -> Result<Vec<_>, UrlError> {
+        let nodes = urls.iter().map(|url| HttpTransport::new(url));
+        let named = urls.iter().zip(nodes);
+        named
+            .map(|(url, node)| Ok(((*url).clone(), node?)))
+            .collect()
+    };
+    let nodes = (0..readers).map(|_| nodes_of_one());
+    let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?.into_iter();
     let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     // Where that fails, look-ups will say so; what is known may do for what peers hand over.
     let synced = light.sync(now);
@@ -139,30 +147,40 @@ fn live(
         tracing::warn!("passed over {fault}");
     }
     let seen = SeenRevisions::beside(state.path())?;
-    let live = LiveRegistries::new(operators, light, Policy::default(), || {
-        let node = transports.next();
-        node.map(|node| (url.clone(), node)).into_iter().collect()
+    let readers = [operators.clone(), operators].map(|operators| {
+        LiveRegistries::new(operators, light.clone(), Policy::default(), || {
+            nodes.next().unwrap_or_default()
+        })
     });
-    Ok(LiveSource::new(live, own, Box::new(unix_time), Some(seen)))
+    Ok(LiveSource::new(readers, own, unix_time, Some(seen)))
 }
 
-/// What is said of this chain, or else of any.
+/// All that is said of this chain, or else of any.
+fn all_of_chain<T>(said: &[OfChain<T>], chain: Option<u64>) -> Vec<&T> {
+    let of = |wanted: Option<u64>| -> Vec<&T> {
+        let of_it = said.iter().filter(|said| said.chain_id == wanted);
+        of_it.map(|said| &said.value).collect()
+    };
+    let named = of(chain);
+    match named.is_empty() {
+        true => of(None),
+        false => named,
+    }
+}
+
+/// The one thing that is said of this chain, or else of any.
 fn of_chain<'a, T>(
     option: &str,
     said: &'a [OfChain<T>],
     chain: Option<u64>,
 ) -> Result<Option<&'a T>> {
-    for wanted in [chain, None] {
-        let mut of_it = said.iter().filter(|said| said.chain_id == wanted);
-        match (of_it.next(), of_it.next()) {
-            (Some(first), None) => return Ok(Some(&first.value)),
-            (Some(_), Some(_)) => {
-                bail!("{option} is given twice; for several chains, name them: CHAIN=…")
-            }
-            (None, _) => {}
-        }
+    match all_of_chain(said, chain)[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => bail!(
+            "{option} is given twice; beside --trusted-block one is asked, and for several chains, name them: CHAIN=…"
+        ),
     }
-    Ok(None)
 }
 
 /// A node that is asked for its chain only where somebody has said which it
@@ -212,6 +230,16 @@ mod tests {
         let of_two_alone = said(&["2=http://two"]);
         let of = |chain| of_chain("--rpc", &of_two_alone, chain).unwrap();
         assert_eq!((of(Some(1)), of(None)), (None, None));
+    }
+
+    #[test]
+    fn several_nodes_of_one_chain_are_all_asked() {
+        let nodes = said(&["http://any", "2=http://two", "2=http://three"]);
+        assert_eq!(
+            all_of_chain(&nodes, Some(2)),
+            ["http://two", "http://three"]
+        );
+        assert_eq!(all_of_chain(&nodes, Some(1)), ["http://any"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! before anything follows from it.
 
 use core::ops::Bound;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::OperatorId;
+use crate::service::folder::sync_name;
 use crate::service::points::{Point, Points, Stopped, Write};
 
 /// Where a database's octets are, each time it is opened.
@@ -111,7 +113,10 @@ impl Database {
         tables: &'static [Table<'static>],
     ) -> Result<Self, StoreError> {
         let place = format!("in {}", file.display());
-        let backends = Box::new(PrivateFile(file.to_owned()));
+        let backends = Box::new(PrivateFile {
+            file: file.to_owned(),
+            sync_name,
+        });
         Self::open(place, backends, operator, tables, Box::new(()))
     }
 
@@ -498,7 +503,11 @@ impl StorageBackend for Erased {
 }
 
 /// A file that its owner alone can read: it says who enrols, and when.
-struct PrivateFile(PathBuf);
+struct PrivateFile {
+    file: PathBuf,
+    /// Has the name outlast a loss of power, and with it all that is recorded.
+    sync_name: fn(&Path) -> io::Result<()>,
+}
 
 impl Backends for PrivateFile {
     fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
@@ -506,7 +515,8 @@ impl Backends for PrivateFile {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&self.0).map_err(StorageError::from)?;
+        let file = options.open(&self.file).map_err(StorageError::from)?;
+        (self.sync_name)(&self.file).map_err(StorageError::from)?;
         Ok(Box::new(FileBackend::new(file)?))
     }
 }
@@ -514,6 +524,38 @@ impl Backends for PrivateFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_are_not_used_before_their_name_is_on_the_disk() {
+        let folder = std::env::temp_dir();
+        let file = folder.join(format!("callseal-eims-name-{}.redb", std::process::id()));
+        let refuses = PrivateFile {
+            file: file.clone(),
+            sync_name: |file| {
+                assert!(file.exists());
+                Err(io::Error::other("the folder is not synced"))
+            },
+        };
+        let operator = OperatorId {
+            chain_id: 1,
+            contract: [0xaa; 20],
+        };
+        let opened = Database::open(
+            "here".into(),
+            Box::new(refuses),
+            operator,
+            &[],
+            Box::new(()),
+        );
+        std::fs::remove_file(&file).unwrap();
+        let Err(error) = opened else {
+            panic!("the name may be lost");
+        };
+        assert!(
+            error.to_string().contains("the folder is not synced"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn records_that_somebody_has_open_are_nobody_elses() {

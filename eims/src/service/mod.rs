@@ -6,6 +6,7 @@
 //! | `store/outbox.rs` | of these, what its accounts have signed |
 //! | `records.rs` | what is in them |
 //! | `database.rs` | the tables below, each change synced before anything follows from it |
+//! | `folder.rs` | a file's name, kept as its contents are |
 //! | `worker.rs` | the one who pays and approves, step by step |
 //! | `worker/sending.rs` | the account's transactions: signed, stored, sent, settled |
 //! | `worker/claims.rs` | what the chain shows of claims, and their approval |
@@ -28,6 +29,7 @@
 //! itself takes the second approval of a claim back.
 
 mod database;
+mod folder;
 mod limits;
 mod overview;
 mod places;
@@ -47,6 +49,7 @@ mod misbehaviour;
 mod trial;
 
 pub use database::{Backends, Memory, StoreError};
+pub use folder::{folder_of, sync_name};
 pub use limits::RateLimit;
 pub use overview::{KnownClaim, KnownToken, Out, Overview};
 pub use points::{Point, Points, Purpose, Stopped, Write};
