@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::service::trial::{Disk, NOON, StopAt, Subscriber, World};
-use crate::service::{Point, Purpose, Store, Terms, Worker, Write};
-use crate::{Payment, Standing, TokenBook as _, Wait};
+use callseal_registry_client::Status::Revoked;
+
+use crate::contract;
+use crate::service::trial::{Disk, NOON, StopAt, Subscriber, TrialNode, World};
+use crate::service::{Order, Point, Purpose, Store, Terms, WorkError, Worker, Write};
+use crate::{Approval, Hold, Payment, Standing, TokenBook as _, Wait};
 
 const DEPTH: u64 = 2;
 
@@ -134,5 +137,162 @@ fn a_disk_that_fails_at_any_moment_costs_nothing_but_time() {
         disk.lose_power();
         live(&world, &people, &disk, &StopAt::new(None, &disk)).unwrap();
         all_is_well(&world, &people, &disk);
+    }
+}
+
+/// What happens to the operator of a rough world, whichever of its processes
+/// is there to see it: each of it once.
+struct Rough {
+    world: World,
+    node: TrialNode,
+    people: Vec<Subscriber>,
+    disk: Disk,
+    rounds: usize,
+    has_stolen: bool,
+    has_forked: bool,
+}
+
+impl Rough {
+    /// The last of the people have a number that is somebody else's already.
+    fn begin() -> Self {
+        let (world, mut people, disk) = begin(2);
+        people.push(world.second_token(&people[0], 3));
+        let node = world.node();
+        node.set(|faults| {
+            faults.drops = 1;
+            faults.unfinal = Some(4);
+            faults.underprices_every = Some(5);
+        });
+        Self {
+            world,
+            node,
+            people,
+            disk,
+            rounds: 0,
+            has_stolen: false,
+            has_forked: false,
+        }
+    }
+
+    fn live(&mut self, points: &StopAt) -> Option<()> {
+        let mut store = Store::on(self.disk.clone(), points.clone(), self.world.operator).ok()?;
+        let account = self.world.account.clone();
+        let mut worker = Worker::new(store.clone(), self.node.clone(), account, terms());
+        for _ in 0..40 {
+            self.rounds += 1;
+            for (index, person) in self.people.iter().enumerate() {
+                let token = person.token.hash();
+                if store.standing(&token).ok()? != Standing::Used {
+                    store.bind(&token, &person.phone_key.public()).ok()?;
+                    store.tell(&person.claim, NOON, 3).ok()?.unwrap();
+                    // Not before the other one has its record.
+                    if index < 2 || self.world.is_approved(&self.people[0]) {
+                        self.world.claim(person);
+                    }
+                }
+                let status = store.status(&token, Wait::Turn).ok()??;
+                if matches!(status.payment, Payment::Lost(_)) {
+                    let _ = store.pay_again(&token).ok()?;
+                }
+            }
+            match worker.step() {
+                Err(WorkError::Stopped(_) | WorkError::Store(_)) => return None,
+                done => done.unwrap(),
+            }
+            let out = store.outbox().ok()?;
+            if !self.has_stolen && !out.is_empty() {
+                self.has_stolen = true;
+                self.world.steal_nonces(1);
+            }
+            self.revoke_by_hand(&store, &mut worker)?;
+            self.world.chain.mine();
+            if !self.has_forked
+                && store.standing(&self.people[1].token.hash()).ok()? == Standing::Used
+            {
+                self.has_forked = true;
+                self.world.chain.rewind(4);
+            }
+        }
+        Some(())
+    }
+
+    /// The second of the people has lost its phone.
+    fn revoke_by_hand(&self, store: &Store, worker: &mut Worker<TrialNode>) -> Option<()> {
+        let number = self.people[1].claim.number_hash;
+        let record = self.world.registry.client(number).unwrap();
+        let is_out = store
+            .outbox()
+            .ok()?
+            .iter()
+            .any(|(_, out)| out.purpose == Purpose::ByHand);
+        if !self.has_forked || is_out || record.is_none_or(|record| record.status == Revoked) {
+            return Some(());
+        }
+        let order = Order {
+            data: contract::revoke_by_operator(number),
+            gas_limit: contract::REVOKE_BY_OPERATOR_GAS,
+            approves: None,
+        };
+        match worker.order(&order) {
+            Err(WorkError::Stopped(_) | WorkError::Store(_)) => None,
+            done => {
+                done.unwrap();
+                Some(())
+            }
+        }
+    }
+
+    fn all_is_well(&self) {
+        let store = Store::on(self.disk.clone(), (), self.world.operator).unwrap();
+        assert!(store.outbox().unwrap().is_empty());
+        for person in &self.people {
+            let status = store.status(&person.token.hash(), Wait::Turn).unwrap();
+            assert!(
+                matches!(status.unwrap().payment, Payment::Settled(_)),
+                "{status:?}"
+            );
+            let left: u128 = self.world.chain.balance(person.wallet.address()).to();
+            assert!(left > 0 && left < terms().fee_money, "{left}");
+        }
+        assert!(self.world.is_approved(&self.people[0]));
+        let record = self.world.registry.client(self.people[1].claim.number_hash);
+        assert_eq!(record.unwrap().unwrap().status, Revoked);
+        let held = store
+            .status(&self.people[2].token.hash(), Wait::Turn)
+            .unwrap();
+        assert_eq!(held.unwrap().approval, Approval::Held(Hold::HasRecord));
+    }
+}
+
+#[test]
+fn stopped_in_the_middle_of_thefts_forks_and_orders_it_pays_once_and_approves_once() {
+    let mut undisturbed = Rough::begin();
+    let points = StopAt::new(None, &undisturbed.disk);
+    undisturbed.live(&points).unwrap();
+    undisturbed.all_is_well();
+    let reached = points.reached();
+    for write in [
+        Write::Replace(Purpose::Pay),
+        Write::Lose(Purpose::Pay),
+        Write::Reopen(Purpose::Approve),
+        Write::Forget,
+        Write::Judge,
+        Write::PayAgain,
+        Write::Sign(Purpose::ByHand),
+        Write::Settle(Purpose::ByHand),
+    ] {
+        assert!(reached.contains(&Point::AfterWrite(write)), "{write:?}");
+    }
+    assert!(reached.contains(&Point::AfterSend(Purpose::ByHand)));
+    // At each of them the first time that it is reached.
+    for (stop, point) in reached.iter().enumerate() {
+        if reached[..stop].contains(point) {
+            continue;
+        }
+        let mut rough = Rough::begin();
+        let stopped = StopAt::new(Some(stop), &rough.disk);
+        assert!(rough.live(&stopped).is_none(), "{point:?}");
+        rough.live(&StopAt::new(None, &rough.disk)).unwrap();
+        rough.all_is_well();
     }
 }

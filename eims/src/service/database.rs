@@ -573,4 +573,23 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         assert!(second.is_ok());
     }
+
+    #[test]
+    fn records_of_another_version_are_refused_by_name() {
+        let folder = std::env::temp_dir();
+        let file = folder.join(format!("callseal-eims-format-{}.redb", std::process::id()));
+        let operator = OperatorId {
+            chain_id: 1,
+            contract: [0xaa; 20],
+        };
+        let open = || Database::in_file(&file, operator, &[]);
+        let first = open().unwrap();
+        first
+            .write(Write::Scan, |change| change.remove(META, FORMAT_KEY))
+            .unwrap();
+        drop(first);
+        let second = open();
+        std::fs::remove_file(&file).unwrap();
+        assert!(matches!(second, Err(StoreError::Format { found: 1, .. })));
+    }
 }

@@ -73,16 +73,7 @@ impl Trial {
 
     /// Somebody else with another good token for the same number.
     fn second_token(&self, person: &Subscriber) -> Subscriber {
-        let world = &self.world;
-        let mut second = world.subscriber(2);
-        let mut claims = *person.token.unverified_claims();
-        claims.serial = 99;
-        second.token = Token::issue(claims, &world.signing, &mut Seeded(9));
-        second.number = person.number;
-        let identity = AccountKey::from_bytes([0x77; 32]).unwrap();
-        let (wallet, hash) = (second.wallet.address(), second.token.hash());
-        second.claim = Claim::make(world.operator, person.number, wallet, &identity, hash);
-        second
+        self.world.second_token(person, 2)
     }
 
     /// From nothing to an approved record.

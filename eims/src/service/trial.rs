@@ -110,6 +110,22 @@ impl World {
         }
     }
 
+    /// The `seed`th subscriber, with another good token for somebody's number.
+    pub(super) fn second_token(&self, person: &Subscriber, seed: u8) -> Subscriber {
+        let mut claims = *person.token.unverified_claims();
+        claims.serial = 99;
+        let token = Token::issue(claims, &self.signing, &mut Seeded(9));
+        let identity = AccountKey::from_bytes([0x77; 32]).unwrap();
+        let second = self.subscriber(seed);
+        let (wallet, hash) = (second.wallet.address(), token.hash());
+        Subscriber {
+            number: person.number,
+            claim: Claim::make(self.operator, person.number, wallet, &identity, hash),
+            token,
+            ..second
+        }
+    }
+
     /// Sends `addClient` from a wallet that can pay for it and has sent nothing
     /// yet.
     pub(super) fn claim(&self, subscriber: &Subscriber) {
@@ -195,6 +211,8 @@ pub(super) struct Faults {
     pub(super) came: usize,
     /// It finds every offer for gas too low.
     pub(super) underprices: bool,
+    /// Of so many offers it finds two in a row too low.
+    pub(super) underprices_every: Option<usize>,
     /// What it says that any account's next nonce is.
     pub(super) nonce: Option<u64>,
     /// The same with what waits.
@@ -306,7 +324,8 @@ impl Node for TrialNode {
                 faults.drops -= 1;
                 return Ok(());
             }
-            if faults.underprices {
+            let every = faults.underprices_every;
+            if faults.underprices || every.is_some_and(|every| faults.came % every < 2) {
                 let message = "transaction underpriced: gas tip cap 1, minimum needed 2".into();
                 return Err(SendError::Underpriced { message });
             }

@@ -1,9 +1,12 @@
 //! Claims that a fork, a node or another claim of the same number hides.
 
+use alloy_primitives::B256;
+
 use super::*;
 use crate::service::Purpose;
 use crate::service::records::Outgoing;
 use crate::service::store::{Due, Settled};
+use crate::{LoggedClaim, TokenHash};
 
 /// Both claims are on the chain before either approval is in a block.
 #[test]
@@ -183,4 +186,31 @@ fn a_node_that_tells_no_logs_keeps_nobody_from_being_paid() {
     assert!(matches!(trial.worker.step(), Err(WorkError::Node(_))));
     trial.go_on(4);
     assert!(trial.is_paid(&person));
+}
+
+#[test]
+fn strangers_who_claim_without_end_fill_no_records() {
+    let trial = Trial::new(1);
+    let claims: Vec<_> = (0..10_010_u64)
+        .map(|index| {
+            let claim = LoggedClaim {
+                number_hash: B256::left_padding_from(&index.to_be_bytes()),
+                sender: Address::repeat_byte(7),
+                key: [2; 33],
+                token_hash: TokenHash([9; 32]),
+            };
+            (index, claim)
+        })
+        .collect();
+    let (former, latter) = claims.split_at(10_000);
+    trial.store.scanned(0, 9_999, former).unwrap();
+    trial.store.scanned(10_000, 10_009, latter).unwrap();
+    // The oldest are gone.
+    assert!(!trial.store.has_seen(&claims[9].1).unwrap());
+    assert!(trial.store.has_seen(&claims[10].1).unwrap());
+    assert!(trial.store.has_seen(&claims[10_009].1).unwrap());
+    // Blocks are forgotten with what was in them.
+    trial.store.scanned(10_005, 10_009, &[]).unwrap();
+    assert!(trial.store.has_seen(&claims[10_004].1).unwrap());
+    assert!(!trial.store.has_seen(&claims[10_005].1).unwrap());
 }
