@@ -136,6 +136,24 @@ fn a_claim_that_is_held_waits_with_the_reason() {
     assert_eq!((world.paid, world.claims_on_chain()), (1, 1));
 }
 
+/// By another way than the service, which goes on saying that it is held.
+#[test]
+fn a_claim_that_people_approve_by_hand_ends_the_enrolment() {
+    let (mut world, phone) = (World::new(), phone());
+    world.hold = Some(Hold::TakenBack);
+    assert_eq!(world.run(&phone), Err(Waiting::Held(Hold::TakenBack)));
+    let claim = world.told.unwrap();
+    let record_hash = claim.as_logged().record_hash();
+    let account = world.chain.account(0);
+    let (number, wallet) = (claim.number_hash, claim.wallet);
+    let approved = world
+        .registry
+        .approve_client(account, number, wallet, record_hash);
+    approved.unwrap();
+    world.run(&phone).unwrap();
+    assert_eq!(world.approval, None);
+}
+
 #[test]
 fn notes_are_of_one_enrolment_alone() {
     let (mut world, phone) = (World::new(), phone());
