@@ -380,6 +380,39 @@ fn an_update_goes_on_with_the_roc_and_the_srtcp_index() {
 }
 
 #[test]
+fn a_key_that_comes_back_after_another_makes_no_keystream_twice() {
+    let mut keys = [[7; 64], [8; 64]];
+    let [sender, receiver] =
+        [(); 2].map(|()| session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut keys[0])));
+    let mut first = rtp(7);
+    let (_, len) = run(srtp_protect, sender, &mut first, 100);
+    let mut replayed = first;
+    assert_eq!(run(srtp_unprotect, receiver, &mut first, len).0, Status::Ok);
+    for update in [srtp_update, srtp_update_stream] {
+        for key in [1, 0] {
+            let policy = policy(SUITES[0], ssrc_type::SPECIFIC, &mut keys[key]);
+            for session in [sender, receiver] {
+                assert_eq!(unsafe { update(session, &policy) }, Status::Ok);
+            }
+        }
+        for seq in [5, 7] {
+            let refused = run(srtp_protect, sender, &mut rtp(seq), 100).0;
+            assert_eq!(refused, Status::ReplayFail);
+        }
+        let refused = run(srtp_unprotect, receiver, &mut replayed, len).0;
+        assert_eq!(refused, Status::ReplayFail);
+    }
+    let mut next = rtp(8);
+    let (sealed, len) = run(srtp_protect, sender, &mut next, 100);
+    assert_eq!(sealed, Status::Ok);
+    assert_eq!(run(srtp_unprotect, receiver, &mut next, len).0, Status::Ok);
+    unsafe {
+        srtp_dealloc(sender);
+        srtp_dealloc(receiver);
+    }
+}
+
+#[test]
 fn a_roc_that_was_set_is_the_streams_once_a_packet_has_shown_it() {
     let mut key = [7; 64];
     let sender = session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key));
@@ -419,6 +452,41 @@ fn a_roc_that_was_set_is_the_streams_once_a_packet_has_shown_it() {
         );
         srtp_dealloc(sender);
         srtp_dealloc(receiver);
+    }
+}
+
+#[test]
+fn the_roc_that_a_stream_has_can_be_set_for_a_packet_far_ahead() {
+    for (first, second) in [(10, 65_500), (100, 40_000)] {
+        let mut key = [7; 64];
+        let [sender, receiver, other] =
+            [(); 3].map(|()| session(&policy(SUITES[0], ssrc_type::SPECIFIC, &mut key)));
+        let set_roc = |session| unsafe { srtp_set_stream_roc(session, SSRC, 1) };
+        for session in [sender, receiver, other] {
+            assert_eq!(set_roc(session), Status::Ok);
+        }
+        let (mut near, mut far, mut expected) = (rtp(first), rtp(second), rtp(second));
+        let (_, len) = run(srtp_protect, sender, &mut near, 100);
+        assert_eq!(run(srtp_unprotect, receiver, &mut near, len).0, Status::Ok);
+        for session in [sender, receiver] {
+            assert_eq!(set_roc(session), Status::Ok);
+        }
+        let sealed = run(srtp_protect, sender, &mut far, 100);
+        assert_eq!(sealed, (Status::Ok, len));
+        run(srtp_protect, other, &mut expected, 100);
+        assert_eq!(far, expected);
+        let mut again = far;
+        assert_eq!(run(srtp_unprotect, receiver, &mut far, len).0, Status::Ok);
+        let replayed = run(srtp_unprotect, receiver, &mut again, len).0;
+        assert_eq!(replayed, Status::ReplayFail);
+        for session in [sender, receiver, other] {
+            let mut roc = 0;
+            unsafe {
+                srtp_get_stream_roc(session, SSRC, &mut roc);
+                srtp_dealloc(session);
+            }
+            assert_eq!(roc, 1);
+        }
     }
 }
 

@@ -186,6 +186,7 @@ srtp_err_status_t srtp_create(srtp_t *session, const srtp_policy_t *policy);
 srtp_err_status_t srtp_dealloc(srtp_t s);
 srtp_err_status_t srtp_add_stream(srtp_t session, const srtp_policy_t *policy);
 srtp_err_status_t srtp_remove_stream(srtp_t session, uint32_t ssrc); /* network order */
+/* Other keys; ROCs and SRTCP indexes go on. Keys that a stream had before free no sequence number. */
 srtp_err_status_t srtp_update(srtp_t session, const srtp_policy_t *policy);
 srtp_err_status_t srtp_update_stream(srtp_t session, const srtp_policy_t *policy);
 srtp_err_status_t srtp_set_stream_roc(srtp_t session, uint32_t ssrc, uint32_t roc);
@@ -215,7 +216,10 @@ srtp_err_status_t srtp_unprotect_rtcp(srtp_t ctx, void *srtcp_hdr, int *pkt_octe
 srtp_err_status_t srtp_unprotect_rtcp_mki(srtp_t ctx, void *srtcp_hdr, int *pkt_octet_len,
                                           unsigned int use_mki);
 
-/* Events, of every session. */
+/*
+ * Events, of every session. A key's limits are 2^48 packets of SRTP and 2^31 of
+ * SRTCP, of all its streams together; it is soft at seven eighths.
+ */
 typedef enum {
     event_ssrc_collision,
     event_key_soft_limit,
