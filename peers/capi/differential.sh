@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Random policies and operations through Debian's library and ours: differential.sh OUR-LIBRARY [ROUNDS]
+# Random policies and operations through Debian's library and ours: differential.sh OUR-LIBRARY [ROUNDS [SEED]]
 set -eu -o pipefail
-library=$(realpath "${1:?usage: differential.sh OUR-LIBRARY [ROUNDS]}")
+library=$(realpath "${1:?usage: differential.sh OUR-LIBRARY [ROUNDS [SEED]]}")
 here=$(cd "$(dirname "$0")" && pwd)
 if ! pkg-config --exists libsrtp2; then
     echo "libsrtp2-dev is not installed"
@@ -12,4 +12,11 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 # shellcheck disable=SC2046
 cc -O1 -Wall -Wextra -o "$build/differential" "$here/differential.c" $(pkg-config --cflags libsrtp2) -ldl
-"$build/differential" "$debians" "$library" "${2:-5000}" 1
+# The last one is another each day. What differs is replayed by the line that names its round.
+for seed in ${3:-1 1000000000 $(date +%s)}; do
+    echo "seed $seed:"
+    "$build/differential" "$debians" "$library" "${2:-5000}" "$seed" || {
+        echo "to replay: $0 OUR-LIBRARY ${2:-5000} $seed"
+        exit 1
+    }
+done
