@@ -33,7 +33,21 @@ impl LoopbackNode {
     /// # Errors
     /// Where the port is not to be had.
     pub fn serve(chain: &DevChain, beacon: &DevBeacon, port: u16) -> io::Result<Self> {
-        Self::start(chain, beacon, port, None)
+        Self::start(chain, beacon, port, Blocks::AsTheChainMakesThem)
+    }
+
+    /// The same where what is sent gets into a block of the present: two slots ago, so that it is final with the next
+    /// ones. `clock` gives Unix time in seconds.
+    ///
+    /// # Errors
+    /// Where the port is not to be had.
+    pub fn serve_by_clock(
+        chain: &DevChain,
+        beacon: &DevBeacon,
+        port: u16,
+        clock: fn() -> u64,
+    ) -> io::Result<Self> {
+        Self::start(chain, beacon, port, Blocks::ByClock(clock, Arc::default()))
     }
 
     /// The same on any free port, where whatever is sent is final at once. Nobody else may make blocks meanwhile.
@@ -41,21 +55,16 @@ impl LoopbackNode {
     /// # Errors
     /// Where there is no port.
     pub fn serve_final(chain: &DevChain, beacon: &DevBeacon) -> io::Result<Self> {
-        Self::start(chain, beacon, 0, Some(Arc::default()))
+        Self::start(chain, beacon, 0, Blocks::FinalAtOnce(Arc::default()))
     }
 
-    fn start(
-        chain: &DevChain,
-        beacon: &DevBeacon,
-        port: u16,
-        finality: Option<Arc<Mutex<()>>>,
-    ) -> io::Result<Self> {
+    fn start(chain: &DevChain, beacon: &DevBeacon, port: u16, blocks: Blocks) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
         let node = Node {
             chain: chain.clone(),
             beacon: beacon.clone(),
-            finality,
+            blocks,
         };
         thread::Builder::new()
             .name("loopback node".into())
@@ -79,8 +88,15 @@ impl LoopbackNode {
 struct Node {
     chain: DevChain,
     beacon: DevBeacon,
-    /// Where each transaction is made final: one after the other.
-    finality: Option<Arc<Mutex<()>>>,
+    blocks: Blocks,
+}
+
+/// What becomes of transactions that are sent; one after the other, where there is a lock.
+#[derive(Clone)]
+enum Blocks {
+    AsTheChainMakesThem,
+    FinalAtOnce(Arc<Mutex<()>>),
+    ByClock(fn() -> u64, Arc<Mutex<()>>),
 }
 
 impl Node {
@@ -182,20 +198,35 @@ impl Node {
                     .map_err(|error| error.to_string())?;
                 Ok(proof_json(proof))
             }
-            other => {
-                let finality = self.finality.clone();
-                let finality = finality.filter(|_| other == "eth_sendRawTransaction");
-                let turn = finality
-                    .as_deref()
-                    .map(|finality| finality.lock().unwrap_or_else(PoisonError::into_inner));
-                let answer = wallet::answer(&self.chain, other, params)
-                    .unwrap_or_else(|| Err(format!("{other:?} is not served here")));
-                if turn.is_some() && answer.is_ok() {
-                    self.beacon.finalize();
-                }
-                answer
+            "eth_sendRawTransaction" => self.send(params),
+            other => self.ask(other, params),
+        }
+    }
+
+    fn send(&self, params: &Value) -> Result<Value, String> {
+        let send = || self.ask("eth_sendRawTransaction", params);
+        match &self.blocks {
+            Blocks::AsTheChainMakesThem => send(),
+            Blocks::FinalAtOnce(turn) => {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                let sent = send()?;
+                self.beacon.finalize();
+                Ok(sent)
+            }
+            Blocks::ByClock(clock, turn) => {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                let present = clock().saturating_sub(BEHIND);
+                let next = present.max(self.chain.head_timestamp() + 1);
+                let set = self.chain.set_next_timestamp(next);
+                set.map_err(|error| error.to_string())?;
+                send()
             }
         }
+    }
+
+    fn ask(&self, method: &str, params: &Value) -> Result<Value, String> {
+        let answer = wallet::answer(&self.chain, method, params);
+        answer.unwrap_or_else(|| Err(format!("{method:?} is not served here")))
     }
 }
 
@@ -209,6 +240,9 @@ fn proof_json(proof: RawProof) -> Value {
     let slots: Vec<_> = slots.collect();
     json!({ "accountProof": nodes(proof.account), "storageProof": slots })
 }
+
+/// How old the block of a transaction is, in seconds: two slots.
+const BEHIND: u64 = 24;
 
 /// The next request: a path for GET, none for POST, and a body; `None` at the connection's end.
 type Question = (Option<String>, Vec<u8>);

@@ -52,7 +52,7 @@ pub struct OutputFile {
 #[non_exhaustive]
 pub enum OutputError {
     /// There is such a file, and it is not ours to replace.
-    #[error("{} exists already; name another file, or give --force to replace it", .0.display())]
+    #[error("{} exists already: name another file, or remove it (--force does, where a command has it)", .0.display())]
     Exists(PathBuf),
     /// The system refused.
     #[error("cannot write {}", path.display())]

@@ -7,8 +7,9 @@
 use alloy_consensus::{EMPTY_ROOT_HASH, Header};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use callseal_devchain::{
-    ClockError, DevChain, Genesis, GenesisAccount, Outcome, SendError, Transaction,
+    ClockError, DevBeacon, DevChain, Genesis, GenesisAccount, Outcome, SendError, Transaction,
 };
+use callseal_registry_client::light::Beacon as _;
 use callseal_registry_client::{Transport, TransportError};
 use callseal_testvectors::trie::Trie;
 
@@ -324,4 +325,23 @@ fn storage_root(chain: &DevChain, contract: Address) -> B256 {
     let account =
         callseal_registry_client::verify_account(header.state_root, contract, &proof.account);
     account.unwrap().unwrap().storage_root()
+}
+
+/// A light client refuses what is signed in the future, also at the turn of a period.
+#[test]
+fn nothing_that_passes_with_the_clock_is_signed_in_its_future() {
+    let chain = DevChain::from_genesis(Genesis::new(1).at(1_000_000));
+    let beacon = DevBeacon::new(&chain).unwrap();
+    beacon.finalize();
+    let period = beacon.network().preset().slots_per_period() * 12;
+    let mut newest = 0;
+    for time in (beacon.now()..).step_by(5).take(3 * period as usize / 5) {
+        beacon.pass_to(time);
+        let update = beacon.finality_update().unwrap();
+        let signed = beacon.network().time_of(update.signature_slot);
+        assert!(signed <= time, "{signed} at {time}");
+        // And it does not stand still for more than a few slots.
+        newest = newest.max(signed);
+        assert!(time - newest < 8 * 12, "{newest} at {time}");
+    }
 }

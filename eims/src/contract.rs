@@ -45,6 +45,8 @@ mod abi {
             error NotOperator(address caller);
             error NotPending(bytes32 numberHash, address sender);
             error RecordMismatch(bytes32 expected, bytes32 pending);
+            error NotInForce(bytes32 numberHash);
+            error OverlapTooLong(uint256 asked);
 
             function addClient(bytes32 numberHash, bytes key, bytes32 tokenHash, bytes proofOfPossession) external;
             function approveClient(bytes32 numberHash, address sender, bytes32 expectedRecordHash) external;
@@ -368,6 +370,10 @@ pub fn refusal(data: &[u8]) -> Option<&'static str> {
         contract::RegistryErrors::NotOperator(_) => "the account is not the registry's operator",
         contract::RegistryErrors::NotPending(_) => "nothing of the sender is pending",
         contract::RegistryErrors::RecordMismatch(_) => "what is pending is not what was checked",
+        contract::RegistryErrors::NotInForce(_) => "the number has no record in force",
+        contract::RegistryErrors::OverlapTooLong(_) => {
+            "the overlap is longer than the registry lets it be"
+        }
     })
 }
 

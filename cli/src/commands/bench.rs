@@ -57,6 +57,11 @@ pub struct Arguments {
 /// # Errors
 /// Where the plot cannot be written, or figures cannot be printed.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if cfg!(debug_assertions) {
+        tracing::warn!(
+            "this program was built for debugging, and is many times slower than with `--release`"
+        );
+    }
     let existing = match arguments.force {
         true => Existing::Replace,
         false => Existing::Keep,

@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         enrol_on(&chain, &numbers).context("cannot set up the embedded registry")?;
     beacon.finalize();
     beacon.pass_to(unix_time());
-    let node = LoopbackNode::serve(&chain, &beacon, arguments.port)
+    let node = LoopbackNode::serve_by_clock(&chain, &beacon, arguments.port, unix_time)
         .with_context(|| format!("cannot serve on port {}", arguments.port))?;
 
     std::fs::create_dir_all(&arguments.out)

@@ -58,7 +58,7 @@ pub struct Arguments {
     identity: Option<PathBuf>,
 
     /// Where the operator takes enrolments
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     operator: String,
 
     /// An Ethereum node, which the claim is sent to; what it says of keys and records is not believed without proof
@@ -72,7 +72,6 @@ pub struct Arguments {
     /// one's own, and for tests
     #[arg(
         long,
-        required_unless_present = "beacon",
         conflicts_with_all = ["beacon", "checkpoint"],
         help_heading = "Registry"
     )]
@@ -244,9 +243,24 @@ fn registry(
     Ok(ours)
 }
 
+/// A name may be unknown now and known later; what has no port never will.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("not of the form HOST:PORT")?;
+    match port.parse::<u16>() {
+        Ok(1..) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("not of the form HOST:PORT".to_owned()),
+    }
+}
+
 fn trust(arguments: &Arguments, chain_id: u64) -> Result<Trust> {
     if arguments.trust_node {
         return Ok(Trust::node(JsonRpcNode::new(&arguments.rpc)?));
+    }
+    if arguments.beacons.beacon.is_empty() {
+        bail!(
+            "say how the registry is read: --beacon URL, for a light client that believes no node, \
+             or --trust-node, for a node of your own"
+        );
     }
     let (network, state) = arguments.network.open()?;
     if network.chain_id() != chain_id {

@@ -64,6 +64,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.wallet {
         return make_phone_keys(arguments);
     }
+    if arguments.passphrase.passphrase_file.is_some() {
+        bail!(
+            "a key without a wallet stands in its file as it is, under no passphrase: \
+             add --wallet, or leave --passphrase-file out"
+        );
+    }
     let identity = IdentityFile {
         key: IdentityKey::generate(&mut SystemRandom),
         number: arguments.number,

@@ -160,7 +160,6 @@ pub struct RegistryArguments {
     #[arg(
         long,
         value_name = "[CHAIN=]HASH",
-        required_unless_present = "beacon",
         conflicts_with = "beacon",
         help_heading = "Registry"
     )]

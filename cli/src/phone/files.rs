@@ -47,13 +47,14 @@ impl CallFiles {
                 Pins::default()
             }
         };
-        if let Some(path) = &arguments.export_keys {
-            drop(OutputFile::create(path, Privacy::Owner, existing)?);
-        }
+        // First, since the keys may go into the folder that this makes.
         let record = match &arguments.record {
             Some(folder) => Some((folder.clone(), recorder(folder, existing, clock)?)),
             None => None,
         };
+        if let Some(path) = &arguments.export_keys {
+            drop(OutputFile::create(path, Privacy::Owner, existing)?);
+        }
         Ok(Self {
             known_peers,
             pins,

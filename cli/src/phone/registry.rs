@@ -25,6 +25,12 @@ pub(super) fn source(
     key: PublicKey,
 ) -> Result<Box<dyn RecordSource>> {
     let is_live = arguments.trusted_block.is_empty();
+    if is_live && arguments.beacons.beacon.is_empty() {
+        bail!(
+            "say how the registry is read: --beacon URL, for a light client that believes no node, \
+             or --trusted-block HASH, for a block that you know"
+        );
+    }
     Ok(match arguments.registry.named()? {
         Named::Operators(operators) if is_live => {
             Box::new(live(|_| operators, arguments, (number, key))?)

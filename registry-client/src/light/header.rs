@@ -183,7 +183,9 @@ impl LightHeader {
 #[non_exhaustive]
 pub enum LightHeaderError {
     /// It is of a fork that this client does not follow.
-    #[error("it is of the fork {fork}, which this client does not follow")]
+    #[error(
+        "it is of the fork {fork}, which this client does not follow: is the node on another network?"
+    )]
     Fork {
         /// The fork of its slot.
         fork: Fork,

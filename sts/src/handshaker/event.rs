@@ -257,7 +257,10 @@ pub enum AcceptError {
 }
 
 fn last(ignored: &Option<Ignored>) -> String {
-    ignored.map_or_else(String::new, |why| format!("; last ignored: {why}"))
+    match ignored {
+        Some(why) => format!("; last ignored: {why}"),
+        None => "; nobody answered".to_owned(),
+    }
 }
 
 fn reason(status: &RefusedStatus) -> String {

@@ -54,6 +54,9 @@ impl ByHandArguments {
         until: Until,
     ) -> Result<Ended> {
         let (node, operator) = self.registry.open()?;
+        if !self.store.exists() {
+            bail!("there are no records in {}", self.store.display());
+        }
         let store = Store::open(&self.store, operator)?;
         let terms = Terms {
             depth: self.depth,

@@ -38,7 +38,10 @@ fn m1_is_repeated_on_its_schedule_and_given_up_after_ten_seconds() {
         sent_at(&pair, Duration::ZERO),
         [0, 150, 450, 1050, 2250, 3450, 4650, 5850, 7050, 8250, 9450]
     );
-    assert_eq!(pair.a.failed[0].1.to_string(), "no good M2 came in time");
+    assert_eq!(
+        pair.a.failed[0].1.to_string(),
+        "no good M2 came in time; nobody answered"
+    );
     assert_eq!(pair.a.handshaker.poll_timeout(), None);
 }
 
