@@ -83,37 +83,17 @@ pub(crate) const fn defences() -> Defences {
 /// The defences in force on this thread: all but what a test took away.
 #[cfg(test)]
 pub(crate) fn defences() -> Defences {
-    weakened::IN_FORCE.get()
+    IN_FORCE.get()
 }
 
 #[cfg(test)]
-pub(crate) use weakened::without;
+thread_local! {
+    static IN_FORCE: std::cell::Cell<Defences> = const { std::cell::Cell::new(Defences::ALL) };
+}
 
+/// Runs `attack` while the defences that `take_away` clears are missing, on
+/// this thread only.
 #[cfg(test)]
-mod weakened {
-    use super::Defences;
-    use std::cell::Cell;
-
-    thread_local! {
-        pub(super) static IN_FORCE: Cell<Defences> = const { Cell::new(Defences::ALL) };
-    }
-
-    /// Runs `attack` while the defences that `take_away` clears are missing,
-    /// on this thread only; they stand again afterwards, also after a panic.
-    pub(crate) fn without<T>(
-        take_away: impl FnOnce(&mut Defences),
-        attack: impl FnOnce() -> T,
-    ) -> T {
-        struct Restore;
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                IN_FORCE.set(Defences::ALL);
-            }
-        }
-        let _restore = Restore;
-        let mut left = Defences::ALL;
-        take_away(&mut left);
-        IN_FORCE.set(left);
-        attack()
-    }
+pub(crate) fn without<T>(take_away: impl FnOnce(&mut Defences), attack: impl FnOnce() -> T) -> T {
+    callseal_testkit::without(&IN_FORCE, take_away, attack)
 }
