@@ -331,7 +331,7 @@ fn storage_root(chain: &DevChain, contract: Address) -> B256 {
 #[test]
 fn nothing_that_passes_with_the_clock_is_signed_in_its_future() {
     let chain = DevChain::from_genesis(Genesis::new(1).at(1_000_000));
-    let beacon = DevBeacon::new(&chain).unwrap();
+    let mut beacon = DevBeacon::new(&chain).unwrap();
     beacon.finalize();
     let period = beacon.network().preset().slots_per_period() * 12;
     let mut newest = 0;

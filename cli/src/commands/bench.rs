@@ -57,7 +57,7 @@ pub struct Arguments {
 /// # Errors
 /// Where the plot cannot be written, or figures cannot be printed.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    if cfg!(debug_assertions) {
+    if cfg!(debug_assertions) && std::io::stderr().is_terminal() {
         tracing::warn!(
             "this program was built for debugging, and is many times slower than with `--release`"
         );

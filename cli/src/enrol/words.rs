@@ -118,9 +118,7 @@ fn payment_in_words(payment: &Payment) -> &'static str {
         Payment::Queued(Wait::Turn) => "the operator pays it soon",
         Payment::Sent(_) => "it is on its way",
         Payment::Settled(_) => "it is paid, but fees have risen since",
-        Payment::Lost(_) => {
-            "the operator's account has sent something else instead; ask the operator"
-        }
+        Payment::Lost(_) => "it was lost; ask the operator",
         _ => "the operator does not say",
     }
 }

@@ -70,6 +70,7 @@ impl Call<'_> {
     /// What is unusable, by name; the call was not begun then.
     pub fn run(&self) -> Result<ExitCode> {
         let phone = self.phone;
+        registry::check(&phone.registry)?;
         let identity = IdentityFile::read_either(&phone.key, &phone.passphrase)?;
         let Some(number) = phone.number.or(identity.number) else {
             bail!(

@@ -15,6 +15,20 @@ use crate::commands::which_registry::Named;
 use crate::record_source::{LiveSource, RecordSource};
 use crate::seen_revisions::SeenRevisions;
 
+/// Whether it is said what everything is proven from, before anything is opened.
+///
+/// # Errors
+/// Where it is not.
+pub(super) fn check(arguments: &RegistryArguments) -> Result<()> {
+    if arguments.trusted_block.is_empty() && arguments.beacons.beacon.is_empty() {
+        bail!(
+            "say how the registry is read: --beacon URL, for a light client that believes no node, \
+             or --trusted-block HASH, for a block that you know"
+        );
+    }
+    Ok(())
+}
+
 /// Whom the phone with this number and key asks, over HTTP.
 ///
 /// # Errors
@@ -25,12 +39,6 @@ pub(super) fn source(
     key: PublicKey,
 ) -> Result<Box<dyn RecordSource>> {
     let is_live = arguments.trusted_block.is_empty();
-    if is_live && arguments.beacons.beacon.is_empty() {
-        bail!(
-            "say how the registry is read: --beacon URL, for a light client that believes no node, \
-             or --trusted-block HASH, for a block that you know"
-        );
-    }
     Ok(match arguments.registry.named()? {
         Named::Operators(operators) if is_live => {
             Box::new(live(|_| operators, arguments, (number, key))?)

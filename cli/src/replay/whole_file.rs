@@ -190,7 +190,7 @@ fn run(
 /// The keys that the capture's own SIP names.
 fn sets_of_sip(task: &Task<'_>, warnings: &mut Vec<String>) -> Result<Vec<KeySet>> {
     let path = task.path;
-    if !path.exists() {
+    if path != Path::new("-") && !path.exists() {
         bail!("cannot open {}: there is no such file", path.display());
     }
     if !is_file(path) {
