@@ -2,7 +2,9 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{bench, demo, devnet, enrol, keygen, operator, phone, registry, replay};
+use crate::commands::{
+    bench, demo, devnet, enrol, keygen, operator, phone, record, registry, replay,
+};
 
 /// Calls that are private end to end.
 ///
@@ -21,6 +23,7 @@ Examples:
   callseal replay call.pcapng --keys keys.json
   callseal keygen alice.key --number +8613800000001
   callseal enrol --help                      a number, a wallet and a key into the registry
+  callseal record --help                     one's own record: look, object, revoke, renew its key
   callseal bench                             how fast SRTP is on this machine
   callseal call +8613800000002@192.0.2.2:40000 --help
   callseal registry get +8613800000001 --help
@@ -52,6 +55,7 @@ pub(crate) enum Command {
     Keygen(keygen::Arguments),
     Enrol(enrol::Arguments),
     Bench(bench::Arguments),
+    Record(record::Arguments),
     Registry(registry::Arguments),
     Operator(operator::Arguments),
     Devnet(devnet::Arguments),

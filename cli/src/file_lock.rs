@@ -1,6 +1,6 @@
 //! A file that is changed by one process at a time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -15,19 +15,7 @@ impl FileLock {
     /// Waits for its turn. What is locked is an empty file beside `path`, which is replaced itself; the folder is made
     /// if need be.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let held = options.open(name)?;
+        let held = beside(path)?;
         match held.lock() {
             // A file system without locks: whoever has one there runs one process at a time.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
@@ -35,6 +23,34 @@ impl FileLock {
         }
         Ok(Self { _held: held })
     }
+
+    /// The same without waiting; `None` where it is another's turn.
+    pub(crate) fn now_of(path: &Path) -> io::Result<Option<Self>> {
+        let held = beside(path)?;
+        match held.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(Some(Self { _held: held }))
+    }
+}
+
+fn beside(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(name)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod enrol;
 pub mod g711;
 pub mod heard;
+pub mod holder;
 pub mod identity_file;
 pub mod interrupt;
 pub mod key_arguments;
@@ -25,6 +26,7 @@ pub mod media_sockets;
 pub mod operator_keys;
 pub mod operators_file;
 pub mod output_file;
+pub mod own_record;
 pub mod phone;
 pub mod phone_keys;
 pub mod random;
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Listen(arguments) => commands::phone::listen(arguments),
         Command::Replay(arguments) => commands::replay::run(arguments),
         Command::Enrol(arguments) => commands::enrol::run(arguments),
+        Command::Record(arguments) => commands::record::run(arguments),
         Command::Registry(arguments) => commands::registry::run(arguments),
         Command::Operator(arguments) => commands::operator::run(arguments),
         Command::Devnet(arguments) => commands::devnet::run(arguments),

@@ -16,6 +16,10 @@
 //! `keys` is the `crypto` part of another with the identity's secret and the
 //! enrolment key's, 32 octets each. Public keys that do not belong to the
 //! secrets are refused.
+//!
+//! While `callseal record rotate` replaces the identity, the file has both:
+//! `next` then holds the new one, its `identity_key` and, as `crypto`, the
+//! `crypto` part of a third keystore with its secret.
 
 use std::fmt;
 use std::path::Path;
@@ -27,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::output_file::{Existing, OutputError};
-use crate::sealed_keys::keystore::{Keystore, Sealed};
+use crate::sealed_keys::keystore::{Keystore, OpenError, PassphraseKey, Sealed};
 use crate::sealed_keys::{Fault, Kind, Secrets, write};
 pub use crate::sealed_keys::{SealedKeysError, Work};
 
@@ -47,6 +51,8 @@ pub struct PhoneKeys {
     pub number: Option<Number>,
     /// Signs handshakes; the registry has its public half.
     pub identity: IdentityKey,
+    /// What is to sign in its place, once the registry has its public half.
+    pub next_identity: Option<IdentityKey>,
     /// What the operator seals to. Each run with a token has to use the same.
     pub enrolment: SealingKey,
     /// The wallet's secret, big-endian.
@@ -65,6 +71,15 @@ struct Contents {
     enrolment_key: String,
     wallet: Keystore,
     keys: Sealed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<NextIdentity>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NextIdentity {
+    identity_key: String,
+    crypto: Sealed,
 }
 
 impl PhoneKeys {
@@ -132,6 +147,9 @@ impl PhoneKeys {
                 pair: [self.identity.to_bytes(), self.enrolment.to_bytes()],
             };
             let (wallet, keys) = secrets.seal(self.address, passphrase, work, random)?;
+            let next = self.next_identity.as_ref();
+            let next = next.map(|next| NextIdentity::seal(next, passphrase, work, random));
+            let next = next.transpose()?;
             Ok(Contents {
                 format: FORMAT.to_owned(),
                 version: VERSION,
@@ -140,6 +158,7 @@ impl PhoneKeys {
                 enrolment_key: hex::encode(self.enrolment.public().0),
                 wallet,
                 keys,
+                next,
             })
         })
     }
@@ -152,8 +171,10 @@ impl PhoneKeys {
         let identity = IdentityKey::from_bytes(*identity)
             .map_err(|error| Fault::NotKeys(format!("the identity's secret is {error}")))?;
         let enrolment = SealingKey::from_bytes(*enrolment);
-        let keys = Self::of(number, identity, enrolment, secrets.account)
+        let mut keys = Self::of(number, identity, enrolment, secrets.account)
             .map_err(|error| Fault::NotKeys(format!("the wallet's secret is {error}")))?;
+        let next = contents.next.as_ref();
+        keys.next_identity = next.map(|next| next.open(passphrase)).transpose()?;
         let is_same = contents.identity_key == keys.identity.public().to_string()
             && contents.enrolment_key == hex::encode(keys.enrolment.public().0)
             && contents.wallet.is_of(keys.address);
@@ -170,10 +191,38 @@ impl PhoneKeys {
         Ok(Self {
             number,
             identity,
+            next_identity: None,
             enrolment,
             wallet,
             address,
         })
+    }
+}
+
+impl NextIdentity {
+    fn seal(
+        key: &IdentityKey,
+        passphrase: &str,
+        work: Work,
+        random: &mut dyn Random,
+    ) -> Result<Self, OpenError> {
+        let seal_by = PassphraseKey::make(passphrase, work, random)?;
+        Ok(Self {
+            identity_key: key.public().to_string(),
+            crypto: Sealed::seal(&*key.to_bytes(), &seal_by, random),
+        })
+    }
+
+    fn open(&self, passphrase: &str) -> Result<IdentityKey, Fault> {
+        let key = self.crypto.key(passphrase)?;
+        let secret = self.crypto.open(passphrase, &key)?;
+        let secret = Zeroizing::new(<[u8; 32]>::try_from(&secret[..]).map_err(|_| {
+            Fault::NotKeys("the next identity's secret is not 32 octets".to_owned())
+        })?);
+        let key = IdentityKey::from_bytes(*secret)
+            .map_err(|error| Fault::NotKeys(format!("the next identity's secret is {error}")))?;
+        let is_same = self.identity_key == key.public().to_string();
+        is_same.then_some(key).ok_or_else(Fault::foreign_keys)
     }
 }
 
@@ -228,6 +277,30 @@ mod tests {
         }
         let error = PhoneKeys::read(&path, "open barley").unwrap_err();
         assert!(error.to_string().ends_with("the passphrase is wrong"));
+    }
+
+    #[test]
+    fn the_next_identity_is_kept_beside_the_present_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut keys, path) = written(folder.path(), None);
+        let next = IdentityKey::from_bytes([0x5b; 32]).unwrap();
+        keys.next_identity = Some(next.clone());
+        let random = &mut SystemRandom;
+        keys.write(&path, "one", Work::LEAST, random, Existing::Replace)
+            .unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&hex::encode(*next.to_bytes())));
+        let read = PhoneKeys::read(&path, "one").unwrap();
+        assert_eq!(read.identity.public(), keys.identity.public());
+        assert_eq!(read.next_identity.unwrap().public(), next.public());
+        let other = text.replacen(
+            &next.public().to_string(),
+            &keys.identity.public().to_string(),
+            1,
+        );
+        std::fs::write(&path, other).unwrap();
+        let error = PhoneKeys::read(&path, "one").unwrap_err();
+        assert!(error.to_string().contains("do not belong"), "{error}");
     }
 
     #[test]

@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use callseal_registry_client::light::Beacon;
-use callseal_registry_client::{Answer, LiveRegistries, Registries, Registry, Transport, Verified};
+use callseal_registry_client::{
+    Answer, LiveRegistries, OwnStapleError, Registries, Registry, Transport, Verified,
+};
 use callseal_sts::{Number, PublicKey, Staple};
 
+use crate::own_record::Concern;
 use crate::seen_revisions::SeenRevisions;
 
 /// Somebody who can say what a number's record is, with proof.
@@ -92,6 +95,8 @@ struct LiveOwnRecord<B, T> {
     number: Number,
     key: PublicKey,
     now: Now,
+    /// What the owner was told last of it.
+    told: Option<Concern>,
 }
 
 impl<B: Beacon, T: Transport> LiveSource<B, T> {
@@ -115,6 +120,7 @@ impl<B: Beacon, T: Transport> LiveSource<B, T> {
                 number,
                 key,
                 now: Arc::clone(&now),
+                told: None,
             }),
             now,
             seen,
@@ -176,10 +182,34 @@ where
     }
 }
 
+impl<B: Beacon, T: Transport> LiveOwnRecord<B, T> {
+    /// Tells the owner what the registry says of the own record and they may not have wanted, once.
+    fn watch_over(&mut self, own: &Verified<Answer>) {
+        let concern = Concern::of(own, &self.key);
+        if let Some(concern) = &concern
+            && !self.told.as_ref().is_some_and(|told| told.is(concern))
+        {
+            tracing::warn!("{}", concern.about(&self.number));
+        }
+        self.told = concern;
+    }
+}
+
 impl<B: Beacon + Send, T: Transport + Send> OwnRecord for LiveOwnRecord<B, T> {
     fn staple(&mut self) -> Result<Staple, NotKnown> {
-        let (number, key) = (self.number.as_str(), self.key.as_bytes());
-        match self.live.own_staple(number, key, (self.now)()) {
+        let (number, key, now) = (self.number, self.key, (self.now)());
+        let own = self.live.own_staple(number.as_str(), key.as_bytes(), now);
+        match &own {
+            Ok(own) => self.watch_over(&own.answer),
+            // What was proven instead is kept.
+            Err(OwnStapleError::AnotherKey | OwnStapleError::NotInForce) => {
+                if let Ok(found) = self.live.look_up(number.as_str(), now) {
+                    self.watch_over(&found.answer);
+                }
+            }
+            Err(_) => {}
+        }
+        match own {
             Ok(own) => Staple::new(&own.octets).map_err(|error| NotKnown::because(&error)),
             Err(error) => Err(NotKnown::because(&error)),
         }

@@ -2,7 +2,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, Log};
 use alloy_sol_types::{SolCall as _, SolEvent as _, SolInterface as _};
-use callseal_registry_client::{number_hash, proof_of_possession_digest, record_hash};
+use callseal_registry_client::{
+    number_hash, proof_of_possession_digest, record_hash, revocation_digest, rotation_digest,
+};
 
 use crate::account::{address_of, compress, signer_of};
 use crate::{AccountKey, Number, OperatorId, TokenHash};
@@ -47,6 +49,10 @@ mod abi {
             error RecordMismatch(bytes32 expected, bytes32 pending);
             error NotInForce(bytes32 numberHash);
             error OverlapTooLong(uint256 asked);
+            error NotHolder(address caller);
+            error NotHolderNorOperator(address caller);
+            error BadHolderSignature();
+            error NoSuccessor(bytes32 numberHash);
 
             function addClient(bytes32 numberHash, bytes key, bytes32 tokenHash, bytes proofOfPossession) external;
             function approveClient(bytes32 numberHash, address sender, bytes32 expectedRecordHash) external;
@@ -55,6 +61,9 @@ mod abi {
             function getOperator() external view returns (OperatorKeys memory);
             function getPreviousOperator() external view returns (OperatorKeys memory, uint48);
             function revokeByOperator(bytes32 numberHash) external;
+            function revokeClient(bytes32 numberHash, bytes holderSignature) external;
+            function rotateClient(bytes32 numberHash, bytes key, bytes holderSignature, bytes proofOfPossession) external;
+            function dropSuccessor(bytes32 numberHash) external;
             function rotateOperatorKeys(address account, bytes signingKey, bytes32 sealingKey, uint256 overlap, bytes accountSignature) external;
         }
     }
@@ -125,6 +134,9 @@ pub const APPROVE_CLIENT_GAS: u64 = 300_000;
 pub const REVOKE_BY_OPERATOR_GAS: u64 = 200_000;
 /// The same of `rotateOperatorKeys`.
 pub const ROTATE_OPERATOR_KEYS_GAS: u64 = 400_000;
+/// The same of what a record's holder may do: `dropSuccessor`, `revokeClient`
+/// and `rotateClient`.
+pub const HOLDER_GAS: u64 = 300_000;
 
 impl Claim {
     /// A claim of `number` at `operator`, by `wallet`, for an identity key that
@@ -362,6 +374,63 @@ pub fn revoke_by_operator(number_hash: B256) -> Bytes {
     .into()
 }
 
+/// The data of the transaction by which a record's holder objects to what the
+/// operator has approved to take its place: `dropSuccessor`.
+#[must_use]
+pub fn drop_successor(number_hash: B256) -> Bytes {
+    contract::dropSuccessorCall {
+        numberHash: number_hash,
+    }
+    .abi_encode()
+    .into()
+}
+
+/// The data of the transaction by which a record's holder takes it out of
+/// force, for good: `revokeClient`. `revision` is the record's, and `identity`
+/// its present key.
+#[must_use]
+pub fn revoke_client(
+    operator: OperatorId,
+    number_hash: B256,
+    revision: u32,
+    identity: &AccountKey,
+) -> Bytes {
+    let OperatorId { chain_id, contract } = operator;
+    let digest = revocation_digest(chain_id, contract.into(), number_hash, revision);
+    contract::revokeClientCall {
+        numberHash: number_hash,
+        holderSignature: Bytes::copy_from_slice(&identity.sign_digest(digest)),
+    }
+    .abi_encode()
+    .into()
+}
+
+/// The data of the transaction by which a record's holder, `wallet`, puts the
+/// key of `next` in the place of that of `present`, at once: `rotateClient`.
+/// `revision` is the present record's.
+#[must_use]
+pub fn rotate_client(
+    operator: OperatorId,
+    number_hash: B256,
+    wallet: Address,
+    revision: u32,
+    present: &AccountKey,
+    next: &AccountKey,
+) -> Bytes {
+    let OperatorId { chain_id, contract } = operator;
+    let (contract, key) = (contract.into(), next.uncompressed());
+    let rotation = rotation_digest(chain_id, contract, number_hash, revision, &key);
+    let possession = proof_of_possession_digest(chain_id, contract, number_hash, wallet);
+    contract::rotateClientCall {
+        numberHash: number_hash,
+        key: Bytes::copy_from_slice(&key),
+        holderSignature: Bytes::copy_from_slice(&present.sign_digest(rotation)),
+        proofOfPossession: Bytes::copy_from_slice(&next.sign_digest(possession)),
+    }
+    .abi_encode()
+    .into()
+}
+
 /// Why the registry took something back, in words; none where the words are
 /// not the registry's.
 #[must_use]
@@ -374,6 +443,14 @@ pub fn refusal(data: &[u8]) -> Option<&'static str> {
         contract::RegistryErrors::OverlapTooLong(_) => {
             "the overlap is longer than the registry lets it be"
         }
+        contract::RegistryErrors::NotHolder(_) => "the wallet is not the record's holder",
+        contract::RegistryErrors::NotHolderNorOperator(_) => {
+            "the wallet is not the holder of a record that is in force"
+        }
+        contract::RegistryErrors::BadHolderSignature(_) => {
+            "the record has changed since, and another key or revision counts"
+        }
+        contract::RegistryErrors::NoSuccessor(_) => "no successor waits for the number",
     })
 }
 

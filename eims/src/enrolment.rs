@@ -1,7 +1,6 @@
 //! A phone's enrolment, step by step, each kept before the next begins.
 
 mod error;
-mod fees;
 mod progress;
 mod step;
 #[cfg(test)]
@@ -12,13 +11,13 @@ use callseal_registry_client::{Answer, Record, Status as RecordStatus, Verified}
 
 pub use self::error::EnrolError;
 pub use self::progress::ProgressError;
-pub use self::step::{Advance, SignedClaim, Step, Waiting};
+pub use self::step::{Advance, Step, Waiting};
 use crate::contract::{ADD_CLIENT_GAS, ask_client, ask_pending, client, pending, refusal};
+use crate::fees::{bumped, offered};
 use crate::{
     AccountKey, Approval, CallEnd, Claim, Fund, LoggedClaim, Node, Number, OperatorId, Payment,
-    Request, SendError, Status, TokenHash, Unsigned,
+    Request, SendError, SignedCall, Status, TokenHash, Unsigned,
 };
-use fees::{bumped, offered};
 
 /// What an enrolment has others do.
 ///
@@ -179,7 +178,7 @@ impl Enrolment {
         let nonce = node.nonce(from)?;
         let unsigned = self.unsigned(nonce, fees);
         self.move_to(
-            Step::Signed(SignedClaim::new(&unsigned, wallet, None)),
+            Step::Signed(SignedCall::new(&unsigned, wallet, None)),
             around,
         )
     }
@@ -205,19 +204,19 @@ impl Enrolment {
     fn send<S: Surroundings>(
         &mut self,
         wallet: &AccountKey,
-        signed: SignedClaim,
+        signed: SignedCall,
         around: &mut S,
     ) -> Result<Advance, EnrolError<S::Error>> {
         let node = around.node();
-        if let Some(taken) = mined(&signed, node)? {
-            return self.take(taken, signed, around);
+        if let Some(taken) = signed.mined(node)? {
+            return self.take(taken.succeeded, signed, around);
         }
         match node.send(&signed.raw) {
             Ok(()) => {}
             Err(SendError::NonceUsed { .. }) => {
                 // In a block since we looked, or another of the wallet's is.
-                if let Some(taken) = mined(&signed, node)? {
-                    return self.take(taken, signed, around);
+                if let Some(taken) = signed.mined(node)? {
+                    return self.take(taken.succeeded, signed, around);
                 }
                 if self.is_claimed(node)? {
                     return self.move_to(Step::Claimed(None), around);
@@ -240,8 +239,8 @@ impl Enrolment {
             return self.offer_more(wallet, signed, around);
         }
         // Where a block comes at once, it is there already.
-        if let Some(taken) = mined(&signed, node)? {
-            return self.take(taken, signed, around);
+        if let Some(taken) = signed.mined(node)? {
+            return self.take(taken.succeeded, signed, around);
         }
         Ok(Advance::Waiting(Waiting::Block {
             transaction: signed.hash,
@@ -251,7 +250,7 @@ impl Enrolment {
     fn take<S: Surroundings>(
         &mut self,
         succeeded: bool,
-        signed: SignedClaim,
+        signed: SignedCall,
         around: &mut S,
     ) -> Result<Advance, EnrolError<S::Error>> {
         if succeeded {
@@ -268,7 +267,7 @@ impl Enrolment {
     fn offer_more<S: Surroundings>(
         &mut self,
         wallet: &AccountKey,
-        signed: SignedClaim,
+        signed: SignedCall,
         around: &mut S,
     ) -> Result<Advance, EnrolError<S::Error>> {
         let node = around.node();
@@ -279,14 +278,14 @@ impl Enrolment {
         if unsigned.cost_at_most() > balance {
             return Ok(Advance::Waiting(Waiting::Fees { balance }));
         }
-        let next = SignedClaim::new(&unsigned, wallet, Some(signed));
+        let next = SignedCall::new(&unsigned, wallet, Some(signed));
         self.move_to(Step::Signed(next), around)
     }
 
     /// Waits for the operator's approval.
     fn await_approval<S: Surroundings>(
         &mut self,
-        signed: Option<SignedClaim>,
+        signed: Option<SignedCall>,
         around: &mut S,
     ) -> Result<Advance, EnrolError<S::Error>> {
         let status = match around.ask_operator(&Request::Status) {
@@ -322,7 +321,7 @@ impl Enrolment {
     fn read_back<S: Surroundings>(
         &mut self,
         approval: B256,
-        claim: Option<SignedClaim>,
+        claim: Option<SignedCall>,
         around: &mut S,
     ) -> Result<Advance, EnrolError<S::Error>> {
         let answer = around
@@ -349,13 +348,13 @@ impl Enrolment {
     /// claim is sent again, as it is where it is known.
     fn unless_forked_away<S: Surroundings>(
         &mut self,
-        claim: Option<SignedClaim>,
+        claim: Option<SignedCall>,
         otherwise: Advance,
         around: &mut S,
     ) -> Result<Advance, EnrolError<S::Error>> {
         let node = around.node();
         let is_there = match &claim {
-            Some(signed) => mined(signed, node)?.is_some() || self.is_claimed(node)?,
+            Some(signed) => signed.mined(node)?.is_some() || self.is_claimed(node)?,
             None => self.is_claimed(node)?,
         };
         match (is_there, claim) {
@@ -471,15 +470,4 @@ impl Enrolment {
         *self = next;
         Ok(Advance::Moved)
     }
-}
-
-/// Whether one of the transactions that make the claim is in a block, and if
-/// so whether it did what it says.
-fn mined(signed: &SignedClaim, node: &mut dyn Node) -> Result<Option<bool>, crate::TransportError> {
-    for hash in signed.hashes() {
-        if let Some(receipt) = node.receipt(hash)? {
-            return Ok(Some(receipt.succeeded));
-        }
-    }
-    Ok(None)
 }

@@ -30,6 +30,8 @@ mod defences;
 #[cfg(feature = "net")]
 mod enrolment;
 #[cfg(feature = "net")]
+mod fees;
+#[cfg(feature = "net")]
 mod frames;
 #[cfg(feature = "net")]
 mod json_rpc_node;
@@ -49,10 +51,14 @@ mod runs;
 mod sealing;
 #[cfg(feature = "service")]
 pub mod service;
+#[cfg(feature = "net")]
+mod signed_call;
 mod token;
 #[cfg(feature = "net")]
 mod transaction;
 mod transcript;
+#[cfg(feature = "net")]
+mod wallet_call;
 
 #[cfg(test)]
 mod attacks;
@@ -67,9 +73,7 @@ pub use client::{Client, Clock, ConnectError, RequestError};
 #[cfg(feature = "net")]
 pub use contract::{Claim, LoggedClaim, hash_of};
 #[cfg(feature = "net")]
-pub use enrolment::{
-    Advance, EnrolError, Enrolment, ProgressError, SignedClaim, Step, Surroundings, Waiting,
-};
+pub use enrolment::{Advance, EnrolError, Enrolment, ProgressError, Step, Surroundings, Waiting};
 #[cfg(feature = "net")]
 pub use json_rpc_node::JsonRpcNode;
 pub use messages::MalformedMessage;
@@ -88,8 +92,12 @@ pub use requests::{
 pub use responder::{Agreed, Message1Error, Message3Error, Proven, Responder, ResponderKeys};
 pub use runs::Limits;
 pub use sealing::{SealingKey, SealingPublicKey};
+#[cfg(feature = "net")]
+pub use signed_call::SignedCall;
 pub use token::{
     Lifetime, MalformedToken, Token, TokenClaims, TokenHash, TokenTextError, VerifyError,
 };
 #[cfg(feature = "net")]
 pub use transaction::{Fees, Signed, Transfer, Unsigned};
+#[cfg(feature = "net")]
+pub use wallet_call::{CallAdvance, CallError, WalletCall};

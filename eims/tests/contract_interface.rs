@@ -54,6 +54,15 @@ fn calls_and_events_have_the_selectors_of_the_compiled_contract() {
         ("getOperator", contract::ask_operator()),
         ("getPreviousOperator", contract::ask_previous_operator()),
         ("revokeByOperator", contract::revoke_by_operator(B256::ZERO)),
+        ("dropSuccessor", contract::drop_successor(B256::ZERO)),
+        (
+            "revokeClient",
+            contract::revoke_client(operator, B256::ZERO, 1, &key),
+        ),
+        (
+            "rotateClient",
+            contract::rotate_client(operator, B256::ZERO, wallet, 1, &key, &key),
+        ),
         (
             "rotateOperatorKeys",
             contract::rotate_operator_keys(&key, &[1; 64], [2; 32], 5, B256::ZERO),
@@ -67,6 +76,11 @@ fn calls_and_events_have_the_selectors_of_the_compiled_contract() {
         ("NotOperator", 1, "not the registry's operator"),
         ("NotPending", 2, "pending"),
         ("RecordMismatch", 2, "checked"),
+        ("NotInForce", 1, "in force"),
+        ("NotHolder", 1, "not the record's holder"),
+        ("NotHolderNorOperator", 1, "not the holder"),
+        ("BadHolderSignature", 0, "has changed"),
+        ("NoSuccessor", 1, "no successor"),
     ] {
         let mut data = hash_of("error", name)[..4].to_vec();
         data.resize(4 + 32 * arguments, 0);

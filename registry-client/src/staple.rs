@@ -22,7 +22,8 @@ pub struct OwnStaple {
 impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     /// The record of one's own number and key, with what proves it to others: a node is asked where the last one has
     /// become older than [`Policy::renew_age`](crate::Policy::renew_age), so this is to be called now and then, off
-    /// the call's path, and not when somebody calls.
+    /// the call's path, and not when somebody calls. What is proven is kept for [`look_up`](Self::look_up), also where it
+    /// is nothing to hand over.
     ///
     /// # Errors
     ///
@@ -43,6 +44,12 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         }
         let gathered = self.gather(number, now)?;
         let answer = gathered.answer;
+        // Also where there is nothing to hand over: then it is to be seen why.
+        self.keep(
+            number_hash(number).map_err(LiveError::from)?,
+            answer.clone(),
+            now,
+        );
         match record_in_force(&answer) {
             Some(record) if record.key == *key => {}
             Some(_) => return Err(OwnStapleError::AnotherKey),

@@ -8,6 +8,7 @@ pub mod keygen;
 pub mod light;
 pub mod operator;
 pub mod phone;
+pub mod record;
 pub mod registry;
 pub mod replay;
 pub mod which_registry;

@@ -45,7 +45,7 @@ pub enum ReadError {
 
 impl ReadError {
     /// Whether it may be otherwise in a minute.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::LookUp(LookUpError::Transport(_)) | Self::Anchor(_) | Self::Node(_) => true,
             Self::Sync(error) => matches!(error, SyncError::NoAnswer { .. }),

@@ -1,6 +1,6 @@
 //! An enrolment as it is stored: in clear, since it holds no secret.
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -103,7 +103,7 @@ impl Enrolment {
                 ..self
             });
         };
-        if keccak256(&claim.raw) != claim.hash {
+        if !claim.is_whole() {
             return Err(ProgressError::Claim);
         }
         Ok(Self {

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountKey, Fees, Hold, Payment, Unsigned};
+use crate::{Hold, Payment, SignedCall};
 
 /// How far an enrolment is.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -15,15 +15,15 @@ pub enum Step {
     /// The operator knows what will be claimed, and has been asked for money.
     Announced,
     /// The claim is signed, and perhaps sent.
-    Signed(SignedClaim),
+    Signed(SignedCall),
     /// The claim is in a block; what put it there, if that is known.
-    Claimed(Option<SignedClaim>),
+    Claimed(Option<SignedCall>),
     /// The operator says that it has approved the claim.
     Approved {
         /// By this transaction.
         approval: B256,
         /// What put the claim into a block, if that is known.
-        claim: Option<SignedClaim>,
+        claim: Option<SignedCall>,
     },
     /// The own record was read, with proofs, and is in force.
     Enrolled {
@@ -32,25 +32,6 @@ pub enum Step {
         /// That block's hash.
         block_hash: B256,
     },
-}
-
-/// A signed claim, as it was sent and may be sent again.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignedClaim {
-    /// Its name on the chain.
-    pub hash: B256,
-    /// Its octets.
-    #[serde(with = "alloy_primitives::hex")]
-    pub raw: Vec<u8>,
-    /// Its place among the wallet's transactions.
-    pub nonce: u64,
-    max_fee_per_gas: u128,
-    tip_per_gas: u128,
-    /// Those that it is to replace, since they offered too little. One of them
-    /// may get into a block all the same.
-    #[serde(default)]
-    replaced: Vec<B256>,
 }
 
 /// What came of a step.
@@ -104,36 +85,4 @@ pub enum Waiting {
         /// Unix time in seconds.
         valid_since: u64,
     },
-}
-
-impl SignedClaim {
-    pub(super) fn new(unsigned: &Unsigned, wallet: &AccountKey, replaces: Option<Self>) -> Self {
-        let signed = unsigned.sign(wallet);
-        let mut replaced = Vec::new();
-        if let Some(earlier) = replaces {
-            replaced = earlier.replaced;
-            replaced.push(earlier.hash);
-        }
-        Self {
-            hash: signed.hash,
-            raw: signed.raw,
-            nonce: unsigned.nonce,
-            max_fee_per_gas: unsigned.fees.max_per_gas,
-            tip_per_gas: unsigned.fees.tip_per_gas,
-            replaced,
-        }
-    }
-
-    pub(super) fn fees(&self) -> Fees {
-        Fees {
-            max_per_gas: self.max_fee_per_gas,
-            tip_per_gas: self.tip_per_gas,
-        }
-    }
-
-    /// All transactions that make the claim, the newest first.
-    pub(super) fn hashes(&self) -> impl Iterator<Item = B256> {
-        let replaced = self.replaced.iter().rev().copied();
-        std::iter::once(self.hash).chain(replaced)
-    }
 }

@@ -185,7 +185,7 @@ fn notes_are_of_one_enrolment_alone() {
     }
     let signed = {
         let mut enrolment = world.begin(&phone);
-        enrolment.step = Step::Signed(SignedClaim::new(
+        enrolment.step = Step::Signed(SignedCall::new(
             &enrolment.unsigned(
                 0,
                 crate::Fees {

@@ -6,7 +6,7 @@ use crate::Fees;
 
 /// What a wallet with `balance` offers for so much gas; none where it cannot
 /// pay the next block's fee.
-pub(super) fn offered(balance: U256, gas: u64, base_fee: u128, tip: u128) -> Option<Fees> {
+pub(crate) fn offered(balance: U256, gas: u64, base_fee: u128, tip: u128) -> Option<Fees> {
     let affordable = balance / U256::from(gas);
     let affordable = u128::try_from(affordable).unwrap_or(u128::MAX);
     let least = base_fee.saturating_add(tip);
@@ -23,7 +23,7 @@ pub(super) fn offered(balance: U256, gas: u64, base_fee: u128, tip: u128) -> Opt
 
 /// What is offered in place of `earlier`: at least an eighth more of each,
 /// which every node takes for a replacement.
-pub(super) fn bumped(earlier: Fees, base_fee: u128, tip: u128) -> Fees {
+pub(crate) fn bumped(earlier: Fees, base_fee: u128, tip: u128) -> Fees {
     let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
     let tip_per_gas = more(earlier.tip_per_gas).max(tip);
     let enough = base_fee.saturating_mul(2).saturating_add(tip_per_gas);
