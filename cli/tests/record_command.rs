@@ -23,9 +23,8 @@ use callseal_devchain::{
 use callseal_registry_client::number_hash;
 use callseal_sts::{IdentityKey, Number};
 use serde_json::Value;
-use support::operator::until;
 use support::phones::Running;
-use support::{Done, callseal, folder, text};
+use support::{Done, callseal, folder, text, until};
 use tempfile::TempDir;
 
 const ALICE: &str = "+8613800000001";
