@@ -1,6 +1,6 @@
 //! What one SSRC's packets leave behind.
 
-use alloc::boxed::Box;
+use callseal_srtp_crypto::WipedBox;
 
 use crate::counters::{CounterBook, LiveCounters, Passed, StreamCounters};
 use crate::index::{Estimate, PacketIndex, Progress, RtcpIndex};
@@ -18,7 +18,7 @@ pub(crate) struct ReceiverStream {
     ssrc: u32,
     passed: Passed,
     pub(crate) rtp: RtpTrack,
-    pub(crate) rest: Box<ReceiverRest>,
+    pub(crate) rest: WipedBox<ReceiverRest>,
 }
 
 /// What of a [`ReceiverStream`] SRTP's packets do not look at.
@@ -34,7 +34,7 @@ impl ReceiverStream {
             ssrc,
             passed: Passed::default(),
             rtp: RtpTrack::new(policy),
-            rest: Box::new(ReceiverRest {
+            rest: WipedBox::new(ReceiverRest {
                 counters: CounterBook::default(),
                 rtcp: Window::new(policy.rtcp_window()),
             }),
@@ -84,7 +84,7 @@ pub(crate) struct SenderStream {
     ssrc: u32,
     passed: Passed,
     pub(crate) rtp: RtpTrack,
-    pub(crate) rest: Box<SenderRest>,
+    pub(crate) rest: WipedBox<SenderRest>,
 }
 
 /// What of a [`SenderStream`] SRTP's packets do not look at, but for those of a
@@ -103,7 +103,7 @@ impl SenderStream {
             ssrc,
             passed: Passed::default(),
             rtp: RtpTrack::new(policy),
-            rest: Box::new(SenderRest {
+            rest: WipedBox::new(SenderRest {
                 counters: CounterBook::default(),
                 reserved: Reserved::default(),
                 next_rtcp: Some(policy.first_rtcp_index()),

@@ -5,6 +5,8 @@ use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 use core::mem;
 
+use zeroize::Zeroize;
+
 /// A bounded table of streams. A look-up costs the same however many there are.
 ///
 /// The streams stand in the hash table itself, each in the slot that its SSRC
@@ -131,11 +133,12 @@ impl<S: OfSsrc> StreamTable<S> {
         let count = (2 * self.slots.len()).max(2);
         let mut slots = Vec::with_capacity(count);
         slots.resize_with(count, || None);
-        let smaller = mem::replace(&mut self.slots, slots);
-        for taken in smaller.into_iter().flatten() {
+        let mut smaller = mem::replace(&mut self.slots, slots);
+        for taken in smaller.drain(..).flatten() {
             let slot = self.free_slot(taken.ssrc());
             self.slots[slot] = Some(taken);
         }
+        wipe(smaller);
     }
 
     /// The first free slot for `ssrc`; there is one.
@@ -251,6 +254,19 @@ impl<S: OfSsrc> StreamTable<S> {
     #[inline]
     fn behind(&self, slot: usize) -> usize {
         (slot + 1) & (self.slots.len() - 1)
+    }
+}
+
+/// No stream holds a key; but what is moved into a slot may bring along what
+/// else stood where it was made.
+fn wipe<S>(mut slots: Vec<Option<S>>) {
+    slots.clear();
+    slots.spare_capacity_mut().zeroize();
+}
+
+impl<S> Drop for StreamTable<S> {
+    fn drop(&mut self) {
+        wipe(mem::take(&mut self.slots));
     }
 }
 

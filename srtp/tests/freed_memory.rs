@@ -5,7 +5,7 @@ use callseal_srtp::{
     Backend, KeyDerivationRate, Label, MasterKey, Mki, PacketIndex, Policy, Profile, Receiver,
     Sender,
 };
-use callseal_testkit::{WatchingAllocator, freed_blocks_holding};
+use callseal_testkit::{WatchingAllocator, freed_blocks_holding, on_a_clean_stack};
 
 #[global_allocator]
 static ALLOCATOR: WatchingAllocator = WatchingAllocator;
@@ -38,28 +38,35 @@ fn mki(octet: u8) -> Mki {
 /// A life of sessions with several keys.
 fn live(policy: &Policy) {
     let profile = policy.profile();
-    let mut sender = Sender::with_mki(policy.clone(), mki(0), key(profile)).unwrap();
-    let mut receiver = Receiver::with_mki(policy.clone(), mki(0), key(profile)).unwrap();
+    let mut sender =
+        on_a_clean_stack(|| Sender::with_mki(policy.clone(), mki(0), key(profile)).unwrap());
+    let mut receiver =
+        on_a_clean_stack(|| Receiver::with_mki(policy.clone(), mki(0), key(profile)).unwrap());
     for n in 1..9 {
-        sender.add_key(mki(n), key(profile)).unwrap();
-        receiver.add_key(mki(n), key(profile)).unwrap();
+        on_a_clean_stack(|| sender.add_key(mki(n), key(profile)).unwrap());
+        on_a_clean_stack(|| receiver.add_key(mki(n), key(profile)).unwrap());
     }
     for seq in 0..8 {
-        let mut packet = [0x80; 100];
-        packet[3] = seq;
-        let len = sender.protect_rtp(&mut packet, 40).unwrap();
-        receiver.unprotect_rtp(&mut packet, len).unwrap();
-        let len = sender.protect_rtcp(&mut packet, 40).unwrap();
-        receiver.unprotect_rtcp(&mut packet, len).unwrap();
+        on_a_clean_stack(|| {
+            let mut packet = [0x80; 100];
+            packet[3] = seq;
+            let len = sender.protect_rtp(&mut packet, 40).unwrap();
+            receiver.unprotect_rtp(&mut packet, len).unwrap();
+            let len = sender.protect_rtcp(&mut packet, 40).unwrap();
+            receiver.unprotect_rtcp(&mut packet, len).unwrap();
+        });
     }
     sender.switch_to(&mki(5)).unwrap();
     sender.remove_key(&mki(0)).unwrap();
     drop((sender, receiver));
-    let mut chosen =
-        Sender::with_chosen_keys(policy.clone(), key(profile), [key(profile)]).unwrap();
-    chosen
-        .replace_keys(policy.clone(), key(profile), [])
-        .unwrap();
+    let mut chosen = on_a_clean_stack(|| {
+        let others = [key(profile)];
+        Sender::with_chosen_keys(policy.clone(), key(profile), others).unwrap()
+    });
+    on_a_clean_stack(|| {
+        let replaced = chosen.replace_keys(policy.clone(), key(profile), []);
+        replaced.unwrap();
+    });
 }
 
 #[test]

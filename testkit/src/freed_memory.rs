@@ -40,6 +40,25 @@ pub fn freed_blocks_holding(patterns: &[[u8; 16]], work: impl FnOnce()) -> usize
     FOUND.get()
 }
 
+/// Runs `step`, and overwrites what it has left on the stack.
+///
+/// What stands there is the compiler's doing, and differs from build to build;
+/// without this, a later step may copy some of it into memory of its own, in
+/// octets that no field has.
+#[inline(never)]
+pub fn on_a_clean_stack<T>(step: impl FnOnce() -> T) -> T {
+    let done = step();
+    overwrite_stack();
+    done
+}
+
+#[inline(never)]
+fn overwrite_stack() {
+    let mut frame = [0_u8; 1 << 17];
+    std::hint::black_box(&mut frame).fill(0x55);
+    std::hint::black_box(&frame);
+}
+
 /// How many patterns can be looked for at a time.
 pub const MAX_PATTERNS: usize = 16;
 

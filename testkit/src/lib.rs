@@ -30,7 +30,7 @@ mod random;
 
 pub use allocator::{Allocations, CountingAllocator};
 pub use defences::without;
-pub use freed_memory::{MAX_PATTERNS, WatchingAllocator, freed_blocks_holding};
+pub use freed_memory::{MAX_PATTERNS, WatchingAllocator, freed_blocks_holding, on_a_clean_stack};
 pub use link::{Conditions, Datagram, Link, Tally};
 pub use mutation::{play, seeds};
 pub use pair::{Pair, Peer, RunError};
