@@ -294,8 +294,11 @@ fn boxed(element: &str, rtp: (&str, &str, &str), rtcp: (&str, &str, &str)) -> (P
         (Way { far, near }, line)
     });
     let [(rtp, rtp_line), (rtcp, rtcp_line)] = ways;
-    let line = format!("-q {element} {rtp_line} {rtcp_line}");
+    let line = format!("{element} {rtp_line} {rtcp_line}");
     let arguments: Vec<&str> = line.split_whitespace().collect();
     let peer = Program::start("gst-launch-1.0", "CALLSEAL_GST_LAUNCH", &arguments);
-    (peer.holding(&[far_rtp, far_rtcp]), rtp, rtcp)
+    // It holds its ports before it plays, and a packet that comes in between has
+    // been seen to crash it.
+    let peer = peer.holding(&[far_rtp, far_rtcp]).saying("New clock");
+    (peer, rtp, rtcp)
 }

@@ -51,6 +51,15 @@ impl Program {
         self
     }
 
+    /// Waits until it has printed these words.
+    pub(crate) fn saying(mut self, words: &str) -> Self {
+        let log = self.log.path().to_owned();
+        self.until(&format!("saying {words:?}"), || {
+            fs::read(&log).is_ok_and(|said| String::from_utf8_lossy(&said).contains(words))
+        });
+        self
+    }
+
     /// Looks again and again until this is so, which it has to stay, while the
     /// program runs.
     pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut() -> bool) {
