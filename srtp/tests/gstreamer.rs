@@ -101,7 +101,7 @@ fn opens_what_srtpenc_sends(suite: &Suite, with_mki: bool) -> Tally {
 }
 
 fn srtpdec_opens(suite: &Suite, with_mki: bool) -> Tally {
-    let (peer, srtp, srtcp) = suite.srtpdec(with_mki);
+    let [(rtp_peer, srtp), (rtcp_peer, srtcp)] = suite.srtpdecs(with_mki);
     let mut sender = suite.sender(with_mki);
     let mut tally = Tally::default();
 
@@ -109,7 +109,7 @@ fn srtpdec_opens(suite: &Suite, with_mki: bool) -> Tally {
         let report = sender_report(SSRC, count);
         let what = format!("{suite}: SRTCP {count}");
         let protected = protect_rtcp(sender, &report).unwrap();
-        let opened = srtcp.through(&peer, &protected, &what);
+        let opened = srtcp.through(&rtcp_peer, &protected, &what);
         assert_eq!(opened, report, "{what}");
         tally.rtcp(&report);
     };
@@ -124,7 +124,7 @@ fn srtpdec_opens(suite: &Suite, with_mki: bool) -> Tally {
             forged[13] ^= 1;
             srtp.send(&forged);
         }
-        let opened = srtp.through(&peer, &protected, &what);
+        let opened = srtp.through(&rtp_peer, &protected, &what);
         assert_eq!(&opened, packet, "{what}");
         tally.rtp(packet);
         if place % 16 == 1 {
@@ -244,15 +244,21 @@ impl Suite {
             key = self.key(),
             rtcp_auth = self.rtcp_auth(),
         );
-        boxed(
+        let (rtp, rtcp) = free_pair();
+        let (peer, [rtp, rtcp]) = boxed(
             &element,
-            ("application/x-rtp", "rtp_sink_0", "rtp_src_0"),
-            ("application/x-rtcp", "rtcp_sink_0", "rtcp_src_0"),
-        )
+            [
+                (rtp, ["application/x-rtp", "rtp_sink_0", "rtp_src_0"]),
+                (rtcp, ["application/x-rtcp", "rtcp_sink_0", "rtcp_src_0"]),
+            ],
+        );
+        (peer, rtp, rtcp)
     }
 
-    /// `srtpdec` as a box: protected packets go in, plain ones come out.
-    fn srtpdec(&self, with_mki: bool) -> (Program, Way, Way) {
+    /// `srtpdec` as a box: protected packets go in, plain ones come out. One for
+    /// RTP and one for RTCP: where both ways of one start at a time, its memory
+    /// is damaged now and then before it is sent anything.
+    fn srtpdecs(&self, with_mki: bool) -> [(Program, Way); 2] {
         let Self { cipher, auth, .. } = self;
         let mki = match with_mki {
             true => format!(",mki=(buffer){}", hex(&MKI)),
@@ -266,11 +272,15 @@ impl Suite {
         );
         let srtp = format!("application/x-srtp,{caps}");
         let srtcp = format!("application/x-srtcp,{caps}");
-        boxed(
-            "srtpdec name=box",
-            (&srtp, "rtp_sink", "rtp_src"),
-            (&srtcp, "rtcp_sink", "rtcp_src"),
-        )
+        let (rtp, rtcp) = free_pair();
+        [
+            (rtp, [srtp.as_str(), "rtp_sink", "rtp_src"]),
+            (rtcp, [srtcp.as_str(), "rtcp_sink", "rtcp_src"]),
+        ]
+        .map(|way| {
+            let (peer, [way]) = boxed("srtpdec name=box", [way]);
+            (peer, way)
+        })
     }
 }
 
@@ -280,25 +290,22 @@ impl core::fmt::Display for Suite {
     }
 }
 
-/// An element between two ports of its and two sockets of ours; each way is
-/// named by its caps and the element's pads.
-fn boxed(element: &str, rtp: (&str, &str, &str), rtcp: (&str, &str, &str)) -> (Program, Way, Way) {
-    let (far_rtp, far_rtcp) = free_pair();
-    let ways = [(far_rtp, rtp), (far_rtcp, rtcp)].map(|(far, (caps, sink, src))| {
+/// An element between ports of its and sockets of ours, a pair for each way; a
+/// way is given by its port, its caps and the element's pads.
+fn boxed<const N: usize>(element: &str, ways: [(u16, [&str; 3]); N]) -> (Program, [Way; N]) {
+    let mut line = element.to_owned();
+    let ways = ways.map(|(far, [caps, sink, src])| {
         let near = Socket::new();
-        let line = format!(
-            "udpsrc address=127.0.0.1 port={far} caps={caps} ! box.{sink} \
+        line += &format!(
+            " udpsrc address=127.0.0.1 port={far} caps={caps} ! box.{sink} \
              box.{src} ! udpsink host=127.0.0.1 port={} sync=false async=false",
             near.port()
         );
-        (Way { far, near }, line)
+        Way { far, near }
     });
-    let [(rtp, rtp_line), (rtcp, rtcp_line)] = ways;
-    let line = format!("{element} {rtp_line} {rtcp_line}");
     let arguments: Vec<&str> = line.split_whitespace().collect();
     let peer = Program::start("gst-launch-1.0", "CALLSEAL_GST_LAUNCH", &arguments);
-    // It holds its ports before it plays, and a packet that comes in between has
-    // been seen to crash it.
-    let peer = peer.holding(&[far_rtp, far_rtcp]).saying("New clock");
-    (peer, rtp, rtcp)
+    let ports = ways.each_ref().map(|way| way.far);
+    // It holds its ports before it plays.
+    (peer.holding(&ports).saying("New clock"), ways)
 }
