@@ -115,8 +115,10 @@ impl SenderStream {
     /// policy let an index be used again.
     #[inline(always)]
     pub(crate) fn commit_rtp(&mut self, candidate: Option<Candidate>, _: Sealed, len: usize) {
-        if let Some(candidate) = candidate {
-            self.rtp.record(candidate);
+        match candidate {
+            Some(candidate) => self.rtp.record(candidate),
+            // A ROC that was set was for this packet.
+            None => self.rtp.take_roc_back(),
         }
         let Self {
             passed, rtp, rest, ..

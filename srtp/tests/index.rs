@@ -342,3 +342,14 @@ fn a_stream_whose_own_roc_was_set_begins_nowhere_before_what_it_has_used() {
     let refused = protect_rtp(&mut sender, &rtp(SSRC, 500, 20));
     assert_eq!(refused, Err(ProtectError::Replayed));
 }
+
+#[test]
+fn a_set_roc_is_for_one_packet_also_where_that_is_sent_again() {
+    let (mut sender, mut receiver) = pair(policy(PROFILE).with_repeated_transmission());
+    let packet = &sent(&mut sender, [65_530])[0];
+    unprotect_rtp(&mut receiver, packet).unwrap();
+    sender.set_roc(SSRC, 0).unwrap();
+    assert_eq!(&sent(&mut sender, [65_530])[0], packet);
+    unprotect_rtp(&mut receiver, &sent(&mut sender, [2])[0]).unwrap();
+    assert_eq!(receiver.roc(SSRC), Some(1));
+}
