@@ -3,7 +3,8 @@
 set -eu -o pipefail
 target=thumbv7em-none-eabi
 cd "$(dirname "$0")/.."
-if ! rustup target list --installed 2>/dev/null | grep -qx "$target" && ! rustup target add "$target" 2>&1; then
+installed=$(rustup target list --installed 2>/dev/null || true)
+if [[ $'\n'$installed$'\n' != *$'\n'"$target"$'\n'* ]] && ! rustup target add "$target" 2>&1; then
     echo "the standard library's core for $target cannot be had here"
     exit 77
 fi

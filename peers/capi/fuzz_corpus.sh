@@ -24,7 +24,11 @@ done
 c++ -O1 -g -c "$source/fuzzer/mt19937.cpp" -o fuzz/mt19937.o
 cc -O1 -g -Wall -Wextra -c "$here/fuzz_corpus.c" -o fuzz/main.o
 c++ -o fuzz/fuzzer fuzz/*.o fuzz/libsrtp2.so.1
-LD_LIBRARY_PATH=fuzz ldd fuzz/fuzzer | grep -q 'libsrtp2.so.1 => fuzz/'
+loaded=$(LD_LIBRARY_PATH=fuzz ldd fuzz/fuzzer)
+[[ $loaded = *"libsrtp2.so.1 => fuzz/"* ]] || {
+    echo "the fuzzer did not take our library: $loaded"
+    exit 1
+}
 
 replay() { # command...: that of the fuzzer, over the corpus
     # A panic would become a status, and be seen here alone.

@@ -19,19 +19,26 @@ diff "$build/installed.txt" - <<'END'
 ./lib/libsrtp2.so.1
 ./lib/pkgconfig/libsrtp2.pc
 END
-readelf -d "$prefix/lib/libsrtp2.so.1" | grep -q 'SONAME.*\[libsrtp2.so.1\]'
+soname=$(readelf -d "$prefix/lib/libsrtp2.so.1" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
+[ "$soname" = libsrtp2.so.1 ]
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 [ "$(pkg-config --modversion libsrtp2)" = 2.8.0 ]
 flags=$(pkg-config --cflags --libs libsrtp2)
 for example in batch snapshot; do
     # What pkg-config quotes the shell is to read.
     eval "cc -Wall -Wextra -Werror -o '$build/$example' '$root/srtp-capi/examples/$example.c' $flags"
-    LD_LIBRARY_PATH=$prefix/lib ldd "$build/$example" | grep -q "libsrtp2.so.1 => $prefix/lib/libsrtp2.so.1"
+    loaded=$(LD_LIBRARY_PATH=$prefix/lib ldd "$build/$example")
+    [[ $loaded = *"libsrtp2.so.1 => $prefix/lib/libsrtp2.so.1"* ]] || {
+        echo "$example did not take our library: $loaded"
+        exit 1
+    }
     LD_LIBRARY_PATH=$prefix/lib "$build/$example" >"$build/$example.txt"
     grep -q 'status 0' "$build/$example.txt"
     eval "cc -Wall -Wextra -Werror -o '$build/$example-static' '$root/srtp-capi/examples/$example.c' $(pkg-config --cflags libsrtp2)" \
         "'$prefix/lib/libsrtp2.a'" "$(pkg-config --static --libs-only-l libsrtp2 | sed 's/-lsrtp2//')"
-    if ldd "$build/$example-static" | grep libsrtp2; then
+    loaded=$(ldd "$build/$example-static")
+    if [[ $loaded = *libsrtp2* ]]; then
+        echo "$example-static takes a shared library: $loaded"
         exit 1
     fi
     "$build/$example-static" | diff "$build/$example.txt" -

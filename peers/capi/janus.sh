@@ -9,7 +9,7 @@ if ! command -v janus >/dev/null; then
     echo "janus is not installed"
     exit 77
 fi
-installed=$(dirname "$(dpkg -L janus | grep -m 1 'plugins$')")
+installed=$(dirname "$(dpkg -L janus | sed -n '0,/plugins$/s/plugins$/&/p')")
 mkdir -p "$work"
 cd "$work"
 if ! venv/bin/python -c 'import aiortc, numpy' 2>/dev/null; then

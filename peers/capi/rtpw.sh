@@ -12,13 +12,14 @@ fi
 rm -rf rtpw
 mkdir -p rtpw/ours rtpw/theirs
 ln -s "$library" rtpw/ours/libsrtp2.so.1
-ln -s "$(ldconfig -p | sed -n 's/.*libsrtp2\.so\.1 .*=> //p' | head -n 1)" rtpw/theirs/libsrtp2.so.1
+ln -s "$(ldconfig -p | awk '/libsrtp2\.so\.1 / && !n++ { print $NF }')" rtpw/theirs/libsrtp2.so.1
 # rtpw's first sequence number, random elsewhere: the ROC counts up on the way.
 echo 'unsigned srtp_cipher_rand_u32_for_tests(void) { return 65533; }' | cc -x c -c -o rtpw/first_seq.o -
 for side in ours theirs; do
     cc -o "rtpw/$side/rtpw" objects/rtpw.o objects/rtp.o objects/util.o objects/getopt_s.o rtpw/first_seq.o "rtpw/$side/libsrtp2.so.1"
-    LD_LIBRARY_PATH=rtpw/$side ldd "rtpw/$side/rtpw" | grep -q "libsrtp2.so.1 => rtpw/$side/" || {
-        echo "rtpw did not take the library of $side"
+    loaded=$(LD_LIBRARY_PATH=rtpw/$side ldd "rtpw/$side/rtpw")
+    [[ $loaded = *"libsrtp2.so.1 => rtpw/$side/"* ]] || {
+        echo "rtpw did not take the library of $side: $loaded"
         exit 1
     }
 done

@@ -30,8 +30,9 @@ cc -o objects/driver objects/srtp_driver.o objects/shim.o objects/util.o objects
 
 status=0
 (cd "$source/test" && LD_LIBRARY_PATH=$PWD/../../objects "$OLDPWD/objects/driver" -v) >driver.log 2>&1 || status=$?
-LD_LIBRARY_PATH=objects ldd objects/driver | grep 'libsrtp2.so.1 => objects/' || {
-    echo "the driver did not run on our library"
+loaded=$(LD_LIBRARY_PATH=objects ldd objects/driver)
+[[ $loaded = *"libsrtp2.so.1 => objects/"* ]] || {
+    echo "the driver did not run on our library: $loaded"
     exit 1
 }
 if [ "$status" != 0 ] || grep -q 'failed$' driver.log; then
