@@ -12,6 +12,9 @@ use crate::{Approval, Hold, Payment, Standing, TokenBook as _, Wait};
 
 const DEPTH: u64 = 2;
 
+/// How often there is another look after all is done: nothing may come of it.
+const IDLE_ROUNDS: usize = 4;
+
 fn terms() -> Terms {
     Terms {
         depth: DEPTH,
@@ -24,7 +27,9 @@ fn terms() -> Terms {
 fn live(world: &World, people: &[Subscriber], disk: &Disk, points: &StopAt) -> Option<()> {
     let mut store = Store::on(disk.clone(), points.clone(), world.operator).ok()?;
     let mut worker = Worker::new(store.clone(), world.node(), world.account.clone(), terms());
+    let mut idle = 0;
     for _ in 0..24 {
+        idle += 1;
         for person in people {
             let token = person.token.hash();
             // A phone that has lost its connection comes again, until it is
@@ -32,6 +37,7 @@ fn live(world: &World, people: &[Subscriber], disk: &Disk, points: &StopAt) -> O
             if store.standing(&token).ok()? == Standing::Used {
                 continue;
             }
+            idle = 0;
             store.bind(&token, &person.phone_key.public()).ok()?;
             let told = store.tell(&person.claim, NOON, 3).ok()?;
             assert_eq!(told, Ok(()));
@@ -39,6 +45,12 @@ fn live(world: &World, people: &[Subscriber], disk: &Disk, points: &StopAt) -> O
         }
         worker.step().ok()?;
         world.chain.mine();
+        if !store.outbox().ok()?.is_empty() {
+            idle = 0;
+        }
+        if idle == IDLE_ROUNDS {
+            break;
+        }
     }
     Some(())
 }
@@ -147,7 +159,6 @@ struct Rough {
     node: TrialNode,
     people: Vec<Subscriber>,
     disk: Disk,
-    rounds: usize,
     has_stolen: bool,
     has_forked: bool,
 }
@@ -168,7 +179,6 @@ impl Rough {
             node,
             people,
             disk,
-            rounds: 0,
             has_stolen: false,
             has_forked: false,
         }
@@ -178,8 +188,9 @@ impl Rough {
         let mut store = Store::on(self.disk.clone(), points.clone(), self.world.operator).ok()?;
         let account = self.world.account.clone();
         let mut worker = Worker::new(store.clone(), self.node.clone(), account, terms());
+        let mut idle = 0;
         for _ in 0..40 {
-            self.rounds += 1;
+            idle += 1;
             for (index, person) in self.people.iter().enumerate() {
                 let token = person.token.hash();
                 if store.standing(&token).ok()? != Standing::Used {
@@ -191,6 +202,9 @@ impl Rough {
                     }
                 }
                 let status = store.status(&token, Wait::Turn).ok()??;
+                if !matches!(status.payment, Payment::Settled(_)) {
+                    idle = 0;
+                }
                 if matches!(status.payment, Payment::Lost(_)) {
                     let _ = store.pay_again(&token).ok()?;
                 }
@@ -212,6 +226,12 @@ impl Rough {
                 self.has_forked = true;
                 self.world.chain.rewind(4);
             }
+            if !self.is_revoked() || !store.outbox().ok()?.is_empty() {
+                idle = 0;
+            }
+            if idle == IDLE_ROUNDS {
+                break;
+            }
         }
         Some(())
     }
@@ -219,13 +239,13 @@ impl Rough {
     /// The second of the people has lost its phone.
     fn revoke_by_hand(&self, store: &Store, worker: &mut Worker<TrialNode>) -> Option<()> {
         let number = self.people[1].claim.number_hash;
-        let record = self.world.registry.client(number).unwrap();
         let is_out = store
             .outbox()
             .ok()?
             .iter()
             .any(|(_, out)| out.purpose == Purpose::ByHand);
-        if !self.has_forked || is_out || record.is_none_or(|record| record.status == Revoked) {
+        let record = self.world.registry.client(number).unwrap();
+        if !self.has_forked || is_out || record.is_none() || self.is_revoked() {
             return Some(());
         }
         let order = Order {
@@ -242,6 +262,12 @@ impl Rough {
         }
     }
 
+    fn is_revoked(&self) -> bool {
+        let number = self.people[1].claim.number_hash;
+        let record = self.world.registry.client(number).unwrap();
+        record.is_some_and(|record| record.status == Revoked)
+    }
+
     fn all_is_well(&self) {
         let store = Store::on(self.disk.clone(), (), self.world.operator).unwrap();
         assert!(store.outbox().unwrap().is_empty());
@@ -255,8 +281,7 @@ impl Rough {
             assert!(left > 0 && left < terms().fee_money, "{left}");
         }
         assert!(self.world.is_approved(&self.people[0]));
-        let record = self.world.registry.client(self.people[1].claim.number_hash);
-        assert_eq!(record.unwrap().unwrap().status, Revoked);
+        assert!(self.is_revoked());
         let held = store
             .status(&self.people[2].token.hash(), Wait::Turn)
             .unwrap();
