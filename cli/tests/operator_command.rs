@@ -38,6 +38,7 @@ fn help_is_there_at_every_level() {
         "serve",
         "status",
         "approve",
+        "pay-again",
         "revoke",
         "rotate",
     ] {

@@ -74,6 +74,15 @@ impl DevChain {
         self.lock().nonce(account)
     }
 
+    /// The same with those that are signed and wait, one after the other.
+    #[must_use]
+    pub fn nonce_with_waiting(&self, account: Address) -> u64 {
+        let chain = self.lock();
+        let next = chain.nonce(account);
+        let waits = |nonce: &u64| chain.pool.contains_key(&(account, *nonce));
+        next + (next..).take_while(waits).count() as u64
+    }
+
     /// What became of a transaction, if it is in a kept block.
     #[must_use]
     pub fn receipt(&self, transaction: B256) -> Option<Receipt> {

@@ -31,11 +31,11 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 const BOUND_BEFORE: usize = 10_000;
 
 /// Enrolments between two looks at the memory.
-const BATCH: u32 = 25;
+const BATCH: u32 = 20;
 
 /// The looks that are compared, at the beginning and in the end: of each the one
 /// in the middle, since now and then the database lets go of much at once.
-const LOOKS: usize = 9;
+const LOOKS: usize = 7;
 
 /// Enrolments from the first looks to the last ones, in batches.
 const BETWEEN: usize = 16;

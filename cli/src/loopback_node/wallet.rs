@@ -14,9 +14,12 @@ pub(super) fn answer(
 ) -> Option<Result<Value, String>> {
     Some(match method {
         "eth_getBlockByNumber" => block(chain, &params[0]),
-        "eth_getTransactionCount" => {
-            read::<Address>(&params[0]).map(|account| json!(U64::from(chain.nonce(account))))
-        }
+        "eth_getTransactionCount" => read::<Address>(&params[0]).map(|account| {
+            json!(U64::from(match params[1].as_str() {
+                Some("pending") => chain.nonce_with_waiting(account),
+                _ => chain.nonce(account),
+            }))
+        }),
         "eth_getBalance" => read::<Address>(&params[0]).map(|it| json!(chain.balance(it))),
         // Whoever makes these blocks takes none; wallets are used to giving one.
         "eth_maxPriorityFeePerGas" => Ok(json!("0x3b9aca00")),
