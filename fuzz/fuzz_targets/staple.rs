@@ -3,4 +3,6 @@
 #[path = "../../registry-client/tests/fuzz/staple.rs"]
 mod body;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| body::staple(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    body::staple(data);
+});
