@@ -62,6 +62,9 @@ mod wallet_call;
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+#[cfg(feature = "net")]
+mod dev_chain;
 
 #[cfg(feature = "net")]
 pub use account::AccountKey;

@@ -271,3 +271,6 @@ impl WalletCall {
         Ok(CallAdvance::Moved)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Enrolments over the embedded chain, with an operator that keeps its books
 //! in memory.
 
-mod node;
+mod liar;
 mod world;
 
 use alloy_primitives::Bytes;

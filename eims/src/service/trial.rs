@@ -4,8 +4,8 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
-use alloy_primitives::{Address, B256, Bytes, Log, U256};
-use callseal_devchain::{DevChain, DevRegistry, Genesis, GenesisAccount, Outcome};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use callseal_devchain::{DevChain, DevRegistry, Genesis, GenesisAccount};
 use redb::StorageBackend;
 
 use crate::service::{Backends, Point, Points, Stopped};
@@ -308,11 +308,7 @@ impl Node for TrialNode {
 
     fn call(&mut self, from: Address, to: Address, data: Bytes) -> Result<CallEnd, TransportError> {
         self.away()?;
-        Ok(match self.chain.call(from, to, data).unwrap() {
-            Outcome::Returned(data) => CallEnd::Returned(data),
-            Outcome::Reverted(data) => CallEnd::Reverted(data),
-            other => panic!("{other:?}"),
-        })
+        Node::call(&mut self.chain, from, to, data)
     }
 
     fn send(&mut self, raw: &[u8]) -> Result<(), SendError> {
@@ -335,10 +331,7 @@ impl Node for TrialNode {
             let message = "txpool is full".into();
             return Err(SendError::Refused { message });
         }
-        let sent = match self.chain.send_raw(raw) {
-            Ok(_) => Ok(()),
-            Err(error) => SendError::of_words(&error.to_string()).map_or(Ok(()), Err),
-        };
+        let sent = Node::send(&mut self.chain, raw);
         match loses_answers {
             true => Err(SendError::Transport(unreachable())),
             false => sent,
@@ -352,13 +345,13 @@ impl Node for TrialNode {
         if faults.hides_receipts {
             return Ok(None);
         }
-        let receipt = self.chain.receipt(transaction);
-        let receipt = receipt.filter(|receipt| receipt.block_number <= newest);
-        Ok(receipt.map(|receipt| Receipt {
-            block_number: receipt.block_number,
-            block_hash: receipt.block_hash,
-            succeeded: receipt.succeeded() && !faults.denies_success,
-        }))
+        let receipt = Node::receipt(&mut self.chain, transaction)?;
+        Ok(receipt
+            .filter(|receipt| receipt.block_number <= newest)
+            .map(|receipt| Receipt {
+                succeeded: receipt.succeeded && !faults.denies_success,
+                ..receipt
+            }))
     }
 
     fn logs(
@@ -382,9 +375,7 @@ impl Node for TrialNode {
         if hides_logs {
             return Ok(Vec::new());
         }
-        let logs = self.chain.logs(contract, topic, from, to);
-        let block_log = |(block_number, log): (u64, Log)| BlockLog { block_number, log };
-        Ok(logs.into_iter().map(block_log).collect())
+        Node::logs(&mut self.chain, contract, topic, from, to)
     }
 }
 

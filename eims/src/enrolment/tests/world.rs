@@ -5,8 +5,9 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use callseal_devchain::{DevChain, DevRegistry, Operator, Transaction};
 use callseal_registry_client::{Answer, Registry, Verified};
 
-use super::node::{DevNode, Liar};
+use super::liar::Liar;
 use super::*;
+use crate::dev_chain::DevNode;
 use crate::{Hold, Sent, Wait};
 
 /// The crash that a test asks for, or what the operator says.
@@ -56,14 +57,7 @@ impl World {
         };
         let registry = DevRegistry::deploy(&chain, chain.account(0), &terms).unwrap();
         Self {
-            node: DevNode {
-                chain: chain.clone(),
-                sent: 0,
-                underpriced: 0,
-                full: 0,
-                loses_answers: 0,
-                is_behind: false,
-            },
+            node: DevNode::of(&chain),
             chain,
             registry,
             disk: None,
