@@ -23,6 +23,7 @@ pub mod logging;
 pub mod look_up;
 pub mod loopback_node;
 pub mod media_sockets;
+pub mod node_faults;
 pub mod operator_keys;
 pub mod operators_file;
 pub mod output_file;
@@ -40,6 +41,7 @@ pub mod session;
 pub mod sip;
 pub mod speech;
 pub mod table;
+pub mod wallet_nodes;
 pub mod wav;
 pub mod wire_recorder;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use callseal_registry_client::light::Beacon;
 use callseal_registry_client::{
-    Answer, LiveRegistries, OwnStapleError, Registries, Registry, Transport, Verified,
+    Answer, Asked, LiveRegistries, Nodes, NodesError, OwnStapleError, Registries, Transport,
+    Verified,
 };
 use callseal_sts::{Number, PublicKey, Staple};
 
@@ -65,17 +66,27 @@ impl NotKnown {
 }
 
 /// As of one block that somebody else has found.
-impl<T: Transport + Send> RecordSource for Registry<T> {
+impl<T: Transport + Send> RecordSource for Nodes<T> {
     fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
-        Self::look_up(self, number.as_str()).map_err(|error| NotKnown::because(&error))
+        answer_of(Self::look_up(self, number.as_str()))
     }
 }
 
 /// As of one block of each operator's chain that somebody else has found.
 impl<T: Transport + Send> RecordSource for Registries<T> {
     fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, NotKnown> {
-        Self::look_up(self, number.as_str()).map_err(|error| NotKnown::because(&error))
+        answer_of(Self::look_up(self, number.as_str()))
     }
+}
+
+fn answer_of(
+    asked: Result<Asked<Verified<Answer>>, NodesError>,
+) -> Result<Verified<Answer>, NotKnown> {
+    let Asked { answer, faults, .. } = asked.map_err(|error| NotKnown::because(&error))?;
+    for fault in faults {
+        tracing::warn!("passed over {fault}");
+    }
+    Ok(answer)
 }
 
 /// As of the newest final block, which a light client finds; each number at its own operator.

@@ -22,8 +22,9 @@ use callseal::random::SystemRandom;
 use callseal_devchain::{DevBeacon, DevChain, DevRegistry, Genesis, Transaction};
 use callseal_eims::contract::hash_of;
 use callseal_eims::{AccountKey, Lifetime, OperatorId, Payment, Token, TokenClaims, Wait};
-use callseal_registry_client::layout;
+use callseal_registry_client::{HttpTransport, layout};
 use serde_json::{Value, json};
+use support::node::Node;
 use support::operator::Subscriber;
 use support::phones::Running;
 use support::{Done, callseal, folder, run, text, until};
@@ -34,6 +35,8 @@ const BOB: &str = "+8613800000002";
 const PASSPHRASE: &str = "open sesame";
 /// Seconds that a phone has, where it is not to give up.
 const PATIENCE: &str = "600";
+/// Where no node is.
+const DOWN: &str = "http://127.0.0.1:1";
 /// What an operator pays for a claim.
 const FEE_MONEY: u64 = 10_000_000_000_000_000;
 
@@ -44,6 +47,8 @@ struct World {
     beacon: DevBeacon,
     checkpoint: String,
     url: String,
+    /// What `--rpc` says, in this order.
+    urls: Vec<String>,
     operator: Operator,
     registry: DevRegistry,
     /// Seconds that a phone has.
@@ -88,6 +93,7 @@ impl World {
             chain,
             beacon,
             checkpoint,
+            urls: vec![url.clone()],
             url,
             operator,
             registry,
@@ -157,12 +163,19 @@ impl World {
     fn enrol_at(&self, address: &str, phone: &Phone) -> Command {
         let mut command = callseal();
         command
-            .args(["enrol", "--operator", address, "--rpc", &self.url])
+            .args(["enrol", "--operator", address])
+            .args(self.urls.iter().flat_map(|url| ["--rpc", url]))
             .args(["--contract", &self.registry.address().to_string()])
             .args(["--token", text(&phone.token), "--keys", text(&phone.keys)])
             .args(["--passphrase-file", text(&phone.passphrase)])
             .args(["--wait", self.wait, "--poll", "100"]);
         command
+    }
+
+    /// Has phones ask another node first.
+    fn asking_first(&mut self, url: &str) -> &mut Self {
+        self.urls.insert(0, url.to_owned());
+        self
     }
 
     /// What a light client needs.
@@ -265,6 +278,73 @@ fn a_phone_enrols_by_a_light_client_and_a_second_time_there_is_nothing_to_do() {
     let mut lost = world.enrol_at(&address, &phone);
     assert_eq!(json_of(lost.args(&light), 0)["enrolled"], true);
     assert_eq!(world.claims_of(&phone), 1);
+}
+
+#[test]
+fn where_the_first_node_is_down_the_second_is_asked_and_the_report_names_the_first() {
+    let mut world = World::new();
+    let phone = world.phone(ALICE);
+    let enrolled = json_of(&mut world.asking_first(DOWN).enrol(&phone), 0);
+    assert_eq!(enrolled["enrolled"], true, "{enrolled}");
+    assert_eq!(world.claims_of(&phone), 1);
+    assert_eq!(enrolled["faults"].as_array().unwrap().len(), 1);
+    let fault = enrolled["faults"][0].as_str().unwrap();
+    assert_eq!(fault.matches(DOWN).count(), 1, "{fault}");
+
+    let phone = world.phone(BOB);
+    let done = Done::of(&world.enrol(&phone).output().unwrap()).expect_code(0);
+    assert!(done.stdout.contains("passed over"), "{}", done.stdout);
+}
+
+#[test]
+fn a_first_node_that_lies_neither_stops_nor_misleads_an_enrolment_and_is_named() {
+    let mut world = World::new();
+    let phone = world.phone(ALICE);
+    // Proofs that prove nothing, a wallet without money that has sent much, and what is sent is kept from everybody.
+    let liar = Node::lying(&world.url, |method, _| match method {
+        "eth_getProof" => Some(json!({ "accountProof": ["0x80"], "storageProof": [] })),
+        "eth_getBalance" => Some(json!("0x0")),
+        "eth_getTransactionCount" => Some(json!("0x77")),
+        "eth_sendRawTransaction" => Some(json!(B256::ZERO)),
+        "eth_getTransactionReceipt" => Some(Value::Null),
+        _ => None,
+    });
+    world.asking_first(&liar.url);
+    let address = world.operator.address().to_string();
+    let mut enrol = world.enrol_at(&address, &phone);
+    let enrolled = json_of(enrol.args(world.light_client()), 0);
+    assert_eq!(enrolled["enrolled"], true, "{enrolled}");
+    assert_eq!(world.claims_of(&phone), 1);
+    let faults = enrolled["faults"].as_array().unwrap();
+    let faults: Vec<_> = faults.iter().map(|fault| fault.as_str().unwrap()).collect();
+    for part in ["not proven", "in wei", "next transaction"] {
+        let is_told = |fault: &&str| fault.contains(part) && fault.contains(&liar.url);
+        assert!(faults.iter().any(is_told), "{part}: {faults:?}");
+    }
+}
+
+#[test]
+fn nodes_that_are_trusted_and_disagree_stop_the_enrolment() {
+    let mut world = World::new();
+    let phone = world.phone(ALICE);
+    let liar = Node::lying(&world.url, {
+        let honest = std::sync::Mutex::new(HttpTransport::new(&world.url).unwrap());
+        move |method, params| {
+            let is_block = method == "eth_getBlockByNumber";
+            let block = is_block.then(|| honest.lock().unwrap().ask::<Value>(method, params));
+            let mut block = block?.unwrap();
+            block["hash"] = json!(B256::repeat_byte(0x66));
+            Some(block)
+        }
+    });
+    world.asking_first(&liar.url).wait = "1";
+    let stopped = json_of(&mut world.enrol(&phone), 1);
+    let error = stopped["error"].as_str().unwrap();
+    assert!(error.contains("different blocks"), "{error}");
+    for url in &world.urls {
+        assert!(error.contains(url), "{error}");
+    }
+    assert_eq!(world.claims_of(&phone), 0);
 }
 
 #[test]

@@ -22,7 +22,8 @@ use callseal_devchain::{
 };
 use callseal_registry_client::number_hash;
 use callseal_sts::{IdentityKey, Number};
-use serde_json::Value;
+use serde_json::{Value, json};
+use support::node::Node;
 use support::phones::Running;
 use support::{Done, callseal, folder, text, until};
 use tempfile::TempDir;
@@ -38,6 +39,8 @@ struct World {
     beacon: DevBeacon,
     checkpoint: B256,
     url: String,
+    /// What `--rpc` says, in this order.
+    urls: Vec<String>,
     registry: DevRegistry,
     alice: PathBuf,
 }
@@ -60,8 +63,10 @@ impl World {
         std::fs::write(folder.path().join("passphrase"), PASSPHRASE).unwrap();
         let constants = serde_json::to_string(beacon.network().terms()).unwrap();
         std::fs::write(folder.path().join("network.json"), constants).unwrap();
+        let url = LoopbackNode::serve(&chain, &beacon, 0).unwrap().url();
         let mut world = Self {
-            url: LoopbackNode::serve(&chain, &beacon, 0).unwrap().url(),
+            urls: vec![url.clone()],
+            url,
             alice: PathBuf::new(),
             folder,
             chain,
@@ -165,7 +170,7 @@ impl World {
         let mut command = callseal();
         command
             .args(["record", what, "--json", "--keys", text(keys)])
-            .args(["--rpc", &self.url])
+            .args(self.urls.iter().flat_map(|url| ["--rpc", url]))
             .args(["--contract", &self.registry.address().to_string()]);
         self.with_passphrase(&mut command);
         if what != "show" {
@@ -220,6 +225,24 @@ fn error_of(command: &mut Command) -> String {
     let said = json_of(command, 1);
     assert_eq!(said["done"], false, "{said}");
     said["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn where_the_first_nodes_are_down_or_lie_the_next_is_asked_and_the_owner_is_told() {
+    let mut world = World::new();
+    let liar = Node::lying(&world.url, |method, _| {
+        let proof = json!({ "accountProof": ["0x80"], "storageProof": [] });
+        (method == "eth_getProof").then_some(proof)
+    });
+    let bad = ["http://127.0.0.1:1", &liar.url];
+    world.urls.splice(0..0, bad.map(str::to_owned));
+    let shown = json_of(&mut world.proven("show"), 0);
+    let revoked = json_of(world.record("revoke").arg("--yes"), 0);
+    assert_eq!(revoked["record"]["status"], "revoked");
+    for said in [shown, revoked] {
+        let faults = said["faults"].to_string();
+        assert!(bad.iter().all(|url| faults.contains(url)), "{said}");
+    }
 }
 
 #[test]

@@ -286,23 +286,7 @@ fn a_changed_key_stops_the_call_until_it_is_accepted() {
 #[test]
 fn a_node_that_lies_or_is_down_makes_no_call() {
     let world = World::new();
-    let lying = Node::serve_bent(
-        world.enrolled.chain.clone(),
-        Arc::new(|method, mut answer| {
-            if method == "eth_getProof" {
-                let nodes = answer["storageProof"][0]["proof"].as_array_mut().unwrap();
-                let last = nodes.last_mut().unwrap();
-                let mut changed = last.as_str().unwrap().to_owned();
-                let bit = match changed.pop() {
-                    Some('0') => '1',
-                    _ => '0',
-                };
-                changed.push(bit);
-                *last = json!(changed);
-            }
-            answer
-        }),
-    );
+    let lying = lying_node(&world);
     let nonsense = Node::serve_bent(
         world.enrolled.chain.clone(),
         Arc::new(|_, _| json!("nonsense")),
@@ -322,6 +306,25 @@ fn a_node_that_lies_or_is_down_makes_no_call() {
         assert!(error.contains(named), "{named}: {error}");
         listening.interrupt();
         listening.finish().expect_code(1);
+    }
+}
+
+#[test]
+fn where_the_first_node_is_down_or_lies_the_second_is_asked_and_the_owner_is_told() {
+    let world = World::new();
+    let words = short_speech(world.folder.path(), "a.pcap", 7, 5);
+    let lying = lying_node(&world);
+    for first in ["http://127.0.0.1:1", &lying.url] {
+        let mut listen = world.bob.listen();
+        let bob = Running::start_listening(listen.args(["--send", text(&words)]));
+        let callee = format!("{BOB}@{}", bob.address.unwrap());
+        let mut call = world.alice.asking_first(first).call(&callee);
+        let alice = Running::start(call.args(["--send", text(&words)]));
+        let [alice, bob] = talk(alice, bob, [5, 5]).map(|done| done.expect_code(0));
+        assert_eq!(alice.json()["peer_number"], BOB);
+        let told = format!("passed over {first}");
+        assert!(alice.stderr.contains(&told), "{}", alice.stderr);
+        assert!(!bob.stderr.contains("passed over"), "{}", bob.stderr);
     }
 }
 
@@ -365,6 +368,27 @@ fn a_bad_url_and_missing_keys_are_named_before_anything_is_sent() {
         done.stderr
     );
     assert!(done.stderr.contains("callseal keygen"), "{}", done.stderr);
+}
+
+/// A node that changes the last bit of each proof.
+fn lying_node(world: &World) -> Node {
+    Node::serve_bent(
+        world.enrolled.chain.clone(),
+        Arc::new(|method, mut answer| {
+            if method == "eth_getProof" {
+                let nodes = answer["storageProof"][0]["proof"].as_array_mut().unwrap();
+                let last = nodes.last_mut().unwrap();
+                let mut changed = last.as_str().unwrap().to_owned();
+                let bit = match changed.pop() {
+                    Some('0') => '1',
+                    _ => '0',
+                };
+                changed.push(bit);
+                *last = json!(changed);
+            }
+            answer
+        }),
+    )
 }
 
 /// A registry with Alice and Bob, a node that serves it, and three phones.

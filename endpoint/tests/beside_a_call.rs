@@ -327,7 +327,8 @@ fn answer_stapled(now: Duration, phone: &mut Phone) {
         .extract_if(.., |event| matches!(event, Event::LookUpStapled { .. }));
     for event in asked.collect::<Vec<_>>() {
         if let Event::LookUpStapled { number, .. } = event {
-            let answer = phone.registry.look_up(number.as_str());
+            let asked = phone.registry.look_up(number.as_str());
+            let answer = asked.map(|asked| asked.answer);
             phone.leg.look_up_done(now, &number, answer);
         }
     }

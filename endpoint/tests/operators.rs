@@ -33,7 +33,7 @@ fn reader(worlds: &[World; 2], numbers: [&str; 2]) -> Registries<DevChain> {
         .unwrap();
     Registries::new(operators, |operator| {
         let world = &worlds[usize::from(operator.name == "South")];
-        Some((world.chain.head(), world.chain.clone()))
+        Some((world.chain.head(), [("node".into(), world.chain.clone())]))
     })
 }
 

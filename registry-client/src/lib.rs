@@ -64,6 +64,7 @@ mod header;
 mod http;
 mod live;
 mod live_registries;
+mod nodes;
 mod number;
 mod operators;
 #[cfg(feature = "json")]
@@ -89,8 +90,9 @@ pub use evidence::{Evidence, EvidenceError, MAX_EVIDENCE_LEN};
 pub use header::{HeaderError, VerifiedHeader, verify_header};
 #[cfg(feature = "http")]
 pub use http::{HttpBeacon, HttpTransport, Limits, UrlError};
-pub use live::{Found, LiveError, LiveRegistry, NodeFault, OutdatedError, Policy, SeenRevision};
+pub use live::{Found, LiveError, LiveRegistry, OutdatedError, Policy, SeenRevision};
 pub use live_registries::LiveRegistries;
+pub use nodes::{Asked, NodeFault, Nodes, NodesError};
 pub use number::{NumberError, number_hash};
 pub use operators::{Operator, Operators, OperatorsError, Prefix, PrefixError};
 #[cfg(feature = "json")]

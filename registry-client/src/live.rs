@@ -10,15 +10,17 @@ use alloy_primitives::{Address, B256};
 use crate::light::{
     Anchor, AnchorError, Beacon, SharedClient, Snapshot, SyncError, Synced, Update,
 };
+use crate::nodes::{Asked, NodeFault, Nodes, NodesError, no_answer};
 use crate::number::{NumberError, number_hash};
-use crate::registry::{Answer, LookUpError, Registry, RegistryConfig};
+use crate::registry::{Answer, LookUpError, RegistryConfig};
 use crate::staple::{OwnStaple, StapleError};
 use crate::transport::{RawProof, Transport};
 use crate::verified::Verified;
 
 /// A reader that finds the block to trust by itself: nothing but a checkpoint is believed.
 ///
-/// Beacon nodes and execution nodes are asked in their order; one that fails or lies is passed over and reported.
+/// Beacon nodes are asked in their order, execution nodes as [`Nodes`] says; one that fails or lies is passed over and
+/// reported.
 /// Answers are kept as long as the policy says. Several registries of one network share a light client.
 ///
 /// Time is given with every question (Unix time in seconds); a wrong clock makes fresh answers look old, or old
@@ -27,19 +29,12 @@ use crate::verified::Verified;
 pub struct LiveRegistry<B, T> {
     pub(crate) config: RegistryConfig,
     pub(crate) light: SharedClient<B>,
-    nodes: Vec<Node<T>>,
+    nodes: Nodes<T>,
     pub(crate) policy: Policy,
     kept: BTreeMap<B256, Verified<Answer>>,
     /// The highest revision that was proven of a number.
     revisions: BTreeMap<B256, u32>,
     pub(crate) own: Option<OwnStaple>,
-}
-
-/// An execution node, and what errors call it.
-#[derive(Debug)]
-struct Node<T> {
-    name: String,
-    registry: Registry<T>,
 }
 
 /// How old is too old.
@@ -78,16 +73,6 @@ pub struct Found {
     pub faults: Vec<NodeFault>,
 }
 
-/// An execution node that gave nothing usable.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{node}: {cause}")]
-pub struct NodeFault {
-    /// What the node is called.
-    pub node: String,
-    /// What was wrong.
-    pub cause: LookUpError,
-}
-
 /// A revision of a number's record that was proven. It is to outlast the program, which says how: by
 /// [`LiveRegistry::seen_revision`] after an answer, and [`LiveRegistry::remember`] before the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,14 +104,10 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
             renew_age: policy.renew_age.min(policy.max_age),
             ..policy
         };
-        let nodes = nodes.into_iter().map(|(name, transport)| Node {
-            name,
-            registry: Registry::new(config, B256::ZERO, transport),
-        });
         Self {
             config,
             light: light.into(),
-            nodes: nodes.collect(),
+            nodes: Nodes::new(config, nodes),
             policy,
             kept: BTreeMap::new(),
             revisions: BTreeMap::new(),
@@ -193,7 +174,7 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
             });
         }
         let (basis, mut synced) = self.basis(now)?;
-        let (answer, faults) = match self.ask(number, &basis.anchor) {
+        let Asked { answer, faults } = match self.ask(number, &basis.anchor) {
             // Nodes keep proofs of their newest blocks alone: perhaps ours has just become too old for them.
             Err(LiveError::NoAnswer { .. }) if synced.is_none() => {
                 let (basis, renewed) = self.renewed_basis(now)?;
@@ -201,7 +182,7 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
                 self.ask(number, &basis.anchor)?
             }
             // A younger block was proven to us before than the one that we have asked about.
-            Ok((answer, _)) if self.check_revision(&number_hash, &answer).is_err() => {
+            Ok(asked) if self.check_revision(&number_hash, &asked.answer).is_err() => {
                 let (basis, renewed) = self.renewed_basis(now)?;
                 synced = Some(renewed);
                 self.ask(number, &basis.anchor)?
@@ -302,26 +283,14 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     }
 
     fn gather_at(&mut self, number: &str, basis: &Basis) -> Result<Gathered, LiveError> {
-        let mut faults = Vec::new();
-        for Node { name, registry } in &mut self.nodes {
-            registry.trust_anchor(&basis.anchor);
-            match registry.gather(number) {
-                Ok((answer, header, proof)) => {
-                    return Ok(Gathered {
-                        answer,
-                        header,
-                        proof,
-                        shown_by: basis.shown_by.clone(),
-                    });
-                }
-                Err(cause) if cause.is_proven() => return Err(LiveError::Registry(cause)),
-                Err(cause) => faults.push(NodeFault {
-                    node: name.clone(),
-                    cause,
-                }),
-            }
-        }
-        Err(LiveError::NoAnswer { faults })
+        self.nodes.trust_anchor(&basis.anchor);
+        let (answer, header, proof) = self.nodes.gather(number)?.answer;
+        Ok(Gathered {
+            answer,
+            header,
+            proof,
+            shown_by: basis.shown_by.clone(),
+        })
     }
 
     /// The newest final block if it is young, or nothing younger is to be had.
@@ -349,24 +318,9 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         Ok((basis, synced))
     }
 
-    fn ask(
-        &mut self,
-        number: &str,
-        anchor: &Anchor,
-    ) -> Result<(Verified<Answer>, Vec<NodeFault>), LiveError> {
-        let mut faults = Vec::new();
-        for Node { name, registry } in &mut self.nodes {
-            registry.trust_anchor(anchor);
-            match registry.look_up(number) {
-                Ok(answer) => return Ok((answer, faults)),
-                Err(cause) if cause.is_proven() => return Err(LiveError::Registry(cause)),
-                Err(cause) => faults.push(NodeFault {
-                    node: name.clone(),
-                    cause,
-                }),
-            }
-        }
-        Err(LiveError::NoAnswer { faults })
+    fn ask(&mut self, number: &str, anchor: &Anchor) -> Result<Asked<Verified<Answer>>, LiveError> {
+        self.nodes.trust_anchor(anchor);
+        Ok(self.nodes.look_up(number)?)
     }
 }
 
@@ -395,6 +349,16 @@ pub enum LiveError {
         /// What each of them did instead.
         faults: Vec<NodeFault>,
     },
+}
+
+impl From<NodesError> for LiveError {
+    fn from(error: NodesError) -> Self {
+        match error {
+            NodesError::Registry(LookUpError::Number(error)) => Self::Number(error),
+            NodesError::Registry(error) => Self::Registry(error),
+            NodesError::NoAnswer { faults } => Self::NoAnswer { faults },
+        }
+    }
 }
 
 /// A record that was replaced since: a higher revision of it was proven before.
@@ -435,15 +399,5 @@ fn revision_of(answer: &Verified<Answer>) -> u32 {
     match answer.value() {
         Answer::Record(record) => record.revision,
         Answer::Absent => 0,
-    }
-}
-
-fn no_answer(faults: &[NodeFault]) -> String {
-    match faults {
-        [] => "there is no execution node to ask".into(),
-        faults => {
-            let faults: Vec<_> = faults.iter().map(NodeFault::to_string).collect();
-            format!("no execution node proved an answer: {}", faults.join("; "))
-        }
     }
 }

@@ -2,9 +2,12 @@
 
 use alloy_primitives::B256;
 
+use crate::nodes::{Asked, Nodes, NodesError};
 use crate::operators::{Operator, Operators};
 use crate::readers::Readers;
-use crate::registry::{Answer, LookUpError, Registry};
+#[cfg(doc)]
+use crate::registry::LookUpError;
+use crate::registry::{Answer, Registry};
 use crate::transport::Transport;
 use crate::verified::Verified;
 
@@ -12,16 +15,24 @@ use crate::verified::Verified;
 /// that no operator vouches for another's numbers.
 #[derive(Debug)]
 pub struct Registries<T> {
-    readers: Readers<Registry<T>>,
+    readers: Readers<Nodes<T>>,
 }
 
 impl<T: Transport> Registries<T> {
-    /// A reader for these operators. `node` says, for each, the block that is trusted on its chain and whom to ask
-    /// there; `None` where nobody is known. Asks nothing yet.
-    pub fn new(operators: Operators, mut node: impl FnMut(&Operator) -> Option<(B256, T)>) -> Self {
+    /// A reader for these operators. `nodes` says, for each, the block that is trusted on its chain, whom to ask there,
+    /// and what each is to be called; `None` where nobody is known. Asks nothing yet.
+    pub fn new<N>(
+        operators: Operators,
+        mut nodes: impl FnMut(&Operator) -> Option<(B256, N)>,
+    ) -> Self
+    where
+        N: IntoIterator<Item = (String, T)>,
+    {
         let reader = |operator: &Operator| {
-            let (trusted_block, transport) = node(operator)?;
-            Some(Registry::new(operator.registry, trusted_block, transport))
+            let (trusted_block, nodes) = nodes(operator)?;
+            let mut nodes = Nodes::new(operator.registry, nodes);
+            nodes.trust(trusted_block);
+            Some(nodes)
         };
         Self {
             readers: Readers::new(operators, reader),
@@ -33,13 +44,13 @@ impl<T: Transport> Registries<T> {
         self.readers.operators()
     }
 
-    /// The record of a number at its operator, as [`Registry::look_up`].
+    /// The record of a number at its operator, as [`Nodes::look_up`].
     ///
     /// # Errors
     ///
-    /// [`LookUpError`] says what failed: where the number is no operator's, [`LookUpError::NoOperator`]; where nobody
-    /// is known on its chain, [`LookUpError::NoNode`].
-    pub fn look_up(&mut self, number: &str) -> Result<Verified<Answer>, LookUpError> {
+    /// [`NodesError`] says what failed: where the number is no operator's, [`LookUpError::NoOperator`]; where nobody is
+    /// known on its chain, [`LookUpError::NoNode`].
+    pub fn look_up(&mut self, number: &str) -> Result<Asked<Verified<Answer>>, NodesError> {
         self.readers.of(number)?.look_up(number)
     }
 }
@@ -48,7 +59,7 @@ impl<T: Transport> From<Registry<T>> for Registries<T> {
     /// A reader that looks every number up in this registry.
     fn from(registry: Registry<T>) -> Self {
         Self {
-            readers: Readers::only(*registry.config(), registry),
+            readers: Readers::only(*registry.config(), registry.into()),
         }
     }
 }

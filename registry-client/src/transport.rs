@@ -138,3 +138,18 @@ pub enum TransportError {
         block_hash: B256,
     },
 }
+
+impl TransportError {
+    /// Who was asked.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        match self {
+            Self::Unreachable { node, .. }
+            | Self::TimedOut { node, .. }
+            | Self::TooLong { node, .. }
+            | Self::Nonsense { node, .. }
+            | Self::Refused { node, .. }
+            | Self::UnknownBlock { node, .. } => node,
+        }
+    }
+}

@@ -6,17 +6,20 @@
 
 mod world;
 
+use core::cell::Cell;
 use core::time::Duration;
+use std::rc::Rc;
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
-use callseal_devchain::{DevBeacon, DevChain};
+use callseal_devchain::{Counted, DevBeacon, DevChain, Tally};
 use callseal_registry_client::light::{
     AnchorError, Beacon, BeaconHeader, Bootstrap, BootstrapError, FaultCause, Fork, LightClient,
     SignatureError, Store, SyncError, Update, UpdateError, WEAK_SUBJECTIVITY_LIMIT,
 };
 use callseal_registry_client::{
-    Answer, LiveError, LiveRegistry, LookUpError, Policy, RawProof, Transport, TransportError,
+    Answer, Asked, LiveError, LiveRegistry, LookUpError, Nodes, NodesError, Policy, RawProof,
+    Transport, TransportError, Verified,
 };
 
 use crate::world::World;
@@ -487,6 +490,103 @@ fn dead_and_lying_execution_nodes_are_passed_over_and_named() {
             ("node 2", LookUpError::Slots(_))
         ]
     ));
+}
+
+#[test]
+fn a_node_that_failed_or_lied_is_asked_once_and_not_with_every_question() {
+    let world = world();
+    let dead = OddNode {
+        is_dead: true,
+        ..OddNode::new(&world)
+    };
+    let liar = OddNode {
+        header: |header| header.number += 1,
+        ..OddNode::new(&world)
+    };
+    let tallies = [Tally::default(), Tally::default(), Tally::default()];
+    let nodes = [dead, liar, OddNode::new(&world)];
+    let nodes = nodes.into_iter().zip(&tallies);
+    let nodes = nodes.map(|(node, tally)| Counted::new(node, tally));
+    let named = nodes.enumerate();
+    let named = named.map(|(index, node)| (format!("node {index}"), node));
+    let mut nodes = Nodes::new(world.registries[0].config(), named);
+    nodes.trust(world.chain.head());
+    let asked = nodes.look_up(NUMBER).unwrap();
+    assert!(asked.answer.into_record().is_some());
+    assert_eq!(asked.faults.len(), 2, "{:?}", asked.faults);
+    let so_far = [0, 1].map(|index: usize| tallies[index].total());
+    assert!(so_far.iter().all(|questions| *questions > 0));
+    for number in [NUMBER, STRANGER] {
+        let asked = nodes.look_up(number).unwrap();
+        assert_eq!(asked.faults, []);
+    }
+    nodes.operator_keys().unwrap();
+    assert_eq!([0, 1].map(|index: usize| tallies[index].total()), so_far);
+}
+
+#[test]
+fn a_node_that_fails_later_gives_way_to_one_that_failed_before() {
+    let world = world();
+    let dead = [Rc::new(Cell::new(true)), Rc::new(Cell::new(false))];
+    let nodes = dead.iter().enumerate().map(|(index, is_dead)| {
+        let name = format!("node {index}");
+        let node = Mortal {
+            name: name.clone(),
+            honest: world.chain.clone(),
+            is_dead: Rc::clone(is_dead),
+        };
+        (name, node)
+    });
+    let mut nodes = Nodes::new(world.registries[0].config(), nodes);
+    nodes.trust(world.chain.head());
+    let faulty = |asked: Asked<Verified<Answer>>| -> Vec<String> {
+        let faults = asked.faults.into_iter();
+        faults.map(|fault| fault.node).collect()
+    };
+    assert_eq!(faulty(nodes.look_up(NUMBER).unwrap()), ["node 0"]);
+    dead[0].set(false);
+    dead[1].set(true);
+    assert_eq!(faulty(nodes.look_up(NUMBER).unwrap()), ["node 1"]);
+    dead[0].set(true);
+    let refusal = nodes.look_up(NUMBER).unwrap_err();
+    let NodesError::NoAnswer { faults } = &refusal else {
+        panic!("{refusal}");
+    };
+    assert_eq!(faults.len(), 2);
+    // Each is named once.
+    assert_eq!(
+        refusal.to_string().matches("node 0").count(),
+        1,
+        "{refusal}"
+    );
+}
+
+/// A node that dies and comes back.
+struct Mortal {
+    name: String,
+    honest: DevChain,
+    is_dead: Rc<Cell<bool>>,
+}
+
+impl Transport for Mortal {
+    fn header(&mut self, block_hash: B256) -> Result<Header, TransportError> {
+        self.honest.header(block_hash)
+    }
+
+    fn proof(
+        &mut self,
+        contract: Address,
+        slots: &[B256],
+        block_hash: B256,
+    ) -> Result<RawProof, TransportError> {
+        match self.is_dead.get() {
+            false => self.honest.proof(contract, slots, block_hash),
+            true => Err(TransportError::Unreachable {
+                node: self.name.clone(),
+                cause: "it is dead".into(),
+            }),
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 mod world;
 
 use callseal_devchain::{Claim, DevChain, DevRegistry};
-use callseal_registry_client::{LookUpError, Operator, Operators, Registries};
+use callseal_registry_client::{LookUpError, NodesError, Operator, Operators, Registries};
 
 use crate::world::{approve, deploy};
 
@@ -51,7 +51,7 @@ fn reader(places: &[Place; 2], is_south_asked: bool) -> Registries<DevChain> {
     Registries::new(operators, |operator| {
         let is_south = operator.name == "South";
         let chain = &places[usize::from(is_south)].chain;
-        (!is_south || is_south_asked).then(|| (chain.head(), chain.clone()))
+        (!is_south || is_south_asked).then(|| (chain.head(), [("node".into(), chain.clone())]))
     })
 }
 
@@ -64,7 +64,8 @@ fn numbers_of_two_operators_on_two_chains_are_found_by_one_reader() {
     ];
     let mut reader = reader(&places, true);
     for (number, claim) in [NORTHERN, SOUTHERN].into_iter().zip(claims) {
-        let record = reader.look_up(number).unwrap().into_record().unwrap();
+        let found = reader.look_up(number).unwrap().answer;
+        let record = found.into_record().unwrap();
         assert!(record.is_in_force());
         assert_eq!(record.value().key, claim.compressed_key());
     }
@@ -74,7 +75,7 @@ fn numbers_of_two_operators_on_two_chains_are_found_by_one_reader() {
 fn an_operator_that_vouches_for_anothers_number_is_not_asked() {
     let places = [Place::new(1_001), Place::new(1_002)];
     places[0].approve(SOUTHERN, &[0x66; 32]);
-    let found = reader(&places, true).look_up(SOUTHERN).unwrap();
+    let found = reader(&places, true).look_up(SOUTHERN).unwrap().answer;
     assert_eq!(found.into_record(), None, "South knows of nobody");
 }
 
@@ -88,12 +89,15 @@ fn where_nobody_can_be_asked_the_error_says_who_is_missing() {
     );
     assert_eq!(
         reader.look_up(SOUTHERN),
-        Err(LookUpError::NoNode {
+        Err(NodesError::Registry(LookUpError::NoNode {
             operator: "South".into(),
             chain_id: 1_002,
-        })
+        }))
     );
-    assert!(matches!(reader.look_up("44"), Err(LookUpError::Number(_))));
-    let found = reader.look_up(NORTHERN).unwrap();
+    assert!(matches!(
+        reader.look_up("44"),
+        Err(NodesError::Registry(LookUpError::Number(_)))
+    ));
+    let found = reader.look_up(NORTHERN).unwrap().answer;
     assert_eq!(found.into_record(), None);
 }

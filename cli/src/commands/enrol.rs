@@ -1,31 +1,25 @@
 //! `callseal enrol`: a phone that gets its number's record into the registry.
 
 use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::Address;
 use anyhow::{Context, Result, bail};
-use callseal_eims::{JsonRpcNode, OperatorId, Step, Token, Waiting};
-use callseal_registry_client::{HttpTransport, Registry, RegistryConfig, layout};
+use callseal_eims::{self as eims, OperatorId, Step, Token};
+use callseal_registry_client::RegistryConfig;
 use callseal_sts::Number;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::clock::unix_time;
 use crate::commands::EXIT_FAILED;
-use crate::commands::light::{BeaconArguments, NetworkArguments};
-use crate::commands::phone::seconds;
-use crate::commands::which_registry::WhichRegistry;
-use crate::enrol::reader::{Reader, Trust};
+use crate::commands::own_registry::{OwnRegistry, OwnRegistryArguments};
+use crate::commands::waiting::{Waiting, WaitingArguments};
 use crate::enrol::{
     Ended, EnrolFailure, Enroller, Terms, Watcher, advice, step_in_words, waiting_in_words, wrapped,
 };
 use crate::identity_file::IdentityFile;
-use crate::interrupt::Interrupt;
 use crate::keys_file::read_text;
 use crate::output_file::Existing;
 use crate::phone_keys::PhoneKeys;
@@ -40,7 +34,7 @@ use crate::sealed_keys::{PassphraseArguments, Work};
 /// proofs. Each step is kept: the same command again goes on from where it was
 /// stopped, and nothing is paid or claimed twice.
 #[derive(Debug, clap::Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, mut_arg("poll", |poll| poll.help(POLL_HELP)))]
 pub struct Arguments {
     /// The file with the SIM's token
     #[arg(long, value_name = "FILE")]
@@ -61,44 +55,15 @@ pub struct Arguments {
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     operator: String,
 
-    /// An Ethereum node, which the claim is sent to; what it says of keys and records is not believed without proof
-    #[arg(long, value_name = "URL", help_heading = "Registry")]
-    rpc: String,
-
     #[command(flatten)]
-    registry: WhichRegistry,
-
-    /// Believes the node's newest block, instead of asking a --beacon for the newest final one: for a node of
-    /// one's own, and for tests
-    #[arg(
-        long,
-        conflicts_with_all = ["beacon", "checkpoint"],
-        help_heading = "Registry"
-    )]
-    trust_node: bool,
-
-    #[command(flatten)]
-    network: NetworkArguments,
-
-    #[command(flatten)]
-    beacons: BeaconArguments,
+    registry: OwnRegistryArguments,
 
     /// Where it is kept how far the enrolment is; no secret [default: the key file's name with .enrolment]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     progress: Option<PathBuf>,
 
-    /// Stops after so many seconds; the same command goes on later
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1800")]
-    wait: Duration,
-
-    /// How soon it looks again where it waits; an operator takes some 600 questions with a token in ten minutes
-    #[arg(
-        long,
-        value_name = "MILLISECONDS",
-        default_value_t = 1_500,
-        value_parser = clap::value_parser!(u64).range(10..)
-    )]
-    poll: u64,
+    #[command(flatten)]
+    waiting: WaitingArguments,
 
     /// Prints one line of JSON at the end, and nothing else
     #[arg(long)]
@@ -114,9 +79,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let claims = *token.unverified_claims();
     let number = Number::parse(&claims.number.to_string())?;
     let config = registry(arguments, &number, claims.operator)?;
-    let transport = HttpTransport::new(&arguments.rpc)?;
     let (keys, _lock) = keys(arguments, number)?;
-    let trust = trust(arguments, config.chain_id)?;
+    let OwnRegistry {
+        node,
+        reader,
+        faults,
+    } = arguments.registry.open(config)?;
     let progress = arguments.progress.clone().unwrap_or_else(|| {
         let mut name = arguments.keys.clone().into_os_string();
         name.push(".enrolment");
@@ -129,18 +97,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         operator: claims.operator,
         address: arguments.operator.clone(),
         notes: progress.clone(),
-        node: JsonRpcNode::new(&arguments.rpc)?,
-        reader: Reader::new(
-            Registry::new(config, B256::ZERO, transport),
-            trust,
-            unix_time,
-        ),
-        look_again: Duration::from_millis(arguments.poll),
+        node,
+        reader,
+        look_again: arguments.waiting.look_again(),
     })?;
-    let mut display = Display::new(arguments, Interrupt::watch(Vec::new())?);
-    display.bar.println(format!("{number}, wallet {wallet}"));
+    let mut display = Display(arguments.waiting.begin(arguments.json)?);
+    display.0.says(format!("{number}, wallet {wallet}"));
     let ended = enroller.run(&mut display)?;
-    display.bar.finish_and_clear();
+    display.0.end();
+    let ended = (ended, faults.all());
     report(arguments, &number, wallet, &progress, &ended)
 }
 
@@ -149,7 +114,7 @@ fn report(
     number: &Number,
     wallet: Address,
     progress: &Path,
-    ended: &Ended,
+    (ended, faults): &(Ended, Vec<String>),
 ) -> Result<ExitCode> {
     let is_enrolled = matches!(ended.step, Step::Enrolled { .. });
     let computed = ended.took.saturating_sub(ended.paused);
@@ -172,6 +137,7 @@ fn report(
             "waits_for": ended.waiting.as_ref().map(waiting_in_words),
             "error": ended.error.as_ref().map(ToString::to_string),
             "advice": ended.error.as_ref().and_then(advice),
+            "faults": faults,
             "progress": progress.display().to_string(),
             "took_ms": ended.took.as_secs_f64() * 1_000.0,
             "without_pauses_ms": computed.as_secs_f64() * 1_000.0,
@@ -205,6 +171,11 @@ fn report(
             wrapped(&format!("so far: {so_far}; the same command goes on"))
         )?;
     }
+    if !arguments.json {
+        for fault in faults {
+            writeln!(stdout, "{}", wrapped(&format!("passed over: {fault}")))?;
+        }
+    }
     Ok(match is_enrolled {
         true => ExitCode::SUCCESS,
         false => EXIT_FAILED.into(),
@@ -225,15 +196,8 @@ fn registry(
     number: &Number,
     token_of: OperatorId,
 ) -> Result<RegistryConfig> {
-    let operator = arguments
-        .registry
-        .operator_of(number, |contract| RegistryConfig {
-            contract,
-            code_hash: layout::CODE_HASH,
-            // The node's own chain has to be the same.
-            chain_id: token_of.chain_id,
-        })?;
-    let ours = operator.registry;
+    // The nodes' own chain has to be the same.
+    let ours = arguments.registry.config(number, token_of.chain_id)?;
     if (ours.chain_id, ours.contract.into_array()) != (token_of.chain_id, token_of.contract) {
         bail!(
             "{} is a token of another operator: of the registry {token_of}",
@@ -250,30 +214,6 @@ fn host_and_port(text: &str) -> Result<String, String> {
         Ok(1..) if !host.is_empty() => Ok(text.to_owned()),
         _ => Err("not of the form HOST:PORT".to_owned()),
     }
-}
-
-fn trust(arguments: &Arguments, chain_id: u64) -> Result<Trust> {
-    if arguments.trust_node {
-        return Ok(Trust::node(JsonRpcNode::new(&arguments.rpc)?));
-    }
-    if arguments.beacons.beacon.is_empty() {
-        bail!(
-            "say how the registry is read: --beacon URL, for a light client that believes no node, \
-             or --trust-node, for a node of your own"
-        );
-    }
-    let (network, state) = arguments.network.open()?;
-    if network.chain_id() != chain_id {
-        bail!(
-            "the operator's registry is on chain {chain_id}, {} is chain {}: name the other with --network",
-            network.name(),
-            network.chain_id()
-        );
-    }
-    let (light, _) = arguments
-        .beacons
-        .light_client(&network, &state, unix_time())?;
-    Ok(Trust::light(light))
 }
 
 /// The phone's keys, made if they are not there; and the file, which nobody else enrols with as long as it is open.
@@ -319,61 +259,28 @@ fn locked(path: &Path) -> Result<File> {
     }
 }
 
-/// What a person sees meanwhile; on a terminal only.
-struct Display {
-    bar: ProgressBar,
-    ends: Instant,
-    interrupt: Interrupt,
-    /// What was said last of what goes wrong.
-    warned: String,
-}
-
-impl Display {
-    fn new(arguments: &Arguments, interrupt: Interrupt) -> Self {
-        let bar = match arguments.json || !std::io::stderr().is_terminal() {
-            true => ProgressBar::hidden(),
-            false => ProgressBar::new_spinner(),
-        };
-        // Cut off where the terminal ends.
-        let bar = match ProgressStyle::with_template("{spinner} {elapsed:>4}  {wide_msg}") {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        };
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self {
-            bar,
-            ends: Instant::now() + arguments.wait,
-            interrupt,
-            warned: String::new(),
-        }
-    }
-}
+struct Display(Waiting);
 
 impl Watcher for Display {
     fn moved(&mut self, step: &Step) {
-        self.bar.println(step_in_words(step));
-        self.bar.set_message("");
-        self.warned.clear();
+        self.0.says(step_in_words(step));
     }
 
-    fn waits(&mut self, waiting: &Waiting) {
-        let waiting = waiting_in_words(waiting);
-        self.bar.set_message(format!("waits for {waiting}"));
+    fn waits(&mut self, for_what: &eims::Waiting) {
+        self.0.waits_for(&waiting_in_words(for_what));
     }
 
     fn tries_again(&mut self, error: &EnrolFailure) {
-        let error = error.to_string();
-        if error != self.warned {
-            self.bar.suspend(|| tracing::warn!("{error}; tried again"));
-            self.warned.clone_from(&error);
-        }
-        self.bar.set_message(format!("tries again: {error}"));
+        self.0.tries_again(error);
     }
 
     fn is_over(&mut self) -> bool {
-        Instant::now() >= self.ends || self.interrupt.has_come()
+        self.0.is_over()
     }
 }
+
+const POLL_HELP: &str = "How soon it looks again where it waits; an operator takes some 600 questions with a token in \
+    ten minutes";
 
 const HELP: &str = "\
 Examples:

@@ -7,10 +7,12 @@ pub mod enrol;
 pub mod keygen;
 pub mod light;
 pub mod operator;
+pub mod own_registry;
 pub mod phone;
 pub mod record;
 pub mod registry;
 pub mod replay;
+pub mod waiting;
 pub mod which_registry;
 
 /// It ran, and the answer is no.

@@ -140,9 +140,8 @@ pub struct PhoneArguments {
     mut_arg("beacon", |beacon| beacon.help(BEACON_HELP))
 )]
 pub struct RegistryArguments {
-    /// An Ethereum node to ask; nothing it says is believed without proof. Where the block is not named by
-    /// --trusted-block, it may be given several times: the next one is asked where one fails. Where operators are on
-    /// several chains: CHAIN=URL
+    /// An Ethereum node to ask; nothing it says is believed without proof. May be repeated: the others are asked where
+    /// one fails or lies. Where operators are on several chains: CHAIN=URL
     #[arg(
         long,
         value_name = "[CHAIN=]URL",

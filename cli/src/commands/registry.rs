@@ -8,7 +8,7 @@ use alloy_primitives::B256;
 use anyhow::{Context, Result, bail};
 use callseal_registry_client::light::Network;
 use callseal_registry_client::{
-    Answer, HttpTransport, LiveError, LiveRegistry, Operator, Policy, RegistryConfig, layout,
+    Answer, LiveError, LiveRegistry, Operator, Policy, RegistryConfig, layout,
 };
 use callseal_sts::Number;
 use clap::Subcommand;
@@ -18,6 +18,7 @@ use crate::clock::unix_time;
 use crate::commands::EXIT_FAILED;
 use crate::commands::light::{BeaconArguments, NetworkArguments};
 use crate::commands::which_registry::WhichRegistry;
+use crate::enrol::reader::named_nodes;
 use crate::light_state::LightState;
 use crate::look_up_evidence::{evidence_json, evidence_lines};
 use crate::seen_revisions::SeenRevisions;
@@ -127,11 +128,7 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
     let config = operator.registry;
     let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     let begun_at = light.store().finalized_slot();
-    let nodes = arguments
-        .rpc
-        .iter()
-        .map(|url| -> Result<_> { Ok((url.clone(), HttpTransport::new(url)?)) });
-    let nodes: Vec<_> = nodes.collect::<Result<_>>()?;
+    let nodes = named_nodes(&arguments.rpc)?;
     let max_age = Duration::from_secs(arguments.max_age.saturating_mul(60));
     let policy = Policy {
         max_age,

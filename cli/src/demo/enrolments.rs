@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use anyhow::{Result, bail};
 use callseal_devchain::{DevBeacon, DevChain, DevRegistry};
-use callseal_eims::{JsonRpcNode, Step, Waiting};
+use callseal_eims::{Step, Waiting};
 use callseal_registry_client::light::LightClient;
-use callseal_registry_client::{
-    HttpBeacon, HttpTransport, Operator as Configured, Operators, Registry,
-};
+use callseal_registry_client::{HttpBeacon, Operator as Configured, Operators};
 use callseal_sts::Number;
 use serde::Serialize;
 
@@ -22,8 +20,10 @@ use super::{NAMES, NUMBERS};
 use crate::enrol::reader::{Reader, Trust};
 use crate::enrol::{EnrolFailure, Enroller, Terms, Watcher, step_in_words};
 use crate::loopback_node::LoopbackNode;
+use crate::node_faults::NodeFaults;
 use crate::phone_keys::PhoneKeys;
 use crate::random::SystemRandom;
+use crate::wallet_nodes::WalletNodes;
 
 /// Two operators, and a subscriber enrolled at each.
 pub(crate) struct Enrolments {
@@ -130,19 +130,16 @@ fn enrol(index: usize, operator: &mut Operator, place: &Place<'_>) -> Result<(Su
     let mut steps = Steps::default();
     let (light, _) = LightClient::start(network, place.checkpoint, beacons, place.beacon.now())?;
     let beacon = place.beacon.clone();
-    let registry = Registry::new(
-        place.registry.config(),
-        B256::ZERO,
-        HttpTransport::new(&place.url)?,
-    );
+    let (config, urls) = (place.registry.config(), [place.url.clone()]);
+    let (faults, trust) = (NodeFaults::default(), Trust::light(light));
     let mut enroller = Enroller::new(Terms {
         keys,
         token,
         operator: operator.id(),
         address: operator.address().to_string(),
         notes: place.folder.join(format!("{name}.enrolment")),
-        node: JsonRpcNode::new(&place.url)?,
-        reader: Reader::new(registry, Trust::light(light), move || beacon.now()),
+        node: WalletNodes::new(&urls, faults.clone())?,
+        reader: Reader::new(config, &urls, trust, move || beacon.now(), faults)?,
         look_again: Duration::from_millis(2),
     })?;
     steps.begun = Some(Instant::now());

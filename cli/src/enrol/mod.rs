@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use callseal_eims::{
-    AccountKey, Advance, EnrolError, Enrolment, JsonRpcNode, Node, Number as EimsNumber,
-    OperatorId, Request, SealingPublicKey, SigningPublicKey, Status, Step, Surroundings, Token,
-    TokenSigners, VerifyError, Waiting,
+    AccountKey, Advance, EnrolError, Enrolment, Node, Number as EimsNumber, OperatorId, Request,
+    SealingPublicKey, SigningPublicKey, Status, Step, Surroundings, Token, TokenSigners,
+    VerifyError, Waiting,
 };
 use callseal_registry_client::{Answer, Verified};
 use callseal_sts::Number;
 
 use crate::output_file::{Existing, OutputError, Privacy, write_whole};
 use crate::phone_keys::PhoneKeys;
+use crate::wallet_nodes::WalletNodes;
 use connection::{Connection, Parties};
 use reader::{ReadError, Reader};
 
@@ -33,7 +34,7 @@ pub struct Enroller {
     operator: OperatorId,
     /// Where the enrolment's notes are kept.
     notes: PathBuf,
-    node: JsonRpcNode,
+    node: WalletNodes,
     reader: Reader,
     look_again: Duration,
     connection: Connection,
@@ -53,7 +54,7 @@ pub struct Terms {
     /// Where the enrolment's notes are kept.
     pub notes: PathBuf,
     /// Whom transactions are sent to.
-    pub node: JsonRpcNode,
+    pub node: WalletNodes,
     /// How the registry is read.
     pub reader: Reader,
     /// How soon is looked again, where something is waited for. An operator

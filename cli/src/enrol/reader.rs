@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use callseal_eims::{JsonRpcNode, Node as _};
 use callseal_registry_client::light::{AnchorError, SharedClient, SyncError};
 use callseal_registry_client::{
-    Answer, HttpBeacon, HttpTransport, LookUpError, OperatorKeys, PreviousOperatorKeys, Registry,
-    TransportError, Verified,
+    Answer, Asked, HttpBeacon, HttpTransport, LookUpError, Nodes, NodesError, OperatorKeys,
+    PreviousOperatorKeys, RegistryConfig, UrlError, Verified,
 };
 use callseal_sts::Number;
 
+use crate::node_faults::NodeFaults;
+use crate::wallet_nodes::{HeadError, WalletNodes};
+
 /// A reader that trusts a newer block for each question.
 pub struct Reader {
-    registry: Registry<HttpTransport>,
+    nodes: Nodes<HttpTransport>,
     trust: Trust,
     now: Box<dyn Fn() -> u64>,
+    faults: NodeFaults,
 }
 
 /// Where the block that is trusted comes from.
@@ -22,7 +25,7 @@ pub struct Trust(Source);
 
 enum Source {
     Light(SharedClient<HttpBeacon>),
-    Node(Box<JsonRpcNode>),
+    Nodes(Box<WalletNodes>),
 }
 
 /// Why nothing is known.
@@ -31,23 +34,26 @@ enum Source {
 pub enum ReadError {
     /// Nothing is proven.
     #[error(transparent)]
-    LookUp(#[from] LookUpError),
+    LookUp(#[from] NodesError),
     /// The light client is not up to date.
     #[error(transparent)]
     Sync(#[from] SyncError),
     /// What is final is too old.
     #[error(transparent)]
     Anchor(#[from] AnchorError),
-    /// The node that is trusted does not answer.
+    /// The nodes that are trusted do not answer, or not the same.
     #[error(transparent)]
-    Node(#[from] TransportError),
+    Head(#[from] HeadError),
 }
 
 impl ReadError {
     /// Whether it may be otherwise in a minute.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::LookUp(LookUpError::Transport(_)) | Self::Anchor(_) | Self::Node(_) => true,
+            Self::Anchor(_) | Self::Head(_) => true,
+            Self::LookUp(NodesError::NoAnswer { faults }) => faults
+                .iter()
+                .any(|fault| matches!(fault.cause, LookUpError::Transport(_))),
             Self::Sync(error) => matches!(error, SyncError::NoAnswer { .. }),
             Self::LookUp(_) => false,
         }
@@ -63,25 +69,30 @@ impl Trust {
         Self(Source::Light(client.into()))
     }
 
-    /// The word of a node: for those who run it themselves.
-    pub fn node(node: JsonRpcNode) -> Self {
-        Self(Source::Node(Box::new(node)))
+    /// The word of nodes, if it is the same: for those who run them themselves.
+    pub fn nodes(nodes: WalletNodes) -> Self {
+        Self(Source::Nodes(Box::new(nodes)))
     }
 }
 
 impl Reader {
-    /// A reader of this registry. `now` is Unix time in seconds.
+    /// A reader of this registry by the nodes at these URLs. `now` is Unix time in seconds.
+    ///
+    /// # Errors
+    /// [`UrlError`] names a URL that is none.
     pub fn new(
-        registry: Registry<HttpTransport>,
+        config: RegistryConfig,
+        urls: &[String],
         trust: Trust,
         now: impl Fn() -> u64 + 'static,
-    ) -> Self {
-        let now = Box::new(now);
-        Self {
-            registry,
+        faults: NodeFaults,
+    ) -> Result<Self, UrlError> {
+        Ok(Self {
+            nodes: Nodes::new(config, named_nodes(urls)?),
             trust,
-            now,
-        }
+            now: Box::new(now),
+            faults,
+        })
     }
 
     /// What the registry has for a number.
@@ -90,7 +101,9 @@ impl Reader {
     /// [`ReadError`]: nothing is known.
     pub fn look_up(&mut self, number: &Number) -> Result<Verified<Answer>, ReadError> {
         self.renew()?;
-        Ok(self.registry.look_up(number.as_str())?)
+        let Asked { answer, faults, .. } = self.nodes.look_up(number.as_str())?;
+        self.faults.note_all(faults);
+        Ok(answer)
     }
 
     /// The operator's keys, and those before them.
@@ -101,21 +114,37 @@ impl Reader {
         &mut self,
     ) -> Result<(OperatorKeys, Option<PreviousOperatorKeys>), ReadError> {
         self.renew()?;
-        let present = self.registry.operator_keys()?.into_value();
-        let previous = self.registry.previous_operator_keys()?.into_value();
-        Ok((present, previous))
+        let present = self.nodes.operator_keys()?;
+        let previous = self.nodes.previous_operator_keys()?;
+        self.faults
+            .note_all(present.faults.into_iter().chain(previous.faults));
+        Ok((present.answer.into_value(), previous.answer.into_value()))
     }
 
     fn renew(&mut self) -> Result<(), ReadError> {
         match &mut self.trust.0 {
             Source::Light(light) => {
                 let now = (self.now)();
-                light.sync(now)?;
-                self.registry
+                self.faults.note_all(light.sync(now)?.faults);
+                self.nodes
                     .trust_anchor(&light.store().anchor(now, MAX_AGE)?);
             }
-            Source::Node(node) => self.registry.trust(node.head()?.hash),
+            Source::Nodes(nodes) => self.nodes.trust(nodes.agreed_head()?.hash),
         }
         Ok(())
     }
+}
+
+/// The nodes at these URLs, each with what errors call it.
+///
+/// # Errors
+/// [`UrlError`] names the URL that is none.
+pub(crate) fn named_nodes(
+    urls: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<Vec<(String, HttpTransport)>, UrlError> {
+    let named = urls.into_iter().map(|url| {
+        let node = HttpTransport::new(url.as_ref())?;
+        Ok((node.name().to_owned(), node))
+    });
+    named.collect()
 }

@@ -4,7 +4,7 @@ use alloy_primitives::{B256, U256};
 use callseal_eims::{
     ConnectError, EnrolError, Payment, Refusal, RequestError, Step, Wait, Waiting,
 };
-use callseal_registry_client::LookUpError;
+use callseal_registry_client::{LookUpError, NodesError};
 
 use super::reader::ReadError;
 use super::{AroundError, ConnectionError, EnrolFailure};
@@ -62,9 +62,9 @@ pub fn advice(failure: &EnrolFailure) -> Option<&'static str> {
         ))) => {
             return Some("whoever listens at --operator is not the operator of the registry");
         }
-        EnrolError::Surroundings(AroundError::Read(ReadError::LookUp(
+        EnrolError::Surroundings(AroundError::Read(ReadError::LookUp(NodesError::Registry(
             LookUpError::NoContract { .. },
-        ))) => {
+        )))) => {
             return Some(
                 "the address is another's, or the registry is so new that no final block has it: \
                  then try again in a quarter of an hour",

@@ -10,7 +10,7 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use anyhow::Result;
 use callseal_eims::contract::{self, HOLDER_GAS};
 use callseal_eims::{
-    AccountKey, CallAdvance, CallError, JsonRpcNode, OperatorId, Receipt, SignedCall, WalletCall,
+    AccountKey, CallAdvance, CallError, OperatorId, Receipt, SignedCall, WalletCall,
 };
 use callseal_registry_client::{Answer, Record, Status, Verified};
 use callseal_sts::{IdentityKey, Number, PublicKey};
@@ -23,6 +23,7 @@ use crate::enrol::reader::Reader;
 use crate::output_file::{Existing, OutputError};
 use crate::phone_keys::{PhoneKeys, Work};
 use crate::random::SystemRandom;
+use crate::wallet_nodes::WalletNodes;
 
 /// What may be done with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ pub struct Terms {
     /// Where it is kept what was signed.
     pub notes: PathBuf,
     /// Whom transactions are sent to.
-    pub node: JsonRpcNode,
+    pub node: WalletNodes,
     /// How the registry is read.
     pub reader: Reader,
     /// How soon is looked again, where something is waited for.

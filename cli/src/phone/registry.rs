@@ -4,14 +4,15 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
 use anyhow::{Result, bail};
 use callseal_registry_client::{
-    HttpBeacon, HttpTransport, LiveRegistries, Operator, Operators, Policy, RawProof, Registries,
-    Registry, RegistryConfig, Transport, TransportError, UrlError, layout,
+    HttpBeacon, HttpTransport, LiveRegistries, Nodes, Operator, Operators, Policy, RawProof,
+    Registries, RegistryConfig, Transport, TransportError, UrlError, layout,
 };
 use callseal_sts::{Number, PublicKey};
 
 use crate::clock::unix_time;
 use crate::commands::phone::{OfChain, RegistryArguments};
 use crate::commands::which_registry::Named;
+use crate::enrol::reader::named_nodes;
 use crate::record_source::{LiveSource, RecordSource};
 use crate::seen_revisions::SeenRevisions;
 
@@ -70,47 +71,53 @@ fn only(registry: RegistryConfig) -> Operators {
 }
 
 /// One registry for every number, in the block that the arguments name.
-fn in_trusted_block(
-    config: RegistryConfig,
-    arguments: &RegistryArguments,
-) -> Result<Registry<Node>> {
+fn in_trusted_block(config: RegistryConfig, arguments: &RegistryArguments) -> Result<Nodes<Node>> {
     let chain = arguments.chain_id;
-    let said = (
-        of_chain("--rpc", &arguments.rpc, chain)?,
-        of_chain("--trusted-block", &arguments.trusted_block, chain)?,
-    );
-    let (Some(url), Some(trusted_block)) = said else {
+    let nodes = nodes_of_chain(arguments, chain)?;
+    let trusted_block = trusted_block_of_chain(&arguments.trusted_block, chain)?;
+    let (false, Some(trusted_block)) = (nodes.is_empty(), trusted_block) else {
         bail!("beside --contract, --rpc and --trusted-block name no chain but that of --chain-id");
     };
-    let node = Node {
-        transport: HttpTransport::new(url)?,
-        is_chain_checked: chain.is_some(),
-    };
-    Ok(Registry::new(config, *trusted_block, node))
+    let mut nodes = Nodes::new(config, nodes);
+    nodes.trust(*trusted_block);
+    Ok(nodes)
 }
 
 /// Each operator's registry, in the block of its chain that the arguments name.
 fn of_operators(operators: Operators, arguments: &RegistryArguments) -> Result<Registries<Node>> {
-    let node_of = |chain: u64| -> Result<Option<(B256, Node)>> {
-        let said = (
-            of_chain("--rpc", &arguments.rpc, Some(chain))?,
-            of_chain("--trusted-block", &arguments.trusted_block, Some(chain))?,
-        );
+    let nodes_of = |chain: u64| -> Result<Option<(B256, NamedNodes)>> {
+        let nodes = nodes_of_chain(arguments, Some(chain))?;
+        let trusted_block = trusted_block_of_chain(&arguments.trusted_block, Some(chain))?;
         // Where one is not named, others' numbers can be looked up all the same.
-        let (Some(url), Some(trusted_block)) = said else {
-            return Ok(None);
-        };
-        let node = Node {
-            transport: HttpTransport::new(url)?,
-            is_chain_checked: true,
-        };
-        Ok(Some((*trusted_block, node)))
+        Ok(trusted_block
+            .filter(|_| !nodes.is_empty())
+            .map(|trusted_block| (*trusted_block, nodes)))
     };
     let nodes = operators
         .iter()
-        .map(|operator| node_of(operator.registry.chain_id));
+        .map(|operator| nodes_of(operator.registry.chain_id));
     let mut nodes = nodes.collect::<Result<Vec<_>>>()?.into_iter();
     Ok(Registries::new(operators, |_| nodes.next().flatten()))
+}
+
+/// Nodes, each with what errors call it.
+type NamedNodes = Vec<(String, Node)>;
+
+/// Whom the arguments name for this chain, or else for any.
+fn nodes_of_chain(
+    arguments: &RegistryArguments,
+    chain: Option<u64>,
+) -> Result<NamedNodes, UrlError> {
+    let nodes = named_nodes(all_of_chain(&arguments.rpc, chain))?.into_iter();
+    let node = |(name, transport)| {
+        let is_chain_checked = chain.is_some();
+        let node = Node {
+            transport,
+            is_chain_checked,
+        };
+        (name, node)
+    };
+    Ok(nodes.map(node).collect())
 }
 
 /// Each operator's registry, as of the newest final block of the light client's chain.
@@ -141,14 +148,7 @@ fn live(
     let is_on_chain = |operator: &&Operator| operator.registry.chain_id == chain_id;
     // Two readers of each, with connections of their own; they are made here, where an unusable URL is an error.
     let readers = 2 * operators.iter().filter(is_on_chain).count();
-    let nodes_of_one = || -> Result<Vec<_>, UrlError> {
-        let nodes = urls.iter().map(|url| HttpTransport::new(url));
-        let named = urls.iter().zip(nodes);
-        named
-            .map(|(url, node)| Ok(((*url).clone(), node?)))
-            .collect()
-    };
-    let nodes = (0..readers).map(|_| nodes_of_one());
+    let nodes = (0..readers).map(|_| named_nodes(&urls));
     let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?.into_iter();
     let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
     // Where that fails, look-ups will say so; what is known may do for what peers hand over.
@@ -182,17 +182,13 @@ fn all_of_chain<T>(said: &[OfChain<T>], chain: Option<u64>) -> Vec<&T> {
     }
 }
 
-/// The one thing that is said of this chain, or else of any.
-fn of_chain<'a, T>(
-    option: &str,
-    said: &'a [OfChain<T>],
-    chain: Option<u64>,
-) -> Result<Option<&'a T>> {
+/// The one block that is trusted of this chain, or else of any.
+fn trusted_block_of_chain(said: &[OfChain<B256>], chain: Option<u64>) -> Result<Option<&B256>> {
     match all_of_chain(said, chain)[..] {
         [] => Ok(None),
         [one] => Ok(Some(one)),
         _ => bail!(
-            "{option} is given twice; beside --trusted-block one is asked, and for several chains, name them: CHAIN=…"
+            "--trusted-block is given twice: one block of a chain is trusted; for several chains, name them: CHAIN=HASH"
         ),
     }
 }
@@ -237,13 +233,13 @@ mod tests {
     #[test]
     fn what_is_said_of_a_chain_counts_before_what_is_said_of_any() {
         let nodes = said(&["http://any", "2=http://two"]);
-        let of = |chain| of_chain("--rpc", &nodes, chain).unwrap().unwrap().as_str();
-        assert_eq!(of(Some(2)), "http://two");
-        assert_eq!(of(Some(1)), "http://any");
-        assert_eq!(of(None), "http://any");
+        let of = |chain| all_of_chain(&nodes, chain);
+        assert_eq!(of(Some(2)), ["http://two"]);
+        assert_eq!(of(Some(1)), ["http://any"]);
+        assert_eq!(of(None), ["http://any"]);
         let of_two_alone = said(&["2=http://two"]);
-        let of = |chain| of_chain("--rpc", &of_two_alone, chain).unwrap();
-        assert_eq!((of(Some(1)), of(None)), (None, None));
+        let of = |chain| all_of_chain(&of_two_alone, chain);
+        assert!(of(Some(1)).is_empty() && of(None).is_empty());
     }
 
     #[test]
@@ -257,13 +253,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_of_one_chain_is_refused() {
-        for (texts, chain) in [
-            (["http://one", "http://two"], Some(1)),
-            (["1=http://one", "1=http://two"], Some(1)),
+    fn of_one_chain_one_block_is_trusted() {
+        let [one, other] = ["11", "22"].map(|octet| format!("0x{}", octet.repeat(32)));
+        let said = |texts: [String; 2]| texts.map(|text| text.parse::<OfChain<B256>>().unwrap());
+        for texts in [
+            [one.clone(), other.clone()],
+            [format!("1={one}"), format!("1={other}")],
         ] {
-            let error = of_chain("--rpc", &said(&texts), chain).unwrap_err();
-            assert!(error.to_string().starts_with("--rpc is given twice"));
+            let error = trusted_block_of_chain(&said(texts), Some(1)).unwrap_err();
+            assert!(error.to_string().contains("--trusted-block is given twice"));
         }
+        let of_two = said([format!("1={one}"), format!("2={other}")]);
+        let found = trusted_block_of_chain(&of_two, Some(2)).unwrap();
+        assert_eq!(found, Some(&B256::repeat_byte(0x22)));
     }
 }

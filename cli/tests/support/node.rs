@@ -1,4 +1,4 @@
-//! The embedded chain behind HTTP, as an outside node would be.
+//! Nodes behind HTTP, as outside ones would be: the embedded chain, and one that lies about what another says.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,11 +7,14 @@ use std::thread;
 
 use alloy_primitives::{Address, B256, Bytes};
 use callseal_devchain::DevChain;
-use callseal_registry_client::Transport;
+use callseal_registry_client::{HttpTransport, Transport};
 use serde_json::{Value, json};
 
 /// Changes an honest answer.
 pub(crate) type Bend = dyn Fn(&str, Value) -> Value + Send + Sync;
+
+/// What is said to a question, by its method and its parameters; or a refusal.
+type Answers = dyn FnMut(&str, &Value) -> Result<Value, String> + Send;
 
 /// A node on loopback. Its threads live as long as the test's process.
 pub(crate) struct Node {
@@ -26,12 +29,38 @@ impl Node {
 
     /// Serves a chain and changes its answers.
     pub(crate) fn serve_bent(chain: DevChain, bend: Arc<Bend>) -> Self {
+        Self::answering(move || {
+            let (mut chain, bend) = (chain.clone(), Arc::clone(&bend));
+            Box::new(move |method, params| Ok(bend(method, answer(&mut chain, method, params))))
+        })
+    }
+
+    /// Says what the node at `url` says, but for what `lie` says in its place.
+    pub(crate) fn lying(
+        url: &str,
+        lie: impl Fn(&str, &Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> Self {
+        let (url, lie) = (url.to_owned(), Arc::new(lie));
+        Self::answering(move || {
+            let (mut honest, lie) = (HttpTransport::new(&url).unwrap(), Arc::clone(&lie));
+            Box::new(move |method, params| match lie(method, params) {
+                Some(lie) => Ok(lie),
+                None => match honest.ask(method, params) {
+                    Ok(answer) => Ok(answer),
+                    Err(error) => Err(error.to_string()),
+                },
+            })
+        })
+    }
+
+    /// `answers` makes what answers a connection.
+    fn answering(answers: impl Fn() -> Box<Answers> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (chain, bend) = (chain.clone(), Arc::clone(&bend));
-                thread::spawn(move || converse(stream.unwrap(), chain, &*bend));
+                let mut answers = answers();
+                thread::spawn(move || converse(stream.unwrap(), &mut *answers));
             }
         });
         Self { url }
@@ -39,7 +68,7 @@ impl Node {
 }
 
 /// Answers questions until the other side goes away.
-fn converse(stream: TcpStream, mut chain: DevChain, bend: &Bend) -> Option<()> {
+fn converse(stream: TcpStream, answers: &mut Answers) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
@@ -62,8 +91,13 @@ fn converse(stream: TcpStream, mut chain: DevChain, bend: &Bend) -> Option<()> {
         reader.read_exact(&mut body).ok()?;
         let question: Value = serde_json::from_slice(&body).ok()?;
         let method = question["method"].as_str()?;
-        let answer = bend(method, answer(&mut chain, method, &question["params"]));
-        let response = json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer });
+        let id = &question["id"];
+        let response = match answers(method, &question["params"]) {
+            Ok(answer) => json!({ "jsonrpc": "2.0", "id": id, "result": answer }),
+            Err(message) => json!({
+                "jsonrpc": "2.0", "id": id, "error": { "code": -32_000, "message": message },
+            }),
+        };
         let response = response.to_string();
         write!(
             writer,

@@ -58,6 +58,14 @@ impl Phone {
         phone
     }
 
+    /// The same phone, asking another node first.
+    pub(crate) fn asking_first(&self, url: &str) -> Self {
+        let mut phone = self.clone();
+        let first = ["--rpc", url].map(str::to_owned);
+        phone.registry.splice(0..0, first);
+        phone
+    }
+
     /// `callseal call`, to this callee.
     pub(crate) fn call(&self, callee: &str) -> Command {
         let mut command = self.command("call");

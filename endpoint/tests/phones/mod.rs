@@ -323,7 +323,8 @@ impl Peer for Phone {
     fn handle_timeout(&mut self, now: Duration) {
         while let Some(place) = self.look_ups.iter().position(|(at, _)| *at <= now) {
             let (_, number) = self.look_ups.remove(place);
-            let answer = self.registry.look_up(number.as_str());
+            let asked = self.registry.look_up(number.as_str());
+            let answer = asked.map(|asked| asked.answer);
             self.leg.look_up_done(now, &number, answer);
             self.take_events(now);
         }

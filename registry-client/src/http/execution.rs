@@ -63,6 +63,12 @@ impl HttpTransport {
         })
     }
 
+    /// What errors call the node: scheme, host and port, since the rest of a URL may hold a secret.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.client.name()
+    }
+
     /// Puts a question that no proof answers: for those who have to believe a node of their own.
     ///
     /// # Errors

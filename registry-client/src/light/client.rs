@@ -17,6 +17,7 @@ use crate::light::store::Store;
 use crate::light::update::{
     UpdateError, VerifiedUpdate, prove_update, store_is_believable, verify_update,
 };
+use crate::nodes::named;
 use crate::transport::TransportError;
 
 /// Follows a network by what several nodes say. One that fails or lies is passed over and reported; two that
@@ -47,7 +48,7 @@ pub struct Synced {
 
 /// A node that gave nothing usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{node}: {cause}")]
+#[error("{}", named(node, cause, cause.transport()))]
 pub struct Fault {
     /// What the node is called.
     pub node: String,
@@ -93,6 +94,15 @@ pub enum FaultCause {
         /// The node's block.
         got: Option<B256>,
     },
+}
+
+impl FaultCause {
+    fn transport(&self) -> Option<&TransportError> {
+        match self {
+            Self::Transport(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl<B: Beacon> LightClient<B> {

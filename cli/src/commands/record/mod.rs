@@ -1,34 +1,29 @@
 //! `callseal record`: what a number's owner does with the own record.
 
+mod shown;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, Result, bail};
-use callseal_eims::{JsonRpcNode, Node as _, OperatorId};
-use callseal_registry_client::{
-    Answer, HttpTransport, Record, Registry, RegistryConfig, Status, Verified, layout,
-};
+use callseal_eims::OperatorId;
 use callseal_sts::Number;
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::clock::unix_time;
 use crate::commands::EXIT_FAILED;
-use crate::commands::light::{BeaconArguments, NetworkArguments};
-use crate::commands::phone::seconds;
-use crate::commands::which_registry::WhichRegistry;
-use crate::enrol::reader::{Reader, Trust};
+use crate::commands::own_registry::{OwnRegistry, OwnRegistryArguments};
+use crate::commands::waiting::{Waiting, WaitingArguments};
 use crate::enrol::wrapped;
 use crate::file_lock::FileLock;
 use crate::holder::{Change, Ended, Holder, HolderError, Terms, Watcher};
-use crate::interrupt::Interrupt;
-use crate::own_record::Concern;
+use crate::node_faults::NodeFaults;
 use crate::phone_keys::PhoneKeys;
 use crate::sealed_keys::PassphraseArguments;
+use shown::OwnRecordShown;
 
 /// Shows, revokes or renews a phone's own record, or objects to another's
 ///
@@ -75,28 +70,8 @@ struct RecordArguments {
     #[arg(long, value_name = "+NUMBER")]
     number: Option<Number>,
 
-    /// An Ethereum node, which changes are sent to; what it says of records is not believed without proof
-    #[arg(long, value_name = "URL", help_heading = "Registry")]
-    rpc: String,
-
     #[command(flatten)]
-    registry: WhichRegistry,
-
-    /// Believes the node's newest block, instead of asking a --beacon for the newest final one: for a node of
-    /// one's own, and for tests
-    #[arg(
-        long,
-        required_unless_present = "beacon",
-        conflicts_with_all = ["beacon", "checkpoint"],
-        help_heading = "Registry"
-    )]
-    trust_node: bool,
-
-    #[command(flatten)]
-    network: NetworkArguments,
-
-    #[command(flatten)]
-    beacons: BeaconArguments,
+    registry: OwnRegistryArguments,
 
     /// Prints one line of JSON at the end, and nothing else
     #[arg(long)]
@@ -108,18 +83,8 @@ struct ChangeArguments {
     #[command(flatten)]
     record: RecordArguments,
 
-    /// Stops after so many seconds; the same command goes on later
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1800")]
-    wait: Duration,
-
-    /// How soon it looks again where it waits
-    #[arg(
-        long,
-        value_name = "MILLISECONDS",
-        default_value_t = 1_500,
-        value_parser = clap::value_parser!(u64).range(10..)
-    )]
-    poll: u64,
+    #[command(flatten)]
+    waiting: WaitingArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -153,22 +118,28 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn show(arguments: &RecordArguments) -> Result<ExitCode> {
     let (keys, passphrase) = arguments.keys()?;
     let number = arguments.number(&keys)?;
-    let mut holder = arguments.holder(keys, passphrase, number, Duration::ZERO)?;
+    let (mut holder, faults) = arguments.holder(keys, passphrase, number, Duration::ZERO)?;
     let answer = holder.look_up()?;
-    let (keys, mut stdout) = (holder.keys(), std::io::stdout().lock());
+    let mut stdout = std::io::stdout().lock();
+    let shown = OwnRecordShown {
+        number: &number,
+        keys: holder.keys(),
+        answer: &answer,
+    };
     match arguments.json {
-        true => writeln!(stdout, "{}", record_json(&number, keys, &answer))?,
+        true => {
+            let mut line = shown.json();
+            line["faults"] = json!(faults.all());
+            writeln!(stdout, "{line}")?;
+        }
         false => {
-            for line in record_lines(&number, keys, &answer) {
+            for line in shown.lines() {
                 writeln!(stdout, "{line}")?;
             }
+            tell(&mut stdout, &faults)?;
         }
     }
-    let is_well = answer
-        .clone()
-        .into_record()
-        .is_some_and(|record| record.is_in_force() && record.value().holder == keys.address());
-    Ok(match is_well && concern(keys, &answer).is_none() {
+    Ok(match shown.is_well() {
         true => ExitCode::SUCCESS,
         false => EXIT_FAILED.into(),
     })
@@ -192,12 +163,12 @@ fn change(
     let (keys, passphrase) = of.keys()?;
     let number = of.number(&keys)?;
     confirmed(&number)?;
-    let look_again = Duration::from_millis(arguments.poll);
-    let mut holder = of.holder(keys, passphrase, number, look_again)?;
-    let mut display = Display::new(arguments, Interrupt::watch(Vec::new())?);
+    let look_again = arguments.waiting.look_again();
+    let (mut holder, faults) = of.holder(keys, passphrase, number, look_again)?;
+    let mut display = Display(arguments.waiting.begin(of.json)?);
     let ended = holder.make(change, &mut display)?;
-    display.bar.finish_and_clear();
-    let code = report(of, change, &number, holder.keys(), &ended)?;
+    display.0.end();
+    let code = report(of, change, (&number, holder.keys()), &ended, &faults)?;
     if matches!(ended, Ended::Done(_)) {
         holder
             .forget()
@@ -209,11 +180,16 @@ fn change(
 fn report(
     arguments: &RecordArguments,
     change: Change,
-    number: &Number,
-    keys: &PhoneKeys,
+    (number, keys): (&Number, &PhoneKeys),
     ended: &Ended,
+    faults: &NodeFaults,
 ) -> Result<ExitCode> {
     let mut stdout = std::io::stdout().lock();
+    let shown = |answer| OwnRecordShown {
+        number,
+        keys,
+        answer,
+    };
     let (answer, waits_for, error) = match ended {
         Ended::Done(answer) => (Some(answer), None, None),
         Ended::Waiting(for_what) => (None, Some(for_what), None),
@@ -224,9 +200,10 @@ fn report(
             "number": number.to_string(),
             "change": change,
             "done": answer.is_some(),
-            "record": answer.map(|answer| record_json(number, keys, answer)),
+            "record": answer.map(|answer| shown(answer).json()),
             "waits_for": waits_for,
             "error": error.map(ToString::to_string),
+            "faults": faults.all(),
             "wallet": keys.address(),
             "missing_wei": error.and_then(HolderError::missing).map(|(_, wei)| wei.to_string()),
         });
@@ -248,15 +225,25 @@ fn report(
         };
         writeln!(stdout, "{}", wrapped(&said))?;
         if let Some(answer) = answer {
-            for line in record_lines(number, keys, answer) {
+            for line in shown(answer).lines() {
                 writeln!(stdout, "{line}")?;
             }
         }
+    }
+    if !arguments.json {
+        tell(&mut stdout, faults)?;
     }
     Ok(match ended {
         Ended::Done(_) => ExitCode::SUCCESS,
         Ended::Waiting(_) | Ended::Failed(_) => EXIT_FAILED.into(),
     })
+}
+
+fn tell(out: &mut impl Write, faults: &NodeFaults) -> Result<()> {
+    for fault in faults.all() {
+        writeln!(out, "{}", wrapped(&format!("passed over   {fault}")))?;
+    }
+    Ok(())
 }
 
 fn done_in_words(change: Change, number: &Number) -> String {
@@ -278,108 +265,6 @@ fn too_poor(wallet: Address, wei: U256) -> String {
         "not done: the wallet has too little ether; send at least {ether:.6} ether ({wei} wei) to {wallet} and run \
          the same command again"
     )
-}
-
-fn record_of(answer: &Verified<Answer>) -> Option<&Record> {
-    match answer.value() {
-        Answer::Record(record) => Some(record),
-        Answer::Absent => None,
-    }
-}
-
-/// What the owner has to know; a key that waits in the key file is no other's.
-fn concern(keys: &PhoneKeys, answer: &Verified<Answer>) -> Option<Concern> {
-    let next = keys.next_identity.as_ref().map(|next| next.public());
-    let is_next = |record: &Record| next.is_some_and(|next| record.key == *next.as_bytes());
-    let key = match record_of(answer).is_some_and(is_next) {
-        true => next?,
-        false => keys.identity.public(),
-    };
-    Concern::of(answer, &key)
-}
-
-fn record_json(number: &Number, keys: &PhoneKeys, answer: &Verified<Answer>) -> Value {
-    let block = json!({
-        "number": answer.block_number(), "hash": answer.block_hash(), "timestamp": answer.timestamp(),
-    });
-    let Some(record) = record_of(answer) else {
-        return json!({ "number": number.to_string(), "status": "absent", "block": block });
-    };
-    let successor = record.successor.as_ref().map(|successor| {
-        json!({
-            "key": hex::encode(successor.key),
-            "holder": successor.holder,
-            "revision": successor.revision,
-            "valid_since": successor.valid_since,
-            "in_seconds": successor.valid_since.saturating_sub(answer.timestamp()),
-        })
-    });
-    json!({
-        "number": number.to_string(),
-        "status": status(record, answer.timestamp()),
-        "key": hex::encode(record.key),
-        "key_is_ours": whose_key(record, keys).is_some(),
-        "holder": record.holder,
-        "holder_is_ours": record.holder == keys.address(),
-        "valid_since": record.valid_since,
-        "revision": record.revision,
-        "successor": successor,
-        "concern": concern(keys, answer).map(|concern| concern.to_string()),
-        "block": block,
-    })
-}
-
-fn record_lines(number: &Number, keys: &PhoneKeys, answer: &Verified<Answer>) -> Vec<String> {
-    let proven_by = format!(
-        "proven by     block {} {}",
-        answer.block_number(),
-        answer.block_hash()
-    );
-    let Some(record) = record_of(answer) else {
-        return vec![
-            format!("number        {number}"),
-            "status        there is no record; `callseal enrol` makes one".to_owned(),
-            proven_by,
-        ];
-    };
-    let key = whose_key(record, keys).unwrap_or("not in this key file");
-    let holder = match record.holder == keys.address() {
-        true => "our wallet",
-        false => "not our wallet",
-    };
-    let mut lines = vec![
-        format!("number        {number}"),
-        format!(
-            "status        {} since Unix time {}, revision {}",
-            status(record, answer.timestamp()),
-            record.valid_since,
-            record.revision
-        ),
-        format!("key           {} ({key})", hex::encode(record.key)),
-        format!("holder        {} ({holder})", record.holder),
-    ];
-    if let Some(concern) = concern(keys, answer) {
-        lines.push(wrapped(&format!("warning       {concern}")));
-    }
-    lines.push(proven_by);
-    lines
-}
-
-fn status(record: &Record, time: u64) -> &'static str {
-    match record.status {
-        Status::Revoked => "revoked",
-        _ if record.is_in_force(time) => "in force",
-        _ => "not in force",
-    }
-}
-
-fn whose_key(record: &Record, keys: &PhoneKeys) -> Option<&'static str> {
-    let is = |key: &callseal_sts::IdentityKey| record.key == *key.public().as_bytes();
-    if is(&keys.identity) {
-        return Some("ours");
-    }
-    let next = keys.next_identity.as_ref().filter(|next| is(next));
-    next.map(|_| "our new one; `callseal record rotate` finishes the change")
 }
 
 /// Whoever revokes a record has to know which.
@@ -430,101 +315,45 @@ impl RecordArguments {
         passphrase: zeroize::Zeroizing<String>,
         number: Number,
         look_again: Duration,
-    ) -> Result<Holder> {
-        let mut node = JsonRpcNode::new(&self.rpc)?;
-        let light = match self.trust_node {
-            true => None,
-            false => Some(self.network.open()?),
-        };
-        let chain_id = match &light {
-            Some((network, _)) => network.chain_id(),
-            None => node.chain_id()?,
-        };
-        let at = |contract| RegistryConfig {
-            contract,
-            code_hash: layout::CODE_HASH,
-            chain_id,
-        };
-        let config = self.registry.operator_of(&number, at)?.registry;
-        if config.chain_id != chain_id {
-            bail!(
-                "the operator's registry is on chain {}, and not on chain {chain_id}: name its --network, or its node",
-                config.chain_id
-            );
-        }
-        let trust = match light {
-            None => Trust::node(JsonRpcNode::new(&self.rpc)?),
-            Some((network, state)) => {
-                let (light, _) = self.beacons.light_client(&network, &state, unix_time())?;
-                Trust::light(light)
-            }
-        };
-        let registry = Registry::new(
-            config,
-            alloy_primitives::B256::ZERO,
-            HttpTransport::new(&self.rpc)?,
-        );
-        Holder::new(Terms {
+    ) -> Result<(Holder, NodeFaults)> {
+        let chain_id = self.registry.chain_id()?;
+        let config = self.registry.config(&number, chain_id)?;
+        let OwnRegistry {
+            node,
+            reader,
+            faults,
+        } = self.registry.open(config)?;
+        let holder = Holder::new(Terms {
             keys,
             path: self.keys.clone(),
             passphrase,
             number,
             operator: OperatorId {
-                chain_id,
+                chain_id: config.chain_id,
                 contract: config.contract.into(),
             },
             notes: self.notes(),
             node,
-            reader: Reader::new(registry, trust, unix_time),
+            reader,
             look_again,
-        })
+        })?;
+        Ok((holder, faults))
     }
 }
 
-/// What a person sees meanwhile; on a terminal only.
-struct Display {
-    bar: ProgressBar,
-    ends: Instant,
-    interrupt: Interrupt,
-    warned: String,
-}
-
-impl Display {
-    fn new(arguments: &ChangeArguments, interrupt: Interrupt) -> Self {
-        let bar = match arguments.record.json || !std::io::stderr().is_terminal() {
-            true => ProgressBar::hidden(),
-            false => ProgressBar::new_spinner(),
-        };
-        let bar = match ProgressStyle::with_template("{spinner} {elapsed:>4}  {wide_msg}") {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
-        };
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self {
-            bar,
-            ends: Instant::now() + arguments.wait,
-            interrupt,
-            warned: String::new(),
-        }
-    }
-}
+struct Display(Waiting);
 
 impl Watcher for Display {
     fn waits(&mut self, for_what: &str) {
-        self.bar.set_message(format!("waits for {for_what}"));
-        self.warned.clear();
+        self.0.waits_for(for_what);
     }
 
     fn tries_again(&mut self, error: &HolderError) {
-        let error = error.to_string();
-        if error != self.warned {
-            self.bar.suspend(|| tracing::warn!("{error}; tried again"));
-            self.warned.clone_from(&error);
-        }
+        self.0.tries_again(error);
     }
 
     fn is_over(&mut self) -> bool {
-        Instant::now() >= self.ends || self.interrupt.has_come()
+        self.0.is_over()
     }
 }
 
