@@ -6,6 +6,7 @@
 
 mod world;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -39,6 +40,7 @@ impl World<2> {
         self.light_by(Directed {
             beacon: self.counted(self.beacon.clone()),
             finality: Box::new(finality),
+            is_silent: Arc::default(),
         })
     }
 
@@ -384,6 +386,8 @@ fn that_another_process_knows_of_two_histories_stops_this_one() {
 struct Directed {
     beacon: Counted<DevBeacon>,
     finality: Finality,
+    /// Whether it keeps to itself which blocks it has.
+    is_silent: Arc<AtomicBool>,
 }
 
 type Finality = Box<dyn FnMut(&mut Counted<DevBeacon>) -> Result<Update, TransportError> + Send>;
@@ -406,7 +410,13 @@ impl Beacon for Directed {
     }
 
     fn block_root(&mut self, slot: u64) -> Result<Option<B256>, TransportError> {
-        self.beacon.block_root(slot)
+        match self.is_silent.load(Ordering::Relaxed) {
+            false => self.beacon.block_root(slot),
+            true => Err(TransportError::Unreachable {
+                node: self.name(),
+                cause: "it does not say".into(),
+            }),
+        }
     }
 
     fn block_header(&mut self, block_root: B256) -> Result<BeaconHeader, TransportError> {
@@ -534,6 +544,31 @@ fn a_forged_staple_is_compared_once_the_nodes_are_that_far_again() {
     *older.lock().unwrap() = Some(lagging);
     phone.sync(now).unwrap();
     *older.lock().unwrap() = None;
+    assert_found(light.sync(now));
+}
+
+/// Silence is no answer.
+#[test]
+fn a_forged_staple_that_all_nodes_are_silent_about_is_compared_when_one_answers_again() {
+    let twins = Twins::new();
+    let [world, _] = &twins.worlds;
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let light = world.light_by(Directed {
+        beacon: world.counted(world.beacon.clone()),
+        finality: Box::new(|beacon| beacon.finality_update()),
+        is_silent: Arc::clone(&is_silent),
+    });
+    let mut phone = world.live(light.clone());
+    phone.sync(world.beacon.now()).unwrap();
+    twins.part(1);
+    let forged = twins.forged(SOUTHERN);
+    twins.pass_by();
+    let now = world.beacon.now();
+    let shown = phone.verify_staple(SOUTHERN, &key(SOUTHERN), &forged, now);
+    assert!(shown.is_ok());
+    is_silent.store(true, Ordering::Relaxed);
+    phone.sync(now).unwrap();
+    is_silent.store(false, Ordering::Relaxed);
     assert_found(light.sync(now));
 }
 

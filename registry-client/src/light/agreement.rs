@@ -105,7 +105,8 @@ pub(crate) fn newest_agreed<B: Beacon>(
 }
 
 /// Asks every node for its block in the slot of everything that others have shown to be final, and that is no newer
-/// than what the nodes have. Gives what they were asked about.
+/// than what the nodes have. Gives what one of them, at least, has answered about: where all are silent, they are asked
+/// again.
 pub(crate) fn compare_shown<B: Beacon>(
     store: &Store,
     shown: &[Final],
@@ -120,8 +121,10 @@ pub(crate) fn compare_shown<B: Beacon>(
         header, shown_by, ..
     } in shown.iter().filter(is_comparable)
     {
-        confirm(store, shown_by, header, beacons, witnesses, faults)?;
-        asked.push(*header);
+        let doubts = confirm(store, shown_by, header, beacons, witnesses, faults)?;
+        if doubts.is_answered {
+            asked.push(*header);
+        }
     }
     Ok(asked)
 }
@@ -133,6 +136,8 @@ struct Doubts {
     unsaid: Vec<usize>,
     /// They say otherwise, which may be so, and is not proven.
     suspects: Vec<usize>,
+    /// Whether anybody has said which block is in the slot.
+    is_answered: bool,
 }
 
 /// Asks all nodes but those that have proven this very header. Where one has another block, the headers of the blocks
@@ -149,7 +154,11 @@ fn confirm<B: Beacon>(
     let mut doubts = Doubts::default();
     for (at, witness) in witnesses.iter().enumerate() {
         let own = witness.finalized().map(|own| own.beacon);
-        if matches!(witness, Witness::Silent) || own == Some(*header) {
+        if own == Some(*header) {
+            doubts.is_answered = true;
+            continue;
+        }
+        if matches!(witness, Witness::Silent) {
             continue;
         }
         let got = beacons[at].block_root(slot);
@@ -158,6 +167,7 @@ fn confirm<B: Beacon>(
             Ok(None) => is_surely_kept(store.network(), slot, witness.finalized_slot()),
             Err(_) => false,
         };
+        doubts.is_answered |= is_other || matches!(got, Ok(Some(_)));
         let node = beacons[at].name();
         if is_other {
             let kinship = own.map_or(Kinship::Unproven, |own| kinship(header, &own, beacons, at));
