@@ -54,15 +54,18 @@ impl Backend {
         known_answers::trusted().chain([Self::Soft])
     }
 
-    /// The names of the backends whose instructions this machine says it has,
-    /// and that gave wrong answers to known questions when this process first
-    /// asked for them. They are not among the [`available`](Backend::available),
-    /// and any name here is a reason to replace the machine.
+    /// The names of the backends that [`detected`](Self::detected) passes over,
+    /// since they gave wrong answers to known questions: the machine says that
+    /// it has their instructions, and any name here is a reason to replace it.
+    /// A slower backend is not among them before it has been asked for.
     ///
     /// ```
     /// use callseal_srtp_crypto::Backend;
     ///
-    /// assert_eq!(Backend::distrusted().next(), None);
+    /// for name in Backend::distrusted() {
+    ///     eprintln!("this machine's {name} gives wrong answers, and is not used");
+    /// }
+    /// # assert_eq!(Backend::distrusted().next(), None);
     /// ```
     pub fn distrusted() -> impl Iterator<Item = &'static str> {
         known_answers::distrusted().map(Self::name)
@@ -99,6 +102,8 @@ impl Backend {
     /// takes it off.
     #[inline]
     pub fn aes_cm(self, jobs: &mut [AesCmJob<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         match self {
             Self::Soft => soft::aes_cm(jobs),
             #[cfg(target_arch = "x86_64")]
@@ -114,12 +119,16 @@ impl Backend {
     /// takes it off. f8 mode cannot be run in parallel, and every backend runs
     /// it the same way.
     pub fn aes_f8(self, jobs: &mut [AesF8Job<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         soft::aes_f8(jobs);
     }
 
     /// Computes each job's tag.
     #[inline]
     pub fn hmac_sha1(self, jobs: &mut [HmacSha1Job<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         match self {
             Self::Soft => soft::hmac_sha1(jobs),
             #[cfg(target_arch = "x86_64")]
@@ -157,6 +166,8 @@ impl Backend {
     /// ```
     #[inline]
     pub fn seal_hmac(self, jobs: &mut [HmacPacketJob<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         match self {
             Self::Soft => soft::seal_hmac(jobs),
             #[cfg(target_arch = "x86_64")]
@@ -172,6 +183,8 @@ impl Backend {
     /// right; elsewhere the packet stays as it is.
     #[inline]
     pub fn open_hmac(self, jobs: &mut [HmacPacketJob<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         match self {
             Self::Soft => soft::open_hmac(jobs),
             #[cfg(target_arch = "x86_64")]
@@ -204,6 +217,8 @@ impl Backend {
     /// ```
     #[inline]
     pub fn seal_gcm(self, jobs: &mut [GcmPacketJob<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         match self {
             Self::Soft => soft_gcm::seal_gcm(jobs),
             #[cfg(target_arch = "x86_64")]
@@ -219,6 +234,8 @@ impl Backend {
     /// right; elsewhere the packet stays as it is.
     #[inline]
     pub fn open_gcm(self, jobs: &mut [GcmPacketJob<'_>]) {
+        #[cfg(feature = "testing")]
+        crate::testing::note(self);
         match self {
             Self::Soft => soft_gcm::open_gcm(jobs),
             #[cfg(target_arch = "x86_64")]

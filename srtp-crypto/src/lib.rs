@@ -40,6 +40,8 @@ mod hmac_packet;
 mod hmac_sha1;
 mod known_answers;
 mod tag;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wiped_box;
 
 pub use aes_cm::{AesCmJob, AesCmKey, KeyLengthError, KeystreamTooLong, MAX_KEYSTREAM_LEN};

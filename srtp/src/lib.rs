@@ -81,6 +81,8 @@ mod trailer;
 mod transform;
 
 pub use callseal_srtp_crypto::Backend;
+#[cfg(feature = "testing")]
+pub use callseal_srtp_crypto::testing;
 
 pub use batch::{
     BatchPacket, protect_rtcp_batch, protect_rtp_batch, unprotect_rtcp_batch, unprotect_rtp_batch,

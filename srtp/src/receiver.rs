@@ -53,9 +53,8 @@ impl Receiver {
     /// profile's.
     pub fn new(policy: Policy, key: MasterKey) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let hash = SsrcHash::new(&key.stream_hash_seed());
         let keys = Keyring::unnamed(&policy, key);
-        Ok(Self::with_keys(policy, keys, hash))
+        Ok(Self::with_keys(policy, keys))
     }
 
     /// A receiver of packets that name their key by an MKI as long as this one.
@@ -66,9 +65,8 @@ impl Receiver {
     /// profile's.
     pub fn with_mki(policy: Policy, mki: Mki, key: MasterKey) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let hash = SsrcHash::new(&key.stream_hash_seed());
         let keys = Keyring::named(&policy, mki, key);
-        Ok(Self::with_keys(policy, keys, hash))
+        Ok(Self::with_keys(policy, keys))
     }
 
     /// A receiver whose packets find their key by their index, beginning with
@@ -86,13 +84,13 @@ impl Receiver {
         key: MasterKey,
     ) -> Result<Self, SetUpError> {
         policy.check(&key)?;
-        let hash = SsrcHash::new(&key.stream_hash_seed());
         let keys = Keyring::ranged(&policy, range, key);
-        Ok(Self::with_keys(policy, keys, hash))
+        Ok(Self::with_keys(policy, keys))
     }
 
-    pub(crate) fn with_keys(policy: Policy, keys: Keyring, hash: SsrcHash) -> Self {
+    pub(crate) fn with_keys(policy: Policy, keys: Keyring) -> Self {
         let mki_len = keys.mki_len();
+        let hash = SsrcHash::new(keys.stream_hash_seed());
         Self {
             rtp_trailer: RtpTrailer::new(&policy, mki_len),
             rtcp_trailer: policy.rtcp_trailer(mki_len),

@@ -7,7 +7,6 @@ use crate::policy::{Policy, SetUpError};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::stream::{ReceiverStream, SenderStream};
-use crate::streams::SsrcHash;
 use crate::trailer::RtpTrailer;
 
 impl Sender {
@@ -41,9 +40,8 @@ impl Sender {
         first: MasterKey,
         others: impl IntoIterator<Item = MasterKey>,
     ) -> Result<Self, SetUpError> {
-        let hash = SsrcHash::new(&first.stream_hash_seed());
         let keys = chosen_keys(&policy, first, others)?;
-        Ok(Self::with_keys(policy, keys, hash))
+        Ok(Self::with_keys(policy, keys))
     }
 
     /// Protects from now on with the nth key, the first being 0.
@@ -149,9 +147,8 @@ impl Receiver {
         first: MasterKey,
         others: impl IntoIterator<Item = MasterKey>,
     ) -> Result<Self, SetUpError> {
-        let hash = SsrcHash::new(&first.stream_hash_seed());
         let keys = chosen_keys(&policy, first, others)?;
-        Ok(Self::with_keys(policy, keys, hash))
+        Ok(Self::with_keys(policy, keys))
     }
 
     /// Opens from now on with the nth key, the first being 0.

@@ -44,16 +44,32 @@ impl MasterKey {
     /// ```
     #[must_use]
     pub fn derive<const LEN: usize>(&self, label: Label, r: PacketIndex) -> Zeroizing<[u8; LEN]> {
-        self.prf(label as u8, r)
+        self.derive_on(Backend::detected(), label, r)
     }
 
-    /// Octets for no purpose of the RFC's: what its table of streams is hashed
-    /// with. The label is the last one, where no extension has come near yet.
-    pub(crate) fn stream_hash_seed(&self) -> Zeroizing<[u8; 16]> {
-        self.prf(0xff, PacketIndex::ZERO)
+    /// The same by the backend of a session.
+    pub(crate) fn derive_on<const LEN: usize>(
+        &self,
+        backend: Backend,
+        label: Label,
+        r: PacketIndex,
+    ) -> Zeroizing<[u8; LEN]> {
+        self.prf(backend, label as u8, r)
     }
 
-    fn prf<const LEN: usize>(&self, label: u8, r: PacketIndex) -> Zeroizing<[u8; LEN]> {
+    /// Octets for no purpose of the RFC's: what tells the key from others, and
+    /// what its table of streams is hashed with. The label is the last one, where
+    /// no extension has come near yet.
+    pub(super) fn fingerprint(&self, backend: Backend) -> Zeroizing<[u8; 16]> {
+        self.prf(backend, 0xff, PacketIndex::ZERO)
+    }
+
+    fn prf<const LEN: usize>(
+        &self,
+        backend: Backend,
+        label: u8,
+        r: PacketIndex,
+    ) -> Zeroizing<[u8; LEN]> {
         // key_id = <label> || r, x = key_id XOR master_salt, right-aligned.
         let mut x = Zeroizing::new(self.salt.0);
         x[7] ^= label;
@@ -63,7 +79,7 @@ impl MasterKey {
         // PRF_n(k_master, x) = AES-CM with IV = x * 2^16.
         let mut out = Zeroizing::new([0; LEN]);
         let mut job = [AesCmJob::over_array(&self.prf, *x, &mut out)];
-        Backend::detected().aes_cm(&mut job);
+        backend.aes_cm(&mut job);
         out
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use callseal_srtp_crypto::Backend;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -12,8 +13,12 @@ use super::MasterKey;
 pub(super) struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    pub(super) fn of(key: &MasterKey) -> Self {
-        Self(*key.stream_hash_seed())
+    pub(super) fn of(backend: Backend, key: &MasterKey) -> Self {
+        Self(*key.fingerprint(backend))
+    }
+
+    pub(super) fn octets(&self) -> &[u8; 16] {
+        &self.0
     }
 }
 

@@ -227,6 +227,12 @@ impl Keyring {
         }
     }
 
+    /// What a table of streams is hashed with: nobody without the first key can
+    /// choose SSRCs that meet in it.
+    pub(crate) fn stream_hash_seed(&self) -> &[u8; 16] {
+        self.keys[0].fingerprint.octets()
+    }
+
     pub(crate) fn mki_len(&self) -> usize {
         match self.naming {
             Naming::Mki(len) => len,
@@ -441,7 +447,7 @@ impl Key {
         let lifetime = policy.key_lifetime();
         Self {
             mki,
-            fingerprint: Fingerprint::of(&key),
+            fingerprint: Fingerprint::of(policy.backend(), &key),
             range,
             session,
             lifetime: key.lifetime.map_or(lifetime, |own| own.and(lifetime)),

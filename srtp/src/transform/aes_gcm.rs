@@ -26,11 +26,11 @@ impl AesGcm {
         [encryption, salt]: [Label; 2],
         r: PacketIndex,
     ) -> Self {
-        let key = master.derive::<32>(encryption, r);
+        let key = master.derive_on::<32>(backend, encryption, r);
         let key = &key[..master.profile().key_len()];
         Self {
             key: key_of_table(AesGcmKey::for_backend(backend, key)),
-            salt: GcmSalt::new(&master.derive::<IV_LEN>(salt, r)),
+            salt: GcmSalt::new(&master.derive_on::<IV_LEN>(backend, salt, r)),
         }
     }
 

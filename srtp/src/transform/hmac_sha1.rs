@@ -23,12 +23,14 @@ impl HmacSha1 {
     const MAX_AUTH_KEY_LEN: usize = 20;
 
     pub(super) fn derive(
+        backend: Backend,
         keystream: Keystream,
         master: &MasterKey,
         (authentication, auth_key_len): (Label, usize),
         r: PacketIndex,
     ) -> Self {
-        let auth_key = master.derive::<{ Self::MAX_AUTH_KEY_LEN }>(authentication, r);
+        const LEN: usize = HmacSha1::MAX_AUTH_KEY_LEN;
+        let auth_key = master.derive_on::<LEN>(backend, authentication, r);
         Self {
             keystream,
             auth_key: HmacSha1Key::new(&auth_key[..auth_key_len]),

@@ -39,9 +39,9 @@ impl Keystream {
         if cipher == Cipher::Null {
             return Self::Null;
         }
-        let key = master.derive::<32>(encryption, r);
+        let key = master.derive_on::<32>(backend, encryption, r);
         let key = &key[..master.profile().key_len()];
-        let derived = master.derive::<SALT_LEN>(salt, r);
+        let derived = master.derive_on::<SALT_LEN>(backend, salt, r);
         // RFC 7714 §8.3 gives header extensions under GCM a salt as long as
         // GCM's own, filled up with zeros.
         let salt_len = master.profile().salt_len();

@@ -50,6 +50,7 @@ impl Transform {
             cipher => {
                 let keystream = Keystream::derive(backend, cipher, master, [encryption, salt], r);
                 Self::HmacSha1(HmacSha1::derive(
+                    backend,
                     keystream,
                     master,
                     (authentication, auth_key_len),
