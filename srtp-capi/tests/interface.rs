@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
+use callseal_srtp::{Label, MasterKey, PacketIndex, Profile};
 use srtp2::Session;
 use srtp2::exports::packets::*;
 use srtp2::exports::policies::*;
@@ -556,6 +557,7 @@ fn the_structures_are_laid_out_as_debians_headers_have_them() {
 
 /// A tag that is the sum of all octets, over and over.
 mod sum {
+    use std::cell::RefCell;
     use std::ffi::{c_int, c_void};
     use std::ptr;
 
@@ -586,7 +588,13 @@ mod sum {
         drop(unsafe { Box::from_raw(auth.state.cast::<u8>()) });
         0
     }
-    pub(crate) unsafe extern "C" fn init(_: *mut c_void, _: *const u8, _: c_int) -> c_int {
+    std::thread_local! {
+        /// The keys that functions of this thread were given.
+        pub(crate) static KEYS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    }
+    pub(crate) unsafe extern "C" fn init(_: *mut c_void, key: *const u8, len: c_int) -> c_int {
+        let key = unsafe { std::slice::from_raw_parts(key, len as usize) };
+        KEYS.with_borrow_mut(|keys| keys.push(key.to_vec()));
         0
     }
     pub(crate) unsafe extern "C" fn start(state: *mut c_void) -> c_int {
@@ -703,6 +711,30 @@ fn an_authentication_function_of_the_callers_makes_and_checks_the_tag() {
     unsafe {
         srtp_dealloc(sender);
         srtp_dealloc(receiver);
+    }
+}
+
+#[test]
+fn an_authentication_function_of_the_callers_has_its_key_from_the_master_key_under_null_too() {
+    // libsrtp 2.8 derives it from a master key of zeros, which anybody has.
+    let status = unsafe { srtp2::exports::auths::srtp_replace_auth_type(&sum::SUM.0, 77) };
+    assert_eq!(status, Status::Ok);
+    for octet in [1, 2] {
+        let mut key = [octet; 64];
+        let mut with_sum = policy(
+            [srtp_crypto_policy_set_null_cipher_hmac_sha1_80; 2],
+            ssrc_type::SPECIFIC,
+            &mut key,
+        );
+        (with_sum.rtp.auth_type, with_sum.rtcp.auth_type) = (77, 77);
+        sum::KEYS.take();
+        let session = session(&with_sum);
+        let profile = Profile::AesCm128HmacSha1_80;
+        let master = MasterKey::new(profile, &[octet; 16], &[octet; 14]).unwrap();
+        let labels = [Label::RtpAuthentication, Label::RtcpAuthentication];
+        let expected = labels.map(|label| master.derive::<20>(label, PacketIndex::ZERO).to_vec());
+        assert_eq!(sum::KEYS.take(), expected);
+        unsafe { srtp_dealloc(session) };
     }
 }
 
