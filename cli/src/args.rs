@@ -69,4 +69,12 @@ impl Command {
             _ => 0,
         }
     }
+
+    /// Whether packets are protected or opened; the bench speaks for itself.
+    pub(crate) fn handles_media(&self) -> bool {
+        matches!(
+            self,
+            Self::Demo(_) | Self::Call(_) | Self::Listen(_) | Self::Replay(_)
+        )
+    }
 }

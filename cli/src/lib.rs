@@ -64,6 +64,9 @@ use crate::commands::EXIT_UNUSABLE;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.verbose.max(arguments.command.least_verbosity()));
+    if arguments.command.handles_media() {
+        logging::warn_of_wrong_instructions();
+    }
     let done = match &arguments.command {
         Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Call(arguments) => commands::phone::call(arguments),

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use callseal_srtp::Backend;
 use tracing_subscriber::EnvFilter;
 
 /// Begins logging: warnings only, with `-v` what happens, with `-vv` and
@@ -24,4 +25,14 @@ pub fn start(verbosity: u8) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
+}
+
+/// Says which of the machine's instructions gave wrong answers, so that slower
+/// ones are used in their place.
+pub fn warn_of_wrong_instructions() {
+    for name in Backend::distrusted() {
+        tracing::warn!(
+            "this machine's {name} gives wrong answers, and is not used: replace the machine"
+        );
+    }
 }

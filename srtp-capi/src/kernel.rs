@@ -2,9 +2,12 @@
 
 use core::ffi::{CStr, c_int, c_uint, c_void};
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use callseal_srtp::Backend;
 
 use crate::key_material::Aes192;
 use crate::types::{AuthType, CipherType, DebugModule, EventData, EventHandler, LogHandler, event};
@@ -76,6 +79,26 @@ pub(crate) fn tell(session: *mut c_void, ssrc: u32, kind: c_uint) {
             log(Level::Warning, what);
         }
     }
+}
+
+/// Has the log say, once in a process, which of the machine's instructions gave
+/// wrong answers. Programs install their handler before they begin or after it,
+/// so that it waits for one.
+pub(crate) fn warn_of_wrong_instructions() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if WARNED.load(Ordering::Relaxed) || !has_log_handler() || WARNED.swap(true, Ordering::Relaxed)
+    {
+        return;
+    }
+    for name in Backend::distrusted() {
+        let line = format!("srtp: this machine's {name} gives wrong answers, and is not used");
+        log(Level::Warning, &line);
+    }
+}
+
+fn has_log_handler() -> bool {
+    let log = LOG.read().unwrap_or_else(PoisonError::into_inner);
+    log.handler.is_some()
 }
 
 /// Gives a line to the log handler, where there is one.

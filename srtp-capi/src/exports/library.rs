@@ -10,10 +10,15 @@ use crate::boundary::{guarded, guarded_or};
 use crate::kernel;
 use crate::status::Status;
 
-/// Does nothing that is needed: sessions work without it.
+/// Does nothing that is needed: sessions work without it. Where the machine's
+/// instructions give wrong answers the log says it here, or at the first session
+/// made once there is a log handler.
 #[unsafe(no_mangle)]
 pub extern "C" fn srtp_init() -> Status {
-    Status::Ok
+    guarded(|| {
+        kernel::warn_of_wrong_instructions();
+        Ok(())
+    })
 }
 
 /// Forgets ciphers, authentication functions and debug modules of the caller's.

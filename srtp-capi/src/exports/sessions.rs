@@ -4,6 +4,7 @@ use core::ffi::{c_int, c_uint, c_ulong, c_void};
 use core::ptr;
 
 use crate::boundary::{guarded, guarded_or, on_session};
+use crate::kernel;
 use crate::key_set::Protocol;
 use crate::session::Session;
 use crate::status::Status;
@@ -17,6 +18,7 @@ pub unsafe extern "C" fn srtp_create(session: *mut *mut Session, policy: *const 
         // SAFETY: the contract of this module's functions.
         let session = unsafe { session.as_mut() }.ok_or(Status::BadParam)?;
         *session = ptr::null_mut();
+        kernel::warn_of_wrong_instructions();
         let mut made = Box::new(Session::new());
         // SAFETY: the contract of this module's functions.
         unsafe { for_each(policy, |policy| made.add(policy)) }?;
