@@ -22,9 +22,10 @@ for binary in "$target_dir/$host/release/"*; do
     target=$(basename "$binary")
     [ -f "fuzz/fuzz_targets/$target.rs" ] || continue
     work=$target_dir/found/$target
+    rm -rf "$work"
     mkdir -p "$work/corpus"
     log=$work/log
-    if ! "$binary" "$work/corpus" "fuzz/corpus/$target" -max_len=600 -timeout=30 \
+    if ! "$binary" "$work/corpus" "fuzz/corpus/$target" -max_len=600 -timeout=300 -seed=1 \
         "-max_total_time=$seconds" -print_final_stats=1 "-artifact_prefix=$work/" >"$log" 2>&1; then
         tail -n 40 "$log"
         echo "$target: found something; the input is in $work"

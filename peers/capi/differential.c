@@ -758,6 +758,8 @@ int main(int argc, char **argv)
         pid_t child = fork();
         if (child == 0) {
             int failed = 0;
+            /* What hangs is ended, and counts as a crash. */
+            alarm(600);
             for (unsigned long m = n; m < n + ROUNDS_EACH && m < rounds; m++) {
                 state = 0x9e3779b97f4a7c15ull * (seed + m + 1);
                 for (int i = 0; i < 8; i++)

@@ -12,8 +12,8 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 # shellcheck disable=SC2046
 cc -O1 -Wall -Wextra -o "$build/differential" "$here/differential.c" $(pkg-config --cflags libsrtp2) -ldl
-# The last one is another each day. What differs is replayed by the line that names its round.
-for seed in ${3:-1 1000000000 $(date +%s)}; do
+# The same in every run; others, such as $(date +%s), are tried by hand.
+for seed in ${3:-1 1000000000 2000000000}; do
     echo "seed $seed:"
     "$build/differential" "$debians" "$library" "${2:-5000}" "$seed" || {
         echo "to replay: $0 OUR-LIBRARY ${2:-5000} $seed"

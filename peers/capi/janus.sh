@@ -22,6 +22,10 @@ ln -s "$library" ours/libsrtp2.so.1
 ln -s "$installed/plugins/libjanus_echotest.so" folder/plugins/
 ln -s "$installed/transports/libjanus_http.so" folder/transports/
 port=$((28000 + $$ % 4000))
+# One that nobody listens at.
+while [[ $(cut -d ' ' -f 4 < <(tr -s ' ' </proc/net/tcp)) = *":$(printf %04X "$port")"$'\n'* ]]; do
+    port=$((28000 + (port + 1) % 4000))
+done
 cat >folder/janus.jcfg <<END
 general: {
   configs_folder = "$PWD/folder"
@@ -44,6 +48,11 @@ for _ in $(seq 1500); do
     kill -0 $janus || { tail -n 20 janus.log; exit 1; }
     sleep 0.2
 done
+grep -q 'HTTP webserver started' janus.log || {
+    tail -n 20 janus.log
+    echo "Janus listens to nobody"
+    exit 1
+}
 for profile in SRTP_AES128_CM_SHA1_80 SRTP_AEAD_AES_128_GCM SRTP_AEAD_AES_256_GCM; do
     venv/bin/python "$here/janus_echo.py" "$port" "$profile" || { tail -n 20 janus.log; exit 1; }
 done

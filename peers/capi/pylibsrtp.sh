@@ -10,14 +10,15 @@ if ! pkg-config --exists libsrtp2; then
     echo "libsrtp2-dev is not installed"
     exit 77
 fi
-if [ ! -x venv/bin/python ]; then
+# What was interrupted is begun anew.
+if [ ! -e complete ]; then
+    rm -rf venv "pylibsrtp-$version"
     python3 -m venv venv
     venv/bin/python -m pip install --quiet --disable-pip-version-check --no-binary pylibsrtp "pylibsrtp==$version"
-fi
-[ -d "pylibsrtp-$version" ] || {
     venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pylibsrtp "pylibsrtp==$version"
     tar xzf "pylibsrtp-$version.tar.gz"
-}
+    touch complete
+fi
 rm -rf ours tests
 mkdir ours
 ln -s "$library" ours/libsrtp2.so.1

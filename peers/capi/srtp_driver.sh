@@ -10,14 +10,17 @@ work=${2:?usage: srtp_driver.sh OUR-LIBRARY WORK-FOLDER}
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work"
 cd "$work"
-if ! ls -d libsrtp2-*/ >/dev/null 2>&1; then
+# What was interrupted is begun anew.
+if [ ! -e complete ]; then
+    rm -rf libsrtp2-*/
     apt-get source -qq libsrtp2 >/dev/null 2>&1 || {
         echo "Debian's source package libsrtp2 is not to be had: a deb-src line is missing"
         exit 77
     }
+    (cd libsrtp2-*/ && ./configure --enable-nss >/dev/null 2>&1)
+    touch complete
 fi
 source=$(ls -d libsrtp2-*/ | tail -n 1)
-[ -f "$source/crypto/include/config.h" ] || (cd "$source" && ./configure --enable-nss >/dev/null 2>&1)
 rm -rf objects
 mkdir objects
 for file in srtp_driver util getopt_s rtp rtpw; do

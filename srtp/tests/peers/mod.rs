@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -161,7 +162,7 @@ impl Socket {
     }
 }
 
-/// Two neighbouring ports, the first even, that were free a moment ago.
+/// Two neighbouring ports, the first even, that were free a moment ago, and that the system gives to nobody by itself.
 pub(crate) fn free_pair() -> (u16, u16) {
     let (rtp, rtcp) = socket_pair();
     let port = |socket: &UdpSocket| socket.local_addr().unwrap().port();
@@ -169,12 +170,16 @@ pub(crate) fn free_pair() -> (u16, u16) {
 }
 
 fn socket_pair() -> (UdpSocket, UdpSocket) {
-    for _ in 0..1_000 {
-        let rtp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = rtp.local_addr().unwrap().port();
-        if port.is_multiple_of(2)
-            && let Ok(rtcp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port + 1))
-        {
+    /// Below those that whoever asks for any is given (from 32768 on Linux).
+    const PORTS: core::ops::Range<u32> = 20_000..30_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Other processes begin elsewhere.
+    let first = process::id() * 100;
+    for _ in 0..PORTS.len() / 2 {
+        let pair = first + 2 * TAKEN.fetch_add(1, Ordering::Relaxed);
+        let port = (PORTS.start + pair % (PORTS.end - PORTS.start)) as u16;
+        let bound = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
+        if let (Ok(rtp), Ok(rtcp)) = (bound(port), bound(port + 1)) {
             return (rtp, rtcp);
         }
     }
