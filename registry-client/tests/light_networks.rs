@@ -1,4 +1,4 @@
-//! Other networks' data, from a folder that is not part of the repository.
+//! Other networks' data, from a folder that is not part of the repository, and may be another of the same layout.
 #![cfg(feature = "json")]
 #![expect(
     clippy::unwrap_used,
@@ -6,273 +6,125 @@
 )]
 
 use core::time::Duration;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use alloy_primitives::{Address, B256, U256, address, b256};
-use callseal_registry_client::light::{
-    Activation, Fork, KeyOctets, LightHeader, Network, NetworkTerms, Preset, Store, SyncCommittee,
-    UpdateError, json, verify_bootstrap, verify_update,
-};
-use callseal_registry_client::{json_rpc, verify_account, verify_header, verify_slots};
-use serde_json::{Value, json};
+use alloy_primitives::{B256, address, b256};
+use callseal_registry_client::light::{AnchorError, Fork, Network, Store, verify_update};
 
-/// Where they lie.
-const FOLDER: &str = "CALLSEAL_ETHEREUM_DATA";
+use crate::networks::{datachainlab, eureka, execution, folder, helios, json_files, value};
 
-fn read(path: &str) -> Vec<u8> {
-    let folder = PathBuf::from(std::env::var(FOLDER).expect(FOLDER));
-    let path = folder.join(path);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+mod networks;
 
 #[test]
 #[ignore = "needs CALLSEAL_ETHEREUM_DATA, a folder with helios's test data"]
-fn the_main_networks_capella_is_followed_from_a_checkpoint_over_six_periods() {
+fn the_main_network_is_followed_from_a_checkpoint_over_all_that_is_there() {
     let network = Network::mainnet();
-    let data = |name: &str| read(&format!("helios/ethereum/testdata/{name}.json"));
-    let checkpoint = b256!("5afc212a7924789b2bc86acad3ab3a6ffb1f6e97253ea50bee7f4f51422c9275");
-    let bootstrap = json::bootstrap(&data("bootstrap")).unwrap();
-    let updates = json::updates(&data("updates")).unwrap();
-    let finality = json::finality_update(&data("finality")).unwrap();
-    let now = network.time_of(finality.signature_slot);
-
-    let verified = verify_bootstrap(&network, checkpoint, &bootstrap, now).unwrap();
-    let mut store = Store::new(verified);
-    assert_eq!((store.finalized_slot(), store.period()), (7_069_376, 862));
-    let mut applied = 0;
-    for update in updates.iter().chain([&finality]) {
-        match verify_update(&store, update, now) {
-            Ok(verified) => {
-                store.apply_update(verified);
-                applied += 1;
-            }
-            Err(UpdateError::NothingNew) => {}
-            Err(error) => panic!("slot {}: {error}", update.attested_header.beacon.slot),
-        }
-    }
-    assert_eq!(applied, updates.len() + 1);
-    assert_eq!(
-        (store.finalized_slot(), store.attested_slot()),
-        (7_109_344, 7_109_430)
+    let followed = helios::follow(&folder("helios/ethereum/testdata"), &network);
+    let store = &followed.store;
+    println!(
+        "{}: {} updates, {} of them optimistic, {} blocks, slot {} final",
+        followed.checkpoint,
+        followed.applied,
+        followed.optimistic,
+        followed.blocks,
+        store.finalized_slot()
     );
-    let block: Value = serde_json::from_slice(&data("blocks/7109344")).unwrap();
-    let payload = find(find(&block, "execution_payload").unwrap(), "block_hash").unwrap();
-    let anchor = store.anchor(now, Duration::from_secs(3600)).unwrap();
-    assert_eq!(anchor.block_hash().to_string(), text(payload));
+    assert!(followed.applied > 0);
+    let hour = Duration::from_secs(3600);
+    let anchor = store.anchor(followed.now, hour).unwrap();
+    assert_eq!(anchor.block_hash(), store.finalized().execution.block_hash);
+
+    // The folder that is known: in August 2023, by Capella's rules, over six periods.
+    let known = b256!("5afc212a7924789b2bc86acad3ab3a6ffb1f6e97253ea50bee7f4f51422c9275");
+    if followed.checkpoint == known {
+        assert_eq!(network.fork_of(store.finalized_slot()), Fork::Capella);
+        let slots = (store.finalized_slot(), store.attested_slot());
+        assert_eq!(slots, (7_109_344, 7_109_431));
+        assert_eq!((followed.applied, followed.optimistic), (6 + 2, 1));
+        assert_eq!((store.period(), followed.blocks), (867, 2));
+    }
 }
 
 #[test]
 #[ignore = "needs CALLSEAL_ETHEREUM_DATA, a folder with helios's test data"]
-fn a_main_network_block_proves_an_account_and_its_storage() {
-    let result = |name: &str| {
-        let value: Value =
-            serde_json::from_slice(&read(&format!("helios/tests/testdata/rpc/{name}.json")))
-                .unwrap();
-        json!({ "jsonrpc": "2.0", "id": 1, "result": value }).to_string()
-    };
-    let block = result("block");
-    let header = json_rpc::header(block.as_bytes(), 1).unwrap().unwrap();
-    let named: Value = serde_json::from_str(&block).unwrap();
-    let hash: B256 = named["result"]["hash"].as_str().unwrap().parse().unwrap();
-    let header = verify_header(hash, &header).unwrap();
-    assert_eq!(header.number(), 21_925_176);
+fn main_network_blocks_prove_every_account_and_word_that_is_there() {
+    let held = execution::prove(&folder("helios/tests/testdata"));
+    assert!(!held.blocks.is_empty() && !held.accounts.is_empty());
 
-    let text = result("proof");
-    let deposit = address!("00000000219ab540356cbb839cbe05303d7705fa");
-    let said: Value = serde_json::from_str(&text).unwrap();
-    let said = &said["result"];
-    let proof = json_rpc::proof(text.as_bytes(), 1).unwrap();
-    let account = verify_account(header.state_root(), deposit, &proof.account)
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        account.storage_root().to_string(),
-        said["storageHash"].as_str().unwrap()
-    );
-    let slot = &said["storageProof"][0];
-    let number = |value: &Value| B256::from(value.as_str().unwrap().parse::<U256>().unwrap());
-    let words = verify_slots(&account, &[number(&slot["key"])], &proof.slots).unwrap();
-    assert_eq!(words, [number(&slot["value"])]);
-    // Cut short, it proves nothing: neither presence nor absence.
-    for len in 0..proof.account.len() {
-        assert!(verify_account(header.state_root(), deposit, &proof.account[..len]).is_err());
+    let known = b256!("92dabfa3f61ff1c349d12f5fd0dd4c99760a0a41b77dee8f0a80f83efdcb307a");
+    if held.blocks[0].block_hash() == known {
+        assert_eq!(held.blocks[0].number(), 21_925_176);
+        let deposit = address!("00000000219ab540356cbb839cbe05303d7705fa");
+        let miner = address!("4838b106fce9647bdf1e7877bf73ce8b0bad5f97");
+        let times = |whose| held.accounts.iter().filter(|it| **it == whose).count();
+        assert_eq!((times(deposit), times(miner)), (3, 2));
+        assert_eq!(held.words, 3);
     }
-    assert!(verify_account(header.state_root(), Address::ZERO, &proof.account).is_err());
 }
 
 #[test]
-#[ignore = "needs CALLSEAL_ETHEREUM_DATA, a folder with eureka's decoded fixtures"]
-fn fulu_networks_are_followed_over_their_committees_down_to_storage() {
-    let folder = PathBuf::from(std::env::var(FOLDER).expect(FOLDER)).join("eureka");
-    let mut proofs = 0;
-    let mut updates = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.to_string_lossy().ends_with(".decoded.json") {
-            let (u, p) = eureka(&path);
-            println!("{}: {u} updates, {p} proofs", path.display());
-            updates += u;
-            proofs += p;
+#[ignore = "needs CALLSEAL_ETHEREUM_DATA, a folder with eureka's fixtures"]
+fn loopback_networks_are_followed_over_their_committees_down_to_storage() {
+    let fixtures = eureka::fixtures(&folder("eureka"));
+    let known = [
+        address!("1d95d544586eacb63b6154e9e45122b32ded11aa"),
+        address!("736f0899d8aa93fcefd939a9c1dbdba72147dc56"),
+    ];
+    for fixture in &fixtures {
+        let held = fixture.play();
+        println!("{}: {held:?}", fixture.path.display());
+        assert!(held.updates > 0, "{}", fixture.path.display());
+        if known.contains(&fixture.contract()) {
+            assert_eq!((held.updates, held.proofs, held.misnamed), (3, 2, 0));
+        }
+        for twin in fixtures.iter().filter(|other| fixture.is_twin_of(other)) {
+            fixture.assert_same(twin);
         }
     }
-    assert!(updates > 0 && proofs > 0);
 }
 
-/// Plays a fixture; gives the updates and the proofs that held.
-fn eureka(path: &Path) -> (usize, usize) {
-    let fixture: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let client = &fixture["initial_state"]["client_state"];
-    let consensus = &fixture["initial_state"]["consensus_state"];
-    let network = eureka_network(client);
-    let contract: Address = text(&client["ibc_contract_address"]).parse().unwrap();
-    let mut store = None;
-    let mut headers: Vec<LightHeader> = Vec::new();
-    let (mut updates, mut proofs) = (0, 0);
-    let steps = fixture["steps"].as_array().unwrap();
-    for message in steps
-        .iter()
-        .flat_map(|step| step["msgs"].as_array().unwrap())
-    {
-        if let Some(message) = message.get("client_message") {
-            let (which, active) = message["active_sync_committee"]
-                .as_object()
-                .unwrap()
-                .iter()
-                .next()
-                .unwrap();
-            let active = committee(active);
-            let store =
-                store.get_or_insert_with(|| trusted(&network, consensus, which, active.clone()));
-            let known = match which.as_str() {
-                "Next" => store.next_committee(),
-                _ => Some(store.current_committee()),
-            };
-            assert_eq!(
-                known,
-                Some(&active),
-                "the committee that we know by ourselves"
-            );
-            let envelope = json!({ "version": "fulu", "data": message["consensus_update"] });
-            let update = json::finality_update(envelope.to_string().as_bytes()).unwrap();
-            let now = network.time_of(update.signature_slot);
-            let verified = verify_update(store, &update, now)
-                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            store.apply_update(verified);
-            headers.push(store.finalized().clone());
-            updates += 1;
-        }
-        for proof in message.as_object().unwrap().values() {
-            if proof.get("account_proof").is_none() {
-                continue;
-            }
-            // A message says in which slot its proof holds; the newest that fits is it.
-            let held = headers
-                .iter()
-                .rev()
-                .find_map(|header| held(header.execution.state_root, contract, proof));
-            held.expect("no final header proves it");
-            proofs += 1;
-        }
-    }
-    (updates, proofs)
-}
-
-fn held(state_root: B256, contract: Address, proof: &Value) -> Option<B256> {
-    let nodes = |value: &Value| -> Vec<Vec<u8>> {
-        let nodes = value["proof"].as_array().unwrap().iter();
-        nodes
-            .map(|node| alloy_primitives::hex::decode(node.as_str().unwrap()).unwrap())
-            .collect()
+#[test]
+#[ignore = "needs CALLSEAL_ETHEREUM_DATA, a folder with datachainlab's test data"]
+fn a_bellatrix_network_is_followed_and_names_no_execution_block() {
+    let Some(data) = datachainlab::folder("light-client-verifier/data/bellatrix") else {
+        return;
     };
-    let (account, slot) = (&proof["account_proof"], &proof["storage_proof"]);
-    let proven = verify_account(state_root, contract, &nodes(account)).ok()??;
+    let (store, updates) = datachainlab::follow(&data);
+    println!("{updates} updates, slot {} final", store.finalized_slot());
+    let slot = store.finalized_slot();
+    let now = store.network().time_of(slot);
+    let fork = Fork::Bellatrix;
     assert_eq!(
-        proven.storage_root().to_string(),
-        text(&account["storage_root"])
+        store.anchor(now, Duration::from_secs(3600)),
+        Err(AnchorError::NoExecution { slot, fork })
     );
-    let key: B256 = text(&slot["key"]).parse().unwrap();
-    let words = verify_slots(&proven, &[key], &[nodes(slot)]).unwrap();
-    let value = slot["value"]
-        .as_str()
-        .unwrap_or("0x0")
-        .parse::<U256>()
-        .unwrap();
-    assert_eq!(words, [B256::from(value)]);
-    Some(words[0])
 }
 
-/// The state that the fixture starts from, which it gives by committees' hashes alone.
-fn trusted(network: &Network, consensus: &Value, which: &str, active: SyncCommittee) -> Store {
-    let field = match which {
-        "Next" => "next_sync_committee",
-        _ => "current_sync_committee",
+#[test]
+#[ignore = "needs CALLSEAL_ETHEREUM_DATA, a folder with datachainlab's test data"]
+fn main_network_committees_have_signed_from_before_headers_named_execution_blocks() {
+    let Some(data) = datachainlab::folder("consensus/data") else {
+        return;
     };
-    let aggregate = alloy_primitives::FixedBytes(active.aggregate_pubkey);
-    assert_eq!(
-        aggregate.to_string(),
-        text(&consensus[field]["aggregate_pubkey"])
-    );
-    let mut header = LightHeader::default();
-    header.beacon.slot = consensus["slot"].as_u64().unwrap();
-    let unknown = SyncCommittee {
-        pubkeys: vec![[0; size_of::<KeyOctets>()]; active.pubkeys.len()],
-        aggregate_pubkey: [0; size_of::<KeyOctets>()],
-    };
-    match which {
-        "Next" => Store::trusting(network.clone(), header, unknown, Some(active)),
-        _ => Store::trusting(network.clone(), header, active, None),
-    }
-}
+    let network = Network::mainnet();
+    let files = json_files(&data).into_iter();
+    let files = files.filter(|path| path.to_string_lossy().contains("light_client_update"));
+    for path in files {
+        let update = datachainlab::update(&value(&path));
+        let attested = update.attested_header.beacon;
+        let signed = data.join(format!("mainnet_signing_root_slot_{}.json", attested.slot));
+        let root = network.signing_root(attested.root(), update.signature_slot);
+        assert_eq!(root, datachainlab::read::<B256>(&value(&signed)));
 
-fn eureka_network(client: &Value) -> Network {
-    let forks = &client["fork_parameters"];
-    let version = |value: &Value| {
-        let octets: alloy_primitives::FixedBytes<4> = text(value).parse().unwrap();
-        octets.0
-    };
-    let genesis = Activation {
-        fork: Fork::Phase0,
-        epoch: 0,
-        version: version(&forks["genesis_fork_version"]),
-    };
-    let later = Fork::ALL.into_iter().skip(1).filter_map(|fork| {
-        let active = forks.get(fork.name())?;
-        Some(Activation {
-            fork,
-            epoch: active["epoch"].as_u64()?,
-            version: version(&active["version"]),
-        })
-    });
-    Network::new(NetworkTerms {
-        name: "eureka".into(),
-        preset: match client["sync_committee_size"].as_u64() {
-            Some(512) => Preset::Mainnet,
-            _ => Preset::Minimal,
-        },
-        chain_id: client["chain_id"].as_u64().unwrap(),
-        genesis_time: client["genesis_time"].as_u64().unwrap(),
-        genesis_validators_root: text(&client["genesis_validators_root"]).parse().unwrap(),
-        seconds_per_slot: client["seconds_per_slot"].as_u64().unwrap(),
-        forks: [genesis].into_iter().chain(later).collect(),
-    })
-    .unwrap()
-}
-
-fn committee(value: &Value) -> SyncCommittee {
-    serde_json::from_value(value.clone()).unwrap()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap()
-}
-
-fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    match value {
-        Value::Object(fields) => match fields.get(name) {
-            Some(found) => Some(found),
-            None => fields.values().find_map(|field| find(field, name)),
-        },
-        _ => None,
+        let period = network.period_of(update.signature_slot);
+        let signers = data.join(format!("mainnet_sync_committee_period_{period}.json"));
+        let mut start = update.finalized_header.clone().unwrap().value;
+        start.beacon.slot -= 1;
+        let signers = datachainlab::read(&value(&signers));
+        let mut store = Store::trusting(network.clone(), start, signers, None);
+        let now = network.time_of(update.signature_slot);
+        let verified = verify_update(&store, &update, now).unwrap();
+        let applied = store.apply_update(verified);
+        assert!(applied.finalized && applied.committee && applied.attested);
+        println!("{}: {root} signed", path.display());
     }
 }

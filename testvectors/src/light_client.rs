@@ -51,12 +51,16 @@ pub struct SyncCase {
     pub bootstrap: Vec<u8>,
     /// What happens, in order.
     pub steps: Vec<SyncStep>,
+    /// Files beside it that no step names.
+    pub unnamed: Vec<PathBuf>,
 }
 
 /// One step of a case.
 pub enum SyncStep {
     /// An update comes in.
     ProcessUpdate {
+        /// Its name.
+        name: String,
         /// Names the fork of its shape.
         fork_digest: [u8; 4],
         /// The update in SSZ.
@@ -104,27 +108,32 @@ pub struct HeaderCheck {
 ///
 /// # Panics
 ///
-/// Where a file is not what it should be.
+/// Where a file is not what it should be, or is of no case.
 #[must_use]
 pub fn sync_cases(root: &Path) -> Vec<SyncCase> {
     let mut folders = vec![root.to_owned()];
     let mut cases = Vec::new();
     while let Some(folder) = folders.pop() {
         let below = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
-        folders.extend(
-            below
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| path.is_dir()),
-        );
-        if folder.join("steps.yaml").is_file() && folder.join("bootstrap.ssz_snappy").is_file() {
-            cases.push(sync_case(folder));
+        let paths = below.map(|entry| entry.expect("a folder's entry").path());
+        let (below, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+        folders.extend(below);
+        let is_case = files.iter().any(|path| path.ends_with("steps.yaml"));
+        let is_vector = |path: &&PathBuf| {
+            path.extension()
+                .is_some_and(|extension| extension == "ssz_snappy")
+        };
+        match files.iter().find(is_vector) {
+            _ if is_case => cases.push(sync_case(folder, files)),
+            Some(vector) => panic!("{}: no steps.yaml names it", vector.display()),
+            None => {}
         }
     }
     cases.sort_by(|a, b| a.folder.cmp(&b.folder));
     cases
 }
 
-fn sync_case(folder: PathBuf) -> SyncCase {
+fn sync_case(folder: PathBuf, files: Vec<PathBuf>) -> SyncCase {
     #[derive(Deserialize)]
     struct Meta {
         genesis_validators_root: String,
@@ -133,7 +142,14 @@ fn sync_case(folder: PathBuf) -> SyncCase {
     }
     let meta: Meta = yaml(&folder.join("meta.yaml"));
     let steps: Vec<BTreeMap<String, Step>> = yaml(&folder.join("steps.yaml"));
-    let steps = steps.into_iter().flatten();
+    let steps: Vec<_> = steps.into_iter().flatten().collect();
+    let is_read = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let updates = steps.iter().filter_map(|(_, step)| step.update.as_ref());
+        let mut updates = updates.map(|update| format!("{update}.ssz_snappy"));
+        READ.contains(&&*name) || updates.any(|update| update == name)
+    };
+    let unnamed = files.into_iter().filter(|path| !is_read(path)).collect();
     SyncCase {
         config: yaml(&folder.join("config.yaml")),
         genesis_validators_root: octets(&meta.genesis_validators_root[2..])
@@ -145,11 +161,21 @@ fn sync_case(folder: PathBuf) -> SyncCase {
         bootstrap_fork_digest: digest(&meta.bootstrap_fork_digest),
         bootstrap: unpacked(&folder.join("bootstrap.ssz_snappy")),
         steps: steps
+            .into_iter()
             .map(|(name, step)| step.read(&name, &folder))
             .collect(),
+        unnamed,
         folder,
     }
 }
+
+/// What every case has.
+const READ: [&str; 4] = [
+    "bootstrap.ssz_snappy",
+    "config.yaml",
+    "meta.yaml",
+    "steps.yaml",
+];
 
 #[derive(Deserialize)]
 struct Step {
@@ -163,14 +189,16 @@ impl Step {
     fn read(self, name: &str, folder: &Path) -> SyncStep {
         let slot = |slot: Option<u64>| slot.expect("current_slot");
         match name {
-            "process_update" => SyncStep::ProcessUpdate {
-                fork_digest: digest(&self.update_fork_digest.expect("update_fork_digest")),
-                update: unpacked(
-                    &folder.join(format!("{}.ssz_snappy", self.update.expect("update"))),
-                ),
-                current_slot: slot(self.current_slot),
-                checks: self.checks,
-            },
+            "process_update" => {
+                let name = self.update.expect("update");
+                SyncStep::ProcessUpdate {
+                    fork_digest: digest(&self.update_fork_digest.expect("update_fork_digest")),
+                    update: unpacked(&folder.join(format!("{name}.ssz_snappy"))),
+                    current_slot: slot(self.current_slot),
+                    checks: self.checks,
+                    name,
+                }
+            }
             "force_update" => SyncStep::ForceUpdate {
                 current_slot: slot(self.current_slot),
                 checks: self.checks,

@@ -60,6 +60,14 @@ impl Store {
         Self::from_parts(network, finalized, Committee::new(current), next)
     }
 
+    /// The same with a newer header attested; as unchecked as [`trusting`](Self::trusting).
+    #[cfg(feature = "unchecked")]
+    #[must_use]
+    pub fn attesting(mut self, attested: LightHeader) -> Self {
+        self.attested = attested;
+        self
+    }
+
     /// Takes in what an update has shown. One that was verified against another state changes nothing.
     pub fn apply_update(&mut self, update: VerifiedUpdate) -> Applied {
         if update.base != self.name() || self.contested.is_some() {
