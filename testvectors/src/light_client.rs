@@ -149,7 +149,8 @@ fn sync_case(folder: PathBuf, files: Vec<PathBuf>) -> SyncCase {
         let mut updates = updates.map(|update| format!("{update}.ssz_snappy"));
         READ.contains(&&*name) || updates.any(|update| update == name)
     };
-    let unnamed = files.into_iter().filter(|path| !is_read(path)).collect();
+    let mut unnamed: Vec<_> = files.into_iter().filter(|path| !is_read(path)).collect();
+    unnamed.sort();
     SyncCase {
         config: yaml(&folder.join("config.yaml")),
         genesis_validators_root: octets(&meta.genesis_validators_root[2..])
@@ -220,7 +221,13 @@ fn yaml<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }
 
-fn unpacked(path: &Path) -> Vec<u8> {
+/// A file's octets, unpacked from a block of snappy.
+///
+/// # Panics
+///
+/// Where it cannot be read, or is no such block.
+#[must_use]
+pub fn unpacked(path: &Path) -> Vec<u8> {
     let packed = fs::read(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     let unpacked = snap::raw::Decoder::new().decompress_vec(&packed);
     unpacked.unwrap_or_else(|error| panic!("{path:?}: {error}"))
