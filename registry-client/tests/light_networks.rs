@@ -1,9 +1,5 @@
 //! Other networks' data, from a folder that is not part of the repository, and may be another of the same layout.
 #![cfg(feature = "json")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test's helpers may panic as the test may"
-)]
 
 use core::time::Duration;
 

@@ -16,6 +16,7 @@ use callseal_devchain::{Counted, DevBeacon, DevChain, Tally};
 use callseal_registry_client::light::{
     AnchorError, Beacon, BeaconHeader, Bootstrap, BootstrapError, FaultCause, Fork, LightClient,
     SignatureError, Store, SyncError, Update, UpdateError, WEAK_SUBJECTIVITY_LIMIT,
+    verify_bootstrap,
 };
 use callseal_registry_client::{
     Answer, Asked, LiveError, LiveRegistry, LookUpError, Nodes, NodesError, Policy, RawProof,
@@ -102,9 +103,31 @@ fn headers_before_capella_name_no_execution_block() {
     let chain = DevChain::new(1);
     let beacon = DevBeacon::at_fork(&chain, Fork::Bellatrix).unwrap();
     let checkpoint = beacon.finalize();
+    beacon.pass_periods(1);
     let now = beacon.now();
-    let refusal =
-        LightClient::start(beacon.network(), checkpoint, vec![beacon.clone()], now).unwrap_err();
+    let (mut client, _) =
+        LightClient::start(beacon.network(), checkpoint, vec![beacon.clone()], now).unwrap();
+    assert!(client.sync(now).unwrap().faults.is_empty());
+    let store = client.store();
+    let slot = store.finalized_slot();
+    assert_eq!(beacon.network().period_of(slot), 1);
+    let fork = Fork::Bellatrix;
+    assert_eq!(
+        store.anchor(now, Duration::from_secs(60)),
+        Err(AnchorError::NoExecution { slot, fork })
+    );
+}
+
+#[test]
+fn headers_before_capella_with_an_execution_block_are_refused() {
+    let chain = DevChain::new(1);
+    let beacon = DevBeacon::at_fork(&chain, Fork::Bellatrix).unwrap();
+    let checkpoint = beacon.finalize();
+    let now = beacon.now();
+    let mut bootstrap = beacon.clone().bootstrap(checkpoint).unwrap();
+    assert!(verify_bootstrap(beacon.network(), checkpoint, &bootstrap, now).is_ok());
+    bootstrap.header.execution.block_hash = chain.head();
+    let refusal = verify_bootstrap(beacon.network(), checkpoint, &bootstrap, now).unwrap_err();
     assert!(refusal.to_string().contains("does not have"), "{refusal}");
 }
 

@@ -87,6 +87,24 @@ impl DevBeacon {
     ///
     /// [`NetworkError`] when a network cannot start with that fork.
     pub fn with_preset(chain: &DevChain, fork: Fork, preset: Preset) -> Result<Self, NetworkError> {
+        Self::with_forks(chain, preset, [(fork, 0)])
+    }
+
+    /// The same over several forks, each with its first epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] when no network goes through these forks.
+    pub fn with_forks(
+        chain: &DevChain,
+        preset: Preset,
+        forks: impl IntoIterator<Item = (Fork, u64)>,
+    ) -> Result<Self, NetworkError> {
+        let forks = forks.into_iter().map(|(fork, epoch)| Activation {
+            fork,
+            epoch,
+            version: [fork as u8, 0, 0, 0x77],
+        });
         let network = Network::new(NetworkTerms {
             name: "embedded".into(),
             preset,
@@ -95,11 +113,7 @@ impl DevBeacon {
             genesis_time: chain.head_timestamp().saturating_sub(8 * SLOT_TIME),
             genesis_validators_root: B256::with_last_byte(1),
             seconds_per_slot: SLOT_TIME,
-            forks: vec![Activation {
-                fork,
-                epoch: 0,
-                version: [fork as u8, 0, 0, 0x77],
-            }],
+            forks: forks.collect(),
         })?;
         let now = chain.head_timestamp();
         Ok(Self {
@@ -147,7 +161,7 @@ impl DevBeacon {
                 value: inner.committee(self.period_of(slot)).given().clone(),
                 branch: finalized
                     .state
-                    .branch(self.fork().current_committee_gindex()),
+                    .branch(self.network.fork_of(slot).current_committee_gindex()),
             },
         };
         inner.bootstraps.insert(root, bootstrap);
@@ -207,10 +221,6 @@ impl DevBeacon {
         Some(finalized.value.execution.block_hash)
     }
 
-    fn fork(&self) -> Fork {
-        self.network.fork_at(0)
-    }
-
     fn period_of(&self, slot: u64) -> u64 {
         self.network.period_of(slot)
     }
@@ -235,7 +245,7 @@ impl DevBeacon {
         let period = self.period_of(slot);
         let parent = inner.roots.last_key_value().map(|(_, root)| *root);
         let parent = parent.unwrap_or(B256::repeat_byte(0xff));
-        let fork = self.fork();
+        let fork = self.network.fork_of(slot);
         let state = Tree::new([
             (fork.finalized_root_gindex(), parent),
             (
@@ -249,9 +259,13 @@ impl DevBeacon {
         ]);
         let head = self.chain.head();
         let header = self.chain.header_of(head).unwrap_or_default();
-        let execution = execution_header(&header, head);
+        let execution = execution_header(&header, head, fork);
         let body = Tree::new([(EXECUTION_GINDEX, execution.root(fork))]);
-        let branch = body.branch(EXECUTION_GINDEX);
+        // Before Capella headers name no execution block, and nothing proves that there is none.
+        let branch = match fork >= Fork::Capella {
+            true => body.branch(EXECUTION_GINDEX),
+            false => vec![B256::ZERO; 4],
+        };
         let light = LightHeader {
             beacon: BeaconHeader {
                 slot,
@@ -275,7 +289,7 @@ impl DevBeacon {
             .signing_root(attested.light.beacon.root(), signature_slot);
         let signers = inner.committee(self.period_of(signature_slot));
         let next = inner.committee(self.period_of(slot) + 1);
-        let fork = self.fork();
+        let fork = self.network.fork_of(slot);
         Update {
             next_sync_committee: Some(WithBranch {
                 value: next.given().clone(),
@@ -319,8 +333,13 @@ const SLOT_TIME: u64 = 12;
 /// Where a block's body has the execution payload.
 const EXECUTION_GINDEX: u64 = 25;
 
-/// A chain's header as beacon blocks hold it. Lists have other roots there, which nobody here asks for.
-fn execution_header(header: &Header, block_hash: B256) -> ExecutionHeader {
+/// A chain's header as beacon blocks of `fork` hold it. Lists have other roots there, which nobody here asks for.
+fn execution_header(header: &Header, block_hash: B256, fork: Fork) -> ExecutionHeader {
+    if fork < Fork::Capella {
+        return ExecutionHeader::default();
+    }
+    let has_blobs = fork >= Fork::Deneb;
+    let blobs = |gas: Option<u64>| gas.filter(|_| has_blobs).unwrap_or_default();
     ExecutionHeader {
         parent_hash: header.parent_hash,
         fee_recipient: header.beneficiary,
@@ -338,6 +357,8 @@ fn execution_header(header: &Header, block_hash: B256) -> ExecutionHeader {
             .map(alloy_primitives::U256::from)
             .unwrap_or_default(),
         block_hash,
+        blob_gas_used: blobs(header.blob_gas_used),
+        excess_blob_gas: blobs(header.excess_blob_gas),
         ..ExecutionHeader::default()
     }
 }

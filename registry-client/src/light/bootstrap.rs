@@ -6,6 +6,7 @@ use alloy_primitives::B256;
 
 use crate::light::branch::{BranchError, verify_branch};
 use crate::light::committee::Committee;
+use crate::light::fork::Fork;
 use crate::light::header::{LightHeader, LightHeaderError};
 use crate::light::network::Network;
 use crate::light::objects::Bootstrap;
@@ -75,6 +76,7 @@ pub fn verify_bootstrap(
         committee.root(),
         &current_sync_committee.branch,
         network.fork_of(slot).current_committee_gindex(),
+        Fork::NEWEST.current_committee_gindex(),
         header.beacon.state_root,
     )
     .map_err(BootstrapError::Committee)?;

@@ -5,20 +5,23 @@ use ethereum_hashing::hash32_concat;
 
 /// Proves that `leaf` stands at `gindex` under `root`.
 ///
-/// A branch from an older fork may be padded at its front, where the containers of a newer fork have room for
-/// more nodes (`normalize_merkle_branch`): those have to be zero.
+/// A branch from an older fork may be padded at its front to the depth of `newest`, the leaf's place in the newest
+/// fork, whose containers have room for as many nodes (`normalize_merkle_branch`): the padding has to be zero.
 pub(crate) fn verify_branch(
     leaf: B256,
     branch: &[B256],
     gindex: u64,
+    newest: u64,
     root: B256,
 ) -> Result<(), BranchError> {
-    let depth = gindex.ilog2() as usize;
-    let padding = branch.len().checked_sub(depth).ok_or(BranchError::Length {
-        expected: depth,
-        got: branch.len(),
-    })?;
-    let (padding, branch) = branch.split_at(padding);
+    let [depth, room] = [gindex, newest].map(|gindex| gindex.ilog2() as usize);
+    if branch.len() != depth && branch.len() != room.max(depth) {
+        return Err(BranchError::Length {
+            expected: depth,
+            got: branch.len(),
+        });
+    }
+    let (padding, branch) = branch.split_at(branch.len() - depth);
     if padding.iter().any(|node| !node.is_zero()) {
         return Err(BranchError::Padding);
     }
@@ -46,7 +49,7 @@ fn root_above(leaf: B256, branch: &[B256], gindex: u64) -> B256 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BranchError {
-    /// It is too short.
+    /// It is too short, or longer than any container makes it.
     #[error("the branch has {got} nodes, {expected} are needed")]
     Length {
         /// The depth of what it has to prove.
@@ -71,24 +74,29 @@ mod tests {
         let leaf = B256::repeat_byte(1);
         let branch = [B256::repeat_byte(2), B256::repeat_byte(3)];
         let root = root_above(leaf, &branch, 0b101);
-        assert_eq!(verify_branch(leaf, &branch, 0b101, root), Ok(()));
+        let verify = |branch: &[B256], gindex| verify_branch(leaf, branch, gindex, 0b1001, root);
+        assert_eq!(verify(&branch, 0b101), Ok(()));
         let padded = [&[B256::ZERO], &branch[..]].concat();
-        assert_eq!(verify_branch(leaf, &padded, 0b101, root), Ok(()));
+        assert_eq!(verify(&padded, 0b101), Ok(()));
         let padded = [&[B256::with_last_byte(1)], &branch[..]].concat();
-        assert_eq!(
-            verify_branch(leaf, &padded, 0b101, root),
-            Err(BranchError::Padding)
-        );
-        assert_eq!(
-            verify_branch(leaf, &branch, 0b100, root),
-            Err(BranchError::Root)
-        );
-        assert_eq!(
-            verify_branch(leaf, &branch[1..], 0b101, root),
-            Err(BranchError::Length {
-                expected: 2,
-                got: 1
-            })
-        );
+        assert_eq!(verify(&padded, 0b101), Err(BranchError::Padding));
+        assert_eq!(verify(&branch, 0b100), Err(BranchError::Root));
+        let length = |got| Err(BranchError::Length { expected: 2, got });
+        assert_eq!(verify(&branch[1..], 0b101), length(1));
+    }
+
+    #[test]
+    fn no_branch_is_longer_than_the_newest_forks() {
+        let leaf = B256::repeat_byte(1);
+        let branch = [B256::repeat_byte(2), B256::repeat_byte(3)];
+        let root = root_above(leaf, &branch, 0b101);
+        let padded_by = |zeros| [&vec![B256::ZERO; zeros][..], &branch].concat();
+        for (newest, zeros) in [(0b101, 1), (0b1001, 2), (0b1_0001, 1), (0b1_0001, 3)] {
+            let refusal = verify_branch(leaf, &padded_by(zeros), 0b101, newest, root);
+            let (expected, got) = (2, 2 + zeros);
+            assert_eq!(refusal, Err(BranchError::Length { expected, got }));
+        }
+        // Nor shorter, where the newest fork's were.
+        assert_eq!(verify_branch(leaf, &branch, 0b101, 0b11, root), Ok(()));
     }
 }

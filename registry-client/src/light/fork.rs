@@ -60,6 +60,9 @@ impl Fork {
             .find(|fork| fork.name().eq_ignore_ascii_case(name))
     }
 
+    /// The newest one that this client follows: no container has more room in its branches than this one's.
+    pub(crate) const NEWEST: Self = Self::Fulu;
+
     /// Whether this client follows the light-client protocol of this fork.
     #[must_use]
     pub const fn is_supported(self) -> bool {
@@ -71,7 +74,8 @@ impl Fork {
     pub const fn finalized_root_gindex(self) -> u64 {
         match self {
             Self::Phase0 | Self::Altair | Self::Bellatrix | Self::Capella | Self::Deneb => 105,
-            Self::Electra | Self::Fulu | Self::Gloas => 169,
+            Self::Electra | Self::Fulu => 169,
+            Self::Gloas => 735,
         }
     }
 
@@ -80,7 +84,8 @@ impl Fork {
     pub const fn current_committee_gindex(self) -> u64 {
         match self {
             Self::Phase0 | Self::Altair | Self::Bellatrix | Self::Capella | Self::Deneb => 54,
-            Self::Electra | Self::Fulu | Self::Gloas => 86,
+            Self::Electra | Self::Fulu => 86,
+            Self::Gloas => 2945,
         }
     }
 
@@ -97,5 +102,32 @@ pub(crate) const EXECUTION_GINDEX: u64 = 25;
 impl fmt::Display for Fork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the specification's `light-client/sync-protocol.md` of each fork has them.
+    #[test]
+    fn the_states_fields_stand_where_each_fork_puts_them() {
+        let gindices = |fork: Fork| {
+            (
+                fork.finalized_root_gindex(),
+                fork.current_committee_gindex(),
+                fork.next_committee_gindex(),
+            )
+        };
+        for fork in Fork::ALL {
+            let expected = match fork {
+                Fork::Gloas => (735, 2945, 2946),
+                fork if fork >= Fork::Electra => (169, 86, 87),
+                _ => (105, 54, 55),
+            };
+            assert_eq!(gindices(fork), expected, "{fork}");
+        }
+        let newest = Fork::ALL.into_iter().filter(|fork| fork.is_supported());
+        assert_eq!(newest.max(), Some(Fork::NEWEST));
     }
 }

@@ -172,6 +172,7 @@ impl LightHeader {
             root,
             &self.execution_branch,
             EXECUTION_GINDEX,
+            EXECUTION_GINDEX,
             self.beacon.body_root,
         )
         .map_err(LightHeaderError::Execution)

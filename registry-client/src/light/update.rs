@@ -7,6 +7,7 @@ use alloy_primitives::B256;
 use crate::light::bootstrap::WEAK_SUBJECTIVITY_LIMIT;
 use crate::light::branch::{BranchError, verify_branch};
 use crate::light::committee::{Committee, SignatureError};
+use crate::light::fork::Fork;
 use crate::light::header::{LightHeader, LightHeaderError};
 use crate::light::network::Network;
 use crate::light::objects::{Update, WithBranch};
@@ -327,7 +328,8 @@ fn finalized<'a>(
         }
     };
     let gindex = network.fork_of(attested.slot).finalized_root_gindex();
-    verify_branch(leaf, branch, gindex, attested.state_root)
+    let newest = Fork::NEWEST.finalized_root_gindex();
+    verify_branch(leaf, branch, gindex, newest, attested.state_root)
         .map_err(UpdateError::FinalityBranch)?;
     // Genesis is final from the start: that says nothing.
     Ok((!leaf.is_zero()).then_some(value))
@@ -347,8 +349,15 @@ fn next_committee(store: &Store, update: &Update) -> Result<Option<Committee>, U
         });
     }
     let gindex = network.fork_of(attested.slot).next_committee_gindex();
-    verify_branch(committee.root(), branch, gindex, attested.state_root)
-        .map_err(UpdateError::CommitteeBranch)?;
+    let newest = Fork::NEWEST.next_committee_gindex();
+    verify_branch(
+        committee.root(),
+        branch,
+        gindex,
+        newest,
+        attested.state_root,
+    )
+    .map_err(UpdateError::CommitteeBranch)?;
     Ok(Some(committee))
 }
 
