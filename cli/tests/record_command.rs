@@ -5,6 +5,8 @@
     reason = "whatever is not as expected fails the test"
 )]
 
+#[path = "record_command/crashes.rs"]
+mod crashes;
 mod support;
 
 use std::path::PathBuf;
@@ -93,7 +95,7 @@ impl World {
         keys.write(
             &path,
             PASSPHRASE,
-            Work::USUAL,
+            Work::LEAST,
             &mut SystemRandom,
             Existing::Keep,
         )

@@ -2,6 +2,7 @@
 
 mod error;
 mod notes;
+mod points;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 pub use self::error::HolderError;
 use self::notes::Notes;
+pub use self::points::{Effect, Point, Points};
 use crate::enrol::reader::Reader;
 use crate::output_file::{Existing, OutputError};
 use crate::phone_keys::{PhoneKeys, Work};
@@ -53,6 +55,8 @@ pub struct Terms {
     pub path: PathBuf,
     /// Under what.
     pub passphrase: Zeroizing<String>,
+    /// What it costs to try one, where the file is written anew.
+    pub work: Work,
     /// Whose record it is.
     pub number: Number,
     /// Whose registry it is in.
@@ -65,6 +69,8 @@ pub struct Terms {
     pub reader: Reader,
     /// How soon is looked again, where something is waited for.
     pub look_again: Duration,
+    /// Where it can be stopped.
+    pub points: Box<dyn Points>,
 }
 
 /// Is told how a change goes on.
@@ -197,11 +203,22 @@ impl Holder {
                 }
             };
         };
-        let (notes, path) = (&under_way.notes, &self.terms.notes);
-        let mut keep = |signed: Option<&SignedCall>| notes.keep(path, signed);
-        let advance = under_way
-            .call
-            .advance(&self.wallet, &mut self.terms.node, &mut keep);
+        let Terms {
+            notes: path,
+            node,
+            points,
+            ..
+        } = &mut self.terms;
+        let Begun { call, notes } = under_way;
+        let mut keep = |signed: Option<&SignedCall>| {
+            points.around(Effect::KeepsCall, || notes.keep(path, signed))
+        };
+        let advance = match call.signed() {
+            None => call.advance(&self.wallet, node, &mut keep),
+            Some(_) => points.around(Effect::Sends, || {
+                call.advance(&self.wallet, node, &mut keep)
+            }),
+        };
         let receipt = match advance {
             Ok(CallAdvance::InBlock(receipt)) => receipt,
             Ok(CallAdvance::Waiting { transaction }) => {
@@ -269,7 +286,7 @@ impl Holder {
                 let next = IdentityKey::generate(&mut SystemRandom);
                 let mut keys = self.terms.keys.clone();
                 keys.next_identity = Some(next.clone());
-                self.keep_keys(keys)?;
+                self.keep_keys(keys, Effect::KeepsNextKey)?;
                 next
             }
         };
@@ -363,7 +380,7 @@ impl Holder {
             && let Some(next) = keys.next_identity.take()
         {
             keys.identity = next;
-            self.keep_keys(keys)?;
+            self.keep_keys(keys, Effect::TakesNextKey)?;
         }
         Ok(Progress::Done(Box::new(answer)))
     }
@@ -386,12 +403,19 @@ impl Holder {
 
     /// Writes the key file anew; these are the keys once that has reached the
     /// disk.
-    fn keep_keys(&mut self, keys: PhoneKeys) -> Result<(), HolderError> {
+    fn keep_keys(&mut self, keys: PhoneKeys, effect: Effect) -> Result<(), HolderError> {
         let Terms {
-            path, passphrase, ..
+            path,
+            passphrase,
+            work,
+            points,
+            ..
         } = &self.terms;
-        let (work, existing) = (Work::USUAL, Existing::Replace);
-        keys.write(path, passphrase, work, &mut SystemRandom, existing)?;
+        let write = || {
+            let (random, existing) = (&mut SystemRandom, Existing::Replace);
+            keys.write(path, passphrase, *work, random, existing)
+        };
+        points.around(effect, write)?;
         self.terms.keys = keys;
         Ok(())
     }

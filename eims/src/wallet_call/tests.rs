@@ -280,8 +280,12 @@ fn undisturbed(change: Change, weather: Weather) -> Vec<Point> {
 #[test]
 fn stopped_at_any_point_a_call_is_made_once() {
     let mut named = Vec::new();
-    for change in [Change::Object, Change::Revoke, Change::Rotate] {
-        for weather in WEATHERS {
+    for (change, weathers) in [
+        (Change::Object, &WEATHERS[..1]),
+        (Change::Revoke, &WEATHERS[..1]),
+        (Change::Rotate, &WEATHERS[..]),
+    ] {
+        for &weather in weathers {
             let points = undisturbed(change, weather);
             for stop in 0..points.len() {
                 let mut world = World::new(weather);

@@ -21,7 +21,7 @@ use crate::enrol::wrapped;
 use crate::file_lock::FileLock;
 use crate::holder::{Change, Ended, Holder, HolderError, Terms, Watcher};
 use crate::node_faults::NodeFaults;
-use crate::phone_keys::PhoneKeys;
+use crate::phone_keys::{PhoneKeys, Work};
 use crate::sealed_keys::PassphraseArguments;
 use shown::OwnRecordShown;
 
@@ -327,6 +327,7 @@ impl RecordArguments {
             keys,
             path: self.keys.clone(),
             passphrase,
+            work: Work::USUAL,
             number,
             operator: OperatorId {
                 chain_id: config.chain_id,
@@ -336,6 +337,7 @@ impl RecordArguments {
             node,
             reader,
             look_again,
+            points: Box::new(()),
         })?;
         Ok((holder, faults))
     }
