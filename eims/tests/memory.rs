@@ -40,8 +40,8 @@ const LOOKS: usize = 7;
 /// Enrolments from the first looks to the last ones, in batches.
 const BETWEEN: usize = 16;
 
-/// What an enrolment may leave, in octets: no more than two hashes are.
-const MOST_LEFT: i64 = 64;
+/// What an enrolment may leave, in octets: no more than four hashes are.
+const MOST_LEFT: i64 = 128;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_enrolment_leaves_nothing_in_memory() {
@@ -62,12 +62,23 @@ async fn an_enrolment_leaves_nothing_in_memory() {
     let mut looks = Vec::new();
     for batch in 2..2 + (BETWEEN + LOOKS) as u32 {
         enrol(&service, batch * BATCH..(batch + 1) * BATCH, &mut random).await;
-        looks.push(Allocations::live_len_of_all_threads());
+        looks.push(look().await);
     }
     let (first, last) = (middle(&looks[..LOOKS]), middle(&looks[BETWEEN..]));
     let most = MOST_LEFT * BETWEEN as i64 * i64::from(BATCH);
+    println!("{} of {most}", last - first);
     assert!(last - first < most, "{looks:?}");
     service.stop().await.unwrap();
+}
+
+/// The least of a while: the service may still be about to let go of the last connection.
+async fn look() -> i64 {
+    let mut least = i64::MAX;
+    for _ in 0..20 {
+        least = least.min(Allocations::live_len_of_all_threads());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    least
 }
 
 fn middle(looks: &[i64]) -> i64 {
