@@ -5,6 +5,7 @@
 //! batches in runs; any other ends the run before it and goes alone.
 
 use core::ops::{Index, IndexMut, Range};
+use core::ptr::NonNull;
 
 use callseal_srtp::{
     BatchPacket, ProtectError, Receiver, RtcpIndex, Sender, UnprotectError, Unprotected,
@@ -84,7 +85,7 @@ impl Session {
         packets: &mut [PacketOfBatch],
         operation: &Operation<R>,
     ) -> Result<(), Status> {
-        let mut run: Vec<Planned> = Vec::with_capacity(packets.len().min(MAX_RUN));
+        let mut run = Run::with_capacity(packets.len().min(MAX_RUN));
         let mut batch = Batch {
             packets,
             first_failed: None,
@@ -99,14 +100,11 @@ impl Session {
                     continue;
                 }
             };
-            let plan = (operation.plan)(self, lent.octets());
-            let plan = plan.filter(|plan| {
-                let place = lent.place(plan.trailer_len);
-                run.iter().all(|before| before.is_apart_from(&place))
-            });
+            let plan = (operation.plan)(self, lent.octets(), &mut run.quiet);
+            let plan = plan.filter(|plan| run.is_apart_from(&lent.place(plan.trailer_len)));
             if let Some(plan) = plan {
                 run.push(Planned { at, plan, lent });
-                if run.len() == MAX_RUN {
+                if run.packets.len() == MAX_RUN {
                     self.finish(&mut run, &mut batch, operation);
                 }
             } else {
@@ -120,13 +118,8 @@ impl Session {
     }
 
     /// Has the engine take a run, which is empty then.
-    fn finish<R>(
-        &mut self,
-        run: &mut Vec<Planned>,
-        batch: &mut Batch<'_>,
-        operation: &Operation<R>,
-    ) {
-        let together = run.iter_mut().map(|planned| {
+    fn finish<R>(&mut self, run: &mut Run, batch: &mut Batch<'_>, operation: &Operation<R>) {
+        let together = run.packets.iter_mut().map(|planned| {
             let len = planned.lent.len();
             // SAFETY: this is what the trailer functions say; no packet of a
             // run shares an octet with another.
@@ -136,7 +129,7 @@ impl Session {
         let mut together: Vec<_> = together.collect();
         (operation.run)(self, &mut together);
         let results: Vec<_> = together.into_iter().map(|packet| packet.result).collect();
-        for (planned, result) in run.drain(..).zip(results) {
+        for (planned, result) in run.take().zip(results) {
             let result = match result {
                 Some(result) => (operation.judge)(self, planned.plan.ssrc, result),
                 None => Err(Status::Fail),
@@ -184,7 +177,7 @@ impl Batch<'_> {
 /// One of the four things that are done to a batch.
 struct Operation<R> {
     /// Whose packet it is, where it needs nothing but its keys.
-    plan: fn(&Session, &[u8]) -> Option<Plan>,
+    plan: fn(&Session, &[u8], &mut Quiet) -> Option<Plan>,
     run: fn(&mut Session, &mut [BatchPacket<'_, R>]),
     /// What the engine's result is to C, and to the session.
     judge: fn(&mut Session, u32, R) -> Result<usize, Status>,
@@ -205,13 +198,77 @@ struct Planned {
 }
 
 impl Planned {
-    fn is_apart_from(&self, place: &Range<usize>) -> bool {
-        let own = self.lent.place(self.plan.trailer_len);
-        own.end <= place.start || place.end <= own.start
+    fn place(&self) -> Range<usize> {
+        self.lent.place(self.plan.trailer_len)
     }
 }
 
-fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
+/// Packets that go through the engine together.
+struct Run {
+    /// No two of them share an octet.
+    packets: Vec<Planned>,
+    /// From the first octet of any of them to the last: packets in the order of
+    /// their buffers are found apart by it alone.
+    span: Range<usize>,
+    quiet: Quiet,
+}
+
+impl Run {
+    fn with_capacity(packets: usize) -> Self {
+        Self {
+            packets: Vec::with_capacity(packets),
+            span: 0..0,
+            quiet: Quiet::default(),
+        }
+    }
+
+    fn is_apart_from(&self, place: &Range<usize>) -> bool {
+        let mut places = self.packets.iter().map(Planned::place);
+        are_apart(&self.span, place) || places.all(|before| are_apart(&before, place))
+    }
+
+    fn push(&mut self, planned: Planned) {
+        let place = planned.place();
+        self.span = match self.packets.is_empty() {
+            true => place,
+            false => self.span.start.min(place.start)..self.span.end.max(place.end),
+        };
+        self.packets.push(planned);
+    }
+
+    /// Hands its packets out, and begins another.
+    fn take(&mut self) -> impl Iterator<Item = Planned> {
+        self.quiet = Quiet::default();
+        self.packets.drain(..)
+    }
+}
+
+fn are_apart(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.end <= b.start || b.end <= a.start
+}
+
+/// The keys that were last asked for their next event, where no packet of this
+/// run brings it: the packets of a run mostly have the same.
+#[derive(Default)]
+struct Quiet(Option<NonNull<KeySet>>);
+
+impl Quiet {
+    /// Whether no packet of a run brings the next event of `keys`, which would
+    /// be the event of the packet that brought it. The keys are asked again in
+    /// the next run, and stay where they are in this one.
+    fn holds(&mut self, keys: &KeySet, packets_before_event: impl FnOnce(&KeySet) -> u64) -> bool {
+        let place = Some(NonNull::from(keys));
+        if self.0 != place {
+            if packets_before_event(keys) <= MAX_RUN as u64 {
+                return false;
+            }
+            self.0 = place;
+        }
+        true
+    }
+}
+
+fn plan_outgoing_rtp(session: &Session, packet: &[u8], quiet: &mut Quiet) -> Option<Plan> {
     let header = RtpHeader::read(packet)?;
     let known = session.known_of(header.ssrc, Direction::Sends)?;
     let keys = known.keys;
@@ -220,7 +277,7 @@ fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
     let is_plain = known.pending_roc.is_none()
         && keys.rtp_auth.is_empty()
         && keys.is_ready_to_send(hides)
-        && tells_nothing(keys.sender.packets_before_event())
+        && quiet.holds(keys, |keys| keys.sender.packets_before_event())
         && !hides_csrcs_alone;
     is_plain.then(|| Plan {
         ssrc: header.ssrc,
@@ -228,48 +285,42 @@ fn plan_outgoing_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
     })
 }
 
-fn plan_outgoing_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
+fn plan_outgoing_rtcp(session: &Session, packet: &[u8], quiet: &mut Quiet) -> Option<Plan> {
     let ssrc = rtcp_ssrc(packet)?;
     let keys = session.known_of(ssrc, Direction::Sends)?.keys;
     let is_plain = keys.rtcp_auth.is_empty()
         && keys.sends_with_first()
-        && tells_nothing(keys.sender.packets_before_event());
+        && quiet.holds(keys, |keys| keys.sender.packets_before_event());
     is_plain.then(|| Plan {
         ssrc,
         trailer_len: keys.trailers.len(Protocol::Rtcp),
     })
 }
 
-fn plan_incoming_rtp(session: &Session, packet: &[u8]) -> Option<Plan> {
+fn plan_incoming_rtp(session: &Session, packet: &[u8], quiet: &mut Quiet) -> Option<Plan> {
     let ssrc = RtpHeader::read(packet)?.ssrc;
     let known = session.known_of(ssrc, Direction::Receives)?;
     let is_plain = known.pending_roc.is_none()
         && known.keys.rtp_auth.is_empty()
         && known.keys.is_ready_to_receive(known.cryptex)
-        && tells_nothing(known.keys.receiver.packets_before_event());
+        && quiet.holds(known.keys, |keys| keys.receiver.packets_before_event());
     is_plain.then_some(Plan {
         ssrc,
         trailer_len: 0,
     })
 }
 
-fn plan_incoming_rtcp(session: &Session, packet: &[u8]) -> Option<Plan> {
+fn plan_incoming_rtcp(session: &Session, packet: &[u8], quiet: &mut Quiet) -> Option<Plan> {
     let ssrc = rtcp_ssrc(packet)?;
     let keys = session.known_of(ssrc, Direction::Receives)?.keys;
     let is_plain = keys.rtcp_auth.is_empty()
         && keys.receives_with_first()
-        && tells_nothing(keys.receiver.packets_before_event())
+        && quiet.holds(keys, |keys| keys.receiver.packets_before_event())
         && packet.len() >= RTCP_HEADER_LEN + keys.trailers.len(Protocol::Rtcp);
     is_plain.then_some(Plan {
         ssrc,
         trailer_len: 0,
     })
-}
-
-/// Whether no packet of a run brings a session's next event, which is then the
-/// event of the packet that brought it.
-fn tells_nothing(packets_before_event: u64) -> bool {
-    packets_before_event > MAX_RUN as u64
 }
 
 fn judge_outgoing_rtp(

@@ -258,6 +258,47 @@ fn packets_that_share_octets_are_done_in_their_order() {
 }
 
 #[test]
+fn packets_in_any_order_of_memory_may_share_octets_with_any_before_them() {
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+        for again in 0..4 {
+            let sessions = [(); 2].map(|()| session(SUITES[0], ssrc_type::ANY_OUTBOUND));
+            let mut bufs = [(); 2].map(|()| [0, 1, 2, 3].map(|seq| rtp(SSRCS[0], seq)));
+            let [one_by_one, together] = bufs.each_mut().map(|bufs| {
+                let start = bufs.as_mut_ptr();
+                // The last packet is what one before has become, with its tag.
+                let [a, b, c, d] = order;
+                [(a, 40), (b, 40), (c, 40), (d, 40), (order[again], 50)].map(|(place, len)| {
+                    PacketOfBatch {
+                        packet: start.wrapping_add(place).cast(),
+                        len,
+                        status: 77,
+                    }
+                })
+            });
+            let [mut one_by_one, mut together] = [one_by_one, together];
+            unsafe {
+                for packet in &mut one_by_one {
+                    let status = srtp_protect(sessions[0], packet.packet, &mut packet.len);
+                    packet.status = status as u32;
+                }
+                callseal_srtp_protect_batch(sessions[1], together.as_mut_ptr(), 5);
+                for session in sessions {
+                    srtp_dealloc(session);
+                }
+            }
+            let outcomes =
+                |packets: [PacketOfBatch; 5]| packets.map(|packet| (packet.status, packet.len));
+            assert_eq!(
+                outcomes(together),
+                outcomes(one_by_one),
+                "{order:?}, {again}"
+            );
+            assert_eq!(bufs[0], bufs[1], "{order:?}, {again}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_the_others_are_done() {
     let sender = session(SUITES[0], ssrc_type::ANY_OUTBOUND);
     let mut good = rtp(SSRCS[0], 1);
