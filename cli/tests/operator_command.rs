@@ -265,6 +265,7 @@ fn an_operator_is_set_up_serves_and_approves_and_says_no_secret() {
 
     let log = service.interrupt();
     assert!(log.contains("settled"), "{log}");
+    assert!(!log.contains("Some("), "{log}");
     assert!(log.contains("stopped"), "{log}");
     let keys = OperatorKeys::read(&operator.keys, "open sesame").unwrap();
     for secret in [

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use support::devnet::Devnet;
-use support::{callseal, folder};
+use support::{callseal, folder, run, text};
 
 #[test]
 fn a_record_is_read_from_a_checkpoint_over_loopback_and_the_state_is_kept() {
@@ -88,6 +88,57 @@ fn a_record_is_read_from_a_checkpoint_over_loopback_and_the_state_is_kept() {
         error.contains("start again from a fresh checkpoint"),
         "{error}"
     );
+}
+
+#[test]
+fn a_second_network_leaves_the_files_of_the_first_alone_unless_it_is_told_to_replace_them() {
+    let folder = folder();
+    let devnet = Devnet::start(folder.path());
+    let key = folder.path().join("subscriber-1.key");
+    let kept = std::fs::read(&key).unwrap();
+    let second = ["devnet", "--duration", "0", "--out", text(folder.path())];
+    let refused = run(&second).expect_code(2);
+    assert_eq!(refused.stdout, "");
+    for part in ["network.json exists already", "--out", "--force"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    assert_eq!(std::fs::read(&key).unwrap(), kept);
+    drop(devnet);
+    run(&[&second[..], &["--force"]].concat()).expect_code(0);
+    assert_ne!(std::fs::read(&key).unwrap(), kept);
+}
+
+#[test]
+fn a_node_that_is_down_is_named_once_in_an_error() {
+    let folder = folder();
+    let devnet = Devnet::start(folder.path());
+    let get = |rpc: &str, beacon: &str| {
+        run(&[
+            "registry",
+            "get",
+            "+8613800000001",
+            "--contract",
+            devnet.text("contract"),
+            "--rpc",
+            rpc,
+            "--beacon",
+            beacon,
+            "--network",
+            devnet.text("network"),
+            "--checkpoint",
+            devnet.text("checkpoint"),
+            "--state",
+            text(&folder.path().join("light.state")),
+        ])
+    };
+    // Nobody listens at port 1; what follows the port may be a secret, and is not said.
+    let down = "http://127.0.0.1:1";
+    let url = devnet.text("url");
+    for (rpc, beacon) in [(&*format!("{down}/secret"), url), (url, down)] {
+        let said = get(rpc, beacon).expect_code(2).stderr;
+        assert_eq!(said.matches(down).count(), 1, "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
 }
 
 #[test]

@@ -34,9 +34,9 @@ What it leaves in its folder:
   bob-heard.wav
 
 Examples:
-  callseal demo                      in real time
+  callseal demo                      # in real time
   callseal demo --fast --out /tmp/call
-  callseal demo --full --fast        with two operators, and two phones that enrol themselves
+  callseal demo --full --fast        # with two operators, and two phones that enrol themselves
   callseal replay /tmp/call/call.pcapng --keys /tmp/call/keys.json
 
 Exit codes:

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use callseal_devchain::{DevBeacon, DevChain, Genesis, GenesisAccount};
 use callseal_sts::Number;
 use serde_json::json;
@@ -34,7 +34,7 @@ What it leaves in its folder:
 Examples:
   callseal devnet
   callseal devnet --number +8613800000001 --port 8545 --json
-  callseal devnet --fund 0x1a64…            an account of `callseal operator keys`, to try an operator with")]
+  callseal devnet --fund 0x1a64…            # an account of `callseal operator keys`, to try an operator with")]
 pub struct Arguments {
     /// A subscriber to enrol; may be repeated [default: the demonstration's two]
     #[arg(long, value_name = "+NUMBER")]
@@ -51,6 +51,10 @@ pub struct Arguments {
     /// The folder for the network's constants and the subscribers' keys
     #[arg(long, value_name = "DIR", default_value = "callseal-devnet")]
     out: PathBuf,
+
+    /// Replaces what an earlier network has left in the folder; one that still runs goes on with other keys than these
+    #[arg(long)]
+    force: bool,
 
     /// Ends after this many seconds
     #[arg(long, value_name = "SECONDS")]
@@ -71,6 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         numbers => numbers.iter().map(ToString::to_string).collect(),
     };
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let existing = arguments.existing()?;
     // Far enough back that all its blocks have been by now.
     let began = unix_time() - BLOCK_TIME * (8 + 2 * numbers.len() as u64 + 8);
     let chain = DevChain::from_genesis(genesis(began, &arguments.fund));
@@ -85,14 +90,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
-    let network = arguments.out.join("network.json");
+    let network = arguments.out.join(NETWORK);
     let constants = serde_json::to_string_pretty(beacon.network().terms())?;
-    write_whole(
-        &network,
-        Privacy::Umask,
-        Existing::Replace,
-        constants.as_bytes(),
-    )?;
+    write_whole(&network, Privacy::Umask, existing, constants.as_bytes())?;
     let mut subscribers = Vec::new();
     for (index, subscriber) in (1..).zip(&enrolled) {
         let path = arguments.out.join(format!("subscriber-{index}.key"));
@@ -100,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             key: subscriber.key.clone(),
             number: Some(subscriber.number),
         };
-        identity.write(&path, Existing::Replace)?;
+        identity.write(&path, existing)?;
         subscribers.push((subscriber.number.to_string(), path.display().to_string()));
     }
 
@@ -147,6 +147,24 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl Arguments {
+    /// What becomes of files that are there; an error before anything is served, where they are to stay.
+    fn existing(&self) -> Result<Existing> {
+        if self.force {
+            return Ok(Existing::Replace);
+        }
+        let left = [NETWORK, "subscriber-1.key"].map(|name| self.out.join(name));
+        if let Some(left) = left.iter().find(|left| left.symlink_metadata().is_ok()) {
+            bail!(
+                "{} exists already, and an earlier devnet may still need it: name another folder with --out, or \
+                 replace what is there with --force",
+                left.display()
+            );
+        }
+        Ok(Existing::Keep)
+    }
+}
+
 fn genesis(began: u64, funded: &[Address]) -> Genesis {
     let ether = U256::from(10_u64.pow(18));
     let funds = GenesisAccount {
@@ -159,6 +177,8 @@ fn genesis(began: u64, funded: &[Address]) -> Genesis {
     })
 }
 
+/// The name of the file with the network's constants.
+const NETWORK: &str = "network.json";
 /// The embedded chain's, in seconds.
 const BLOCK_TIME: u64 = 12;
 /// How soon an interrupt is noticed.

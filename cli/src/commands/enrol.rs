@@ -289,7 +289,7 @@ Examples:
       --beacon https://beacon.example --checkpoint 0x1bd0…
   callseal enrol --token sim.token --keys alice.phone --operator 127.0.0.1:7474 \\
       --contract 0x5FbD… --rpc http://127.0.0.1:8545 --trust-node
-  callseal call +8613800000002@192.0.2.2:40000 --key alice.phone …      # afterwards
+  callseal record show --keys alice.phone --contract 0x5FbD… --rpc http://127.0.0.1:8545 --trust-node
 
 Exit codes:
   0  the phone is enrolled: its record was read with proofs, and is in force

@@ -318,9 +318,10 @@ Ctrl-C; a BYE is sent first.
 Examples:
   callseal call +8613800000002@192.0.2.2:40000 --key alice.key \\
       --rpc http://127.0.0.1:8545 --contract 0x5FbD… --trusted-block 0x1bd0…
-  callseal call +8613800000002@[2001:db8::2]:40000 --mux --key alice.key \\
-      --rpc … --contract … --trusted-block … --record call --export-keys call/keys.json
-  callseal call +8613800000002@192.0.2.2:40000 --key alice.key --contract 0x5FbD… \
+  callseal call '+8613800000002@[2001:db8::2]:40000' --mux --key alice.key \\
+      --rpc http://127.0.0.1:8545 --contract 0x5FbD… --trusted-block 0x1bd0… \\
+      --record call --export-keys call/keys.json
+  callseal call +8613800000002@192.0.2.2:40000 --key alice.key --contract 0x5FbD… \\
       --rpc https://rpc.example --beacon https://beacon.example --checkpoint 0x1bd0…
   callseal call +4420000000002@192.0.2.2:40000 --key alice.key --operators operators.json \\
       --rpc https://rpc.example --beacon https://beacon.example --checkpoint 0x1bd0…
@@ -339,7 +340,8 @@ Examples:
   callseal listen --key bob.key --bind 192.0.2.2:40000 \\
       --rpc http://127.0.0.1:8545 --contract 0x5FbD… --trusted-block 0x1bd0…
   callseal listen --key bob.key --mux --expect +8613800000001 \\
-      --rpc … --contract … --trusted-block … --send none --record call --json
+      --rpc http://127.0.0.1:8545 --contract 0x5FbD… --trusted-block 0x1bd0… \\
+      --send none --record call --json
 
 Exit codes:
   0  a call was secured, and ended as calls do

@@ -299,9 +299,9 @@ const GET_HELP: &str = "\
 Examples:
   callseal registry get +8613800000001 --contract 0x5FbD… --rpc https://rpc.example \\
       --beacon https://beacon.example --checkpoint 0x1bd0…
-  callseal registry get +8613800000001 --contract 0x5FbD… --rpc … --beacon …   # later
-  callseal registry get +8613800000001 --operators operators.json --rpc … --beacon …
-  callseal devnet                                                     # something to try it on
+  callseal registry get +8613800000001 --operators operators.json --rpc https://rpc.example \\
+      --beacon https://beacon.example        # later: what was verified is kept
+  callseal devnet                            # something to try it on
 
 Exit codes:
   0  the registry vouches for the number's key

@@ -122,7 +122,7 @@ impl Story {
     }
 
     pub(crate) fn set_up(&self, call: &Call) {
-        self.tell("\n4  The handshake, over RTCP");
+        self.tell("\n4  The handshake, over RTCP, in four messages: M1 to M4");
         let mut timeline = Timeline::new(["Alice, the caller", "Bob, the callee"], call.begun);
         for (side, record) in call.records.iter().enumerate() {
             let mut look_ups = record.look_ups.iter();

@@ -20,9 +20,10 @@ use super::registry::ask;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator approve +8613800000001 --sender 0x9a3f… --keys operator.json --contract 0x5fbd… \\
+  callseal operator approve +8613800000001 --sender 0x9a3f… --keys operator.json --contract 0x5FbD… \\
       --rpc http://127.0.0.1:8545 --store eims.redb
-  … and once that is what it has to be, the same with --record-hash 0x61c4…")]
+
+Once what it shows is what it has to be: the same with --record-hash 0x61c4…")]
 pub(super) struct Arguments {
     /// Whose claim
     #[arg(value_name = "+NUMBER")]

@@ -363,9 +363,10 @@ const HELP: &str = "\
 Examples:
   callseal record show --keys alice.phone --operators operators.json --rpc https://rpc.example \\
       --beacon https://beacon.example --checkpoint 0x1bd0…
-  callseal record object --keys alice.phone …      # the operator has approved another key: not with us
-  callseal record revoke --keys alice.phone …      # the phone was stolen
-  callseal record rotate --keys alice.phone …      # a new key, at once";
+  callseal record show --help        # and with the same arguments:
+  callseal record object --help      # the operator has approved another key: not with us
+  callseal record revoke --help      # the phone was stolen
+  callseal record rotate --help      # a new key, at once";
 
 const SHOW_HELP: &str = "\
 Exit codes:

@@ -343,9 +343,10 @@ impl<N: Node> Worker<N> {
             }
         })?;
         if let Some((slot, outgoing)) = signed {
-            let transaction = outgoing.newest().map(|newest| newest.hash);
+            let newest = outgoing.newest();
+            let transaction = newest.map(|newest| tracing::field::display(newest.hash));
             let nonce = slot.nonce;
-            tracing::info!(?purpose, %token, ?transaction, nonce, "signed");
+            tracing::info!(?purpose, %token, transaction, nonce, "signed");
             self.offered.insert(slot, head.number);
             self.send(slot, &outgoing)?;
             return Ok(Some(slot));
