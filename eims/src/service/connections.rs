@@ -10,8 +10,8 @@ use crate::requests::Clear;
 use crate::service::trial::{Disk, Seeded, Subscriber, TrialNode, World};
 use crate::service::{Bounds, Server, Store, Terms, Worker};
 use crate::{
-    Approval, Begin, Client, Clock, ConnectError, Fund, Payment, Refusal, RequestError,
-    ResponderKeys, Status, TokenSigners, frames,
+    Approval, AwaitMessage2, Begin, Client, Clock, ConnectError, Fund, Payment, Refusal,
+    RequestError, ResponderKeys, Status, TokenSigners, frames,
 };
 
 /// Ends what hangs; nothing that goes well takes as long, on any machine.
@@ -72,14 +72,35 @@ impl Running {
         person: &Subscriber,
         seed: u64,
     ) -> Result<Client<TcpStream>, ConnectError> {
-        let begin = Begin {
+        let (begin, clock) = (self.begin(person), Clock::start());
+        let stream = TcpStream::connect(self.address).await?;
+        Client::connect(stream, begin, &clock, &mut Seeded(seed)).await
+    }
+
+    fn begin<'a>(&self, person: &'a Subscriber) -> Begin<'a> {
+        Begin {
             token: &person.token,
             phone_key: &person.phone_key,
             operator: self.world.operator,
             sealing_key: self.world.sealing.public(),
-        };
-        let stream = TcpStream::connect(self.address).await?;
-        Client::connect(stream, begin, &Clock::start(), &mut Seeded(seed)).await
+        }
+    }
+
+    /// A connection of a phone that has a key, and says nothing under it; none
+    /// where that took too long.
+    async fn agree(&self, person: &Subscriber, seed: u64) -> Option<TcpStream> {
+        let (clock, random) = (Clock::start(), &mut Seeded(seed));
+        let (state, message_1) =
+            AwaitMessage2::begin(self.begin(person), clock.now(), random).ok()?;
+        let mut stream = TcpStream::connect(self.address).await.ok()?;
+        frames::send(&mut stream, &message_1).await.ok()?;
+        let message_2 = frames::receive(&mut stream, frames::MAX_LEN).await.ok()??;
+        let (message_3, _) = state
+            .receive(&message_2, clock.now().elapsed, random)
+            .ok()?;
+        frames::send(&mut stream, &message_3).await.ok()?;
+        let answer = frames::receive(&mut stream, frames::MAX_LEN).await.ok()??;
+        matches!(Clear::from_bytes(&answer), Some(Clear::Proceed)).then_some(stream)
     }
 
     async fn enrol(&self, person: &Subscriber, seed: u64) -> Status {
@@ -200,6 +221,85 @@ async fn who_says_nothing_or_not_all_is_given_up() {
         let ended = timeout(LONG, silent.read(&mut end)).await.unwrap();
         assert!(matches!(ended, Ok(0) | Err(_)));
     }
+}
+
+/// Each octet comes soon after the one before, and the message much too late.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_a_little_at_a_time_is_given_up() {
+    // A busy machine may look only when all is there: more patience then.
+    for patience in [100, 400, 1_600, 6_400, 25_600].map(Duration::from_millis) {
+        let running = run(|bounds| bounds.patience = patience).await;
+        let said = [&[1, 39][..], &[9; 295]].concat();
+        let stream = TcpStream::connect(running.address).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let drip = tokio::spawn(async move {
+            for octet in said {
+                sleep(patience / 100).await;
+                writing.write_all(&[octet]).await?;
+            }
+            Ok::<_, std::io::Error>(writing)
+        });
+        let mut answer = [0; 1];
+        let answered = timeout(LONG, reading.read(&mut answer)).await.unwrap();
+        drip.abort();
+        if matches!(answered, Ok(0) | Err(_)) {
+            return;
+        }
+    }
+    panic!("a message was taken that came octet by octet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_agrees_on_a_key_and_does_not_use_it_is_given_up() {
+    // A busy machine may take longer to agree.
+    for patience in [500, 2_000, 8_000, 32_000].map(Duration::from_millis) {
+        let running = run(|bounds| bounds.patience = patience).await;
+        let person = running.world.subscriber(1);
+        if let Some(mut stream) = running.agree(&person, 1).await {
+            let ended = timeout(LONG, stream.read(&mut [0; 1])).await.unwrap();
+            assert!(matches!(ended, Ok(0) | Err(_)));
+            return;
+        }
+    }
+    panic!("no time was enough for an agreement");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_asks_nothing_more_is_given_up_and_comes_again() {
+    let running = run(|bounds| bounds.idle = Duration::from_millis(50)).await;
+    let person = running.world.subscriber(1);
+    let silence = async {
+        let mut pause = Duration::from_millis(100);
+        // On a busy machine the first ones may be taken for short.
+        while let Ok(mut client) = running.connect(&person, pause.as_millis() as u64).await {
+            sleep(pause).await;
+            if client.status().await.is_err() {
+                return;
+            }
+            pause *= 2;
+        }
+        panic!("a phone was refused");
+    };
+    timeout(LONG, silence).await.unwrap();
+    timeout(LONG, running.connect(&person, 1))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_phone_keeps_a_connection_for_ever() {
+    let running = run(|bounds| bounds.connection = Duration::from_secs(1)).await;
+    let person = running.world.subscriber(1);
+    let asking = async {
+        // Asked without end, it is answered as long as it may.
+        if let Ok(mut client) = running.connect(&person, 1).await {
+            while client.status().await.is_ok() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+    };
+    timeout(LONG, asking).await.unwrap();
 }
 
 /// A stranger who keeps coming back, and two phones: with a place for each of
