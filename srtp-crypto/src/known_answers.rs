@@ -1,4 +1,9 @@
 //! Which backends may be trusted: those that answer as [`Backend::Soft`] does.
+//!
+//! Asking one takes some 65 µs in a virtual machine on a Zen 5: 10 for three
+//! CPUIDs, which its host answers, 16 for the questions, and the rest for code
+//! and memory that are touched for the first time. So the slower ones are not
+//! asked before somebody asks for them.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU8, Ordering};
