@@ -2,36 +2,20 @@
 //! before anything follows from it.
 
 use core::ops::Bound;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use redb::backends::FileBackend;
 use redb::{
-    BackendError, DatabaseError, ReadableDatabase as _, ReadableTable as _,
-    ReadableTableMetadata as _, StorageBackend, StorageError, TableDefinition, WriteTransaction,
+    ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
+    WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::OperatorId;
-use crate::service::folder::sync_name;
+use crate::service::backends::{Backends, Erased, PrivateFile};
 use crate::service::points::{Point, Points, Stopped, Write};
-
-/// Where a database's octets are, each time it is opened.
-pub trait Backends: Send + Sync {
-    /// The octets.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError>;
-}
-
-/// A database that ends with this process: for trials and tests.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Memory;
 
 /// Why the records cannot be read or written. Whatever was to be written is
 /// not, and what follows from it is not done.
@@ -113,10 +97,7 @@ impl Database {
         tables: &'static [Table<'static>],
     ) -> Result<Self, StoreError> {
         let place = format!("in {}", file.display());
-        let backends = Box::new(PrivateFile {
-            file: file.to_owned(),
-            sync_name,
-        });
+        let backends = Box::new(PrivateFile::at(file));
         Self::open(place, backends, operator, tables, Box::new(()))
     }
 
@@ -436,93 +417,10 @@ impl Change<'_> {
     }
 }
 
-impl Backends for Memory {
-    fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
-        Ok(Box::new(redb::backends::InMemoryBackend::new()))
-    }
-}
-
-/// A backend behind a pointer, as the database wants it.
-#[derive(Debug)]
-struct Erased(Box<dyn StorageBackend>);
-
-impl StorageBackend for Erased {
-    fn len(&self) -> Result<u64, std::io::Error> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> Result<(), std::io::Error> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        self.0.write(offset, data)
-    }
-
-    fn close(&self) -> Result<(), std::io::Error> {
-        self.0.close()
-    }
-
-    // Without these there are no locks, and two services pay from one file.
-
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(start, end)
-    }
-}
-
-/// A file that its owner alone can read: it says who enrols, and when.
-struct PrivateFile {
-    file: PathBuf,
-    /// Has the name outlast a loss of power, and with it all that is recorded.
-    sync_name: fn(&Path) -> io::Result<()>,
-}
-
-impl Backends for PrivateFile {
-    fn open(&self) -> Result<Box<dyn StorageBackend>, DatabaseError> {
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&self.file).map_err(StorageError::from)?;
-        (self.sync_name)(&self.file).map_err(StorageError::from)?;
-        Ok(Box::new(FileBackend::new(file)?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@
 //! | `store/outbox.rs` | of these, what its accounts have signed |
 //! | `records.rs` | what is in them |
 //! | `database.rs` | the tables below, each change synced before anything follows from it |
+//! | `backends.rs` | where its octets are |
 //! | `folder.rs` | a file's name, kept as its contents are |
 //! | `worker.rs` | the one who pays and approves, step by step |
 //! | `worker/sending.rs` | the account's transactions: signed, stored, sent, settled |
@@ -15,6 +16,7 @@
 //! | `limits.rs` | how often somebody may ask |
 //! | `places.rs` | who has a place among the connections |
 //! | `server.rs` | the connections |
+//! | `server/conversation.rs` | of these, one |
 //! | `points.rs` | where a test stops the service |
 //!
 //! # Why nobody is paid twice
@@ -28,6 +30,7 @@
 //! has taken the one before back, or its nonce is lost, and the registry
 //! itself takes the second approval of a claim back.
 
+mod backends;
 mod database;
 mod folder;
 mod limits;
@@ -48,7 +51,8 @@ mod misbehaviour;
 #[cfg(test)]
 mod trial;
 
-pub use database::{Backends, Memory, StoreError};
+pub use backends::{Backends, Memory};
+pub use database::StoreError;
 pub use folder::{folder_of, sync_name};
 pub use limits::RateLimit;
 pub use overview::{KnownClaim, KnownToken, Out, Overview};

@@ -14,7 +14,8 @@ use alloy_primitives::{Address, B256};
 use redb::TableDefinition;
 
 use crate::requests::{Hold, Refusal, Status, Wait};
-use crate::service::database::{Backends, Change, Database, META, StoreError, Table};
+use crate::service::backends::Backends;
+use crate::service::database::{Change, Database, META, StoreError, Table};
 use crate::service::points::{Point, Points, Stopped, Write};
 use crate::service::records::{Approved, Enrolment, Paid, Seen, Told};
 use crate::{
