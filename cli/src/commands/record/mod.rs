@@ -2,7 +2,7 @@
 
 mod shown;
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -109,7 +109,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Revoke(RevokeArguments { change: of, yes }) => {
             change(of, Change::Revoke, |number| match yes {
                 true => Ok(()),
-                false => confirm(number),
+                false => {
+                    let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
+                    confirm(number, stdin.is_terminal(), &mut stdin.lock(), &mut stderr)
+                }
             })
         }
     }
@@ -267,19 +270,23 @@ fn too_poor(wallet: Address, wei: U256) -> String {
     )
 }
 
-/// Whoever revokes a record has to know which.
-fn confirm(number: &Number) -> Result<()> {
-    if !std::io::stdin().is_terminal() {
+/// Whoever revokes a record has to know which: asks for its number on a terminal, of which `input` is read.
+fn confirm(
+    number: &Number,
+    is_terminal: bool,
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+) -> Result<()> {
+    if !is_terminal {
         bail!("a revocation is for good: give --yes where there is no terminal to ask on");
     }
-    let mut stderr = std::io::stderr();
     write!(
-        stderr,
+        output,
         "This revokes the record of {number}, for good. Type the number to go on: "
     )?;
-    stderr.flush()?;
+    output.flush()?;
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
+    input.read_line(&mut line)?;
     if line.trim() != number.as_str() {
         bail!("that is not {number}; nothing was done");
     }
@@ -382,3 +389,45 @@ Exit codes:
   0  it is done, as the registry proves
   1  it is not, or not yet; the same command goes on
   2  an argument, a file or a node is unusable";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: &str = "+8613800000001";
+
+    /// What is said on a terminal where this is typed, and whether the change goes on.
+    fn typed(text: &str) -> (String, Result<()>) {
+        let mut said = Vec::new();
+        let number = Number::parse(NUMBER).unwrap();
+        let confirmed = confirm(&number, true, &mut text.as_bytes(), &mut said);
+        (String::from_utf8(said).unwrap(), confirmed)
+    }
+
+    #[test]
+    fn a_revocation_goes_on_where_its_number_is_typed_and_nowhere_else() {
+        let (said, confirmed) = typed("+8613800000001\r\n");
+        assert!(confirmed.is_ok());
+        assert!(said.contains(NUMBER) && said.contains("for good"), "{said}");
+        for wrong in [
+            "",
+            "\n",
+            "yes\n",
+            "8613800000001\n",
+            "+8613800000002\n",
+            "+86138\n+8613800000001\n",
+        ] {
+            let error = typed(wrong).1.unwrap_err().to_string();
+            assert!(error.contains("nothing was done"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_terminal_nothing_is_read_and_nobody_is_asked() {
+        let number = Number::parse(NUMBER).unwrap();
+        let (mut input, mut said) = (NUMBER.as_bytes(), Vec::new());
+        let refused = confirm(&number, false, &mut input, &mut said).unwrap_err();
+        assert!(refused.to_string().contains("--yes"), "{refused}");
+        assert_eq!((input, said), (NUMBER.as_bytes(), Vec::new()));
+    }
+}
