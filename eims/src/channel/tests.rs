@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use hkdf::Hkdf;
 use s2n_tls::config::Config;
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
 use zeroize::Zeroizing;
 
@@ -207,6 +209,73 @@ async fn a_phone_offers_tls_1_3_one_key_with_diffie_hellman_and_no_early_data() 
     assert_eq!(offered[..identities.len()], identities);
     assert_eq!(offered[identities.len()..][..3], [0, 33, 32]);
     assert_eq!(offered.len(), identities.len() + 3 + 32);
+}
+
+/// `psk_ke` (RFC 8446 section 4.2.9): who learns the key later could read along.
+#[tokio::test]
+async fn a_client_with_the_key_and_without_diffie_hellman_is_refused() {
+    let (phones, _) = agreed(1);
+    let imported = Imported::new(
+        phones.identity(),
+        &agreed(1).0.spend(Duration::ZERO).unwrap(),
+    );
+    let (one, mut other) = duplex(4096);
+    let phone = tokio::spawn(Channel::connect(one, phones, Duration::ZERO, PATIENCE));
+    let mut hello = vec![0; 4096];
+    let len = other.read(&mut hello).await.unwrap();
+    hello.truncate(len);
+    drop(other);
+    assert!(phone.await.unwrap().is_err());
+
+    // The modes and the binder are all that is another.
+    let binder = hello.len() - 32;
+    let bound = |hello: &[u8]| binder_of(&imported.key[..], hello);
+    assert_eq!(bound(&hello), hello[binder..]);
+    let modes = [0, 45, 0, 2, 1, 1];
+    let at = hello.windows(6).position(|window| window == modes).unwrap();
+    let mut without = hello.clone();
+    without[at + 5] = 0;
+    let rebound = bound(&without);
+    without[binder..].copy_from_slice(&rebound);
+
+    for (hello, first) in [(hello, SERVER_HELLO), (without, ALERT)] {
+        let (_, operators) = agreed(1);
+        let (mut one, other) = duplex(4096);
+        let operator = tokio::spawn(Channel::accept(other, operators, Duration::ZERO, PATIENCE));
+        one.write_all(&hello).await.unwrap();
+        let mut answer = [0];
+        let len = one.read(&mut answer).await.unwrap();
+        assert_eq!(answer[..len], first[..]);
+        drop(one);
+        assert!(operator.await.unwrap().is_err());
+    }
+}
+
+/// How the operator's first record begins: with its content type.
+const SERVER_HELLO: &[u8] = &[22];
+const ALERT: &[u8] = &[21];
+
+/// What binds a record's ClientHello to an external key (RFC 8446 sections 4.2.11.2 and 7.1), for one key.
+fn binder_of(key: &[u8], hello: &[u8]) -> [u8; 32] {
+    let expand = |secret: &[u8], label: &str, context: &[u8]| {
+        let mut info = vec![0, 32, 6 + label.len() as u8];
+        info.extend_from_slice(b"tls13 ");
+        info.extend_from_slice(label.as_bytes());
+        info.push(context.len() as u8);
+        info.extend_from_slice(context);
+        let mut out = [0; 32];
+        let secret = Hkdf::<Sha256>::from_prk(secret).unwrap();
+        secret.expand(&info, &mut out).unwrap();
+        out
+    };
+    let (early_secret, _) = Hkdf::<Sha256>::extract(Some(&[0; 32]), key);
+    let binder_key = expand(&early_secret, "ext binder", &Sha256::digest([]));
+    let finished_key = expand(&binder_key, "finished", &[]);
+    // Without the record's header and the list of binders.
+    let said = Sha256::digest(&hello[5..hello.len() - 35]);
+    // To extract is to compute an HMAC.
+    let (binder, _) = Hkdf::<Sha256>::extract(Some(&finished_key), &said);
+    binder.into()
 }
 
 #[test]
