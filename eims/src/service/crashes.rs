@@ -152,6 +152,45 @@ fn a_disk_that_fails_at_any_moment_costs_nothing_but_time() {
     }
 }
 
+/// Blocks that a fork can take.
+const UNFINAL: u64 = 12;
+
+/// What goes wrong in a rough world.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    /// Which transaction the node takes and loses; somebody else uses its nonce.
+    lost: usize,
+    /// Of so many offers the node finds two in a row too low, at first.
+    underprices_every: Option<usize>,
+    /// When this has settled for the first time, a fork takes it back.
+    forks_after: Purpose,
+    /// The node says once that so many transactions are there that are not.
+    miscounts: u64,
+}
+
+/// Each in turn, until all that the service does is met.
+fn troubles() -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    for forks_after in [
+        Purpose::Approve,
+        Purpose::Fill,
+        Purpose::Pay,
+        Purpose::ByHand,
+    ] {
+        for lost in 1..=8 {
+            for underprices_every in [Some(5), Some(2), None] {
+                troubles.push(Trouble {
+                    lost,
+                    underprices_every,
+                    forks_after,
+                    miscounts: [0, 2, 1][lost % 3],
+                });
+            }
+        }
+    }
+    troubles
+}
+
 /// What happens to the operator of a rough world, whichever of its processes
 /// is there to see it: each of it once.
 struct Rough {
@@ -159,28 +198,32 @@ struct Rough {
     node: TrialNode,
     people: Vec<Subscriber>,
     disk: Disk,
+    trouble: Trouble,
     has_stolen: bool,
     has_forked: bool,
+    has_miscounted: bool,
 }
 
 impl Rough {
     /// The last of the people have a number that is somebody else's already.
-    fn begin() -> Self {
+    fn begin(trouble: Trouble) -> Self {
         let (world, mut people, disk) = begin(2);
         people.push(world.second_token(&people[0], 3));
         let node = world.node();
         node.set(|faults| {
-            faults.drops = 1;
-            faults.unfinal = Some(4);
-            faults.underprices_every = Some(5);
+            faults.loses = Some(trouble.lost);
+            faults.unfinal = Some(UNFINAL);
+            faults.underprices_every = trouble.underprices_every;
         });
         Self {
             world,
             node,
             people,
             disk,
+            trouble,
             has_stolen: false,
             has_forked: false,
+            has_miscounted: trouble.miscounts == 0,
         }
     }
 
@@ -189,17 +232,17 @@ impl Rough {
         let account = self.world.account.clone();
         let mut worker = Worker::new(store.clone(), self.node.clone(), account, terms());
         let mut idle = 0;
-        for _ in 0..40 {
+        for _ in 0..80 {
             idle += 1;
             for (index, person) in self.people.iter().enumerate() {
                 let token = person.token.hash();
                 if store.standing(&token).ok()? != Standing::Used {
                     store.bind(&token, &person.phone_key.public()).ok()?;
                     store.tell(&person.claim, NOON, 3).ok()?.unwrap();
-                    // Not before the other one has its record.
-                    if index < 2 || self.world.is_approved(&self.people[0]) {
-                        self.world.claim(person);
-                    }
+                }
+                // Not before the other one has its record.
+                if index < 2 || self.world.is_approved(&self.people[0]) {
+                    self.world.claim(person);
                 }
                 let status = store.status(&token, Wait::Turn).ok()??;
                 if !matches!(status.payment, Payment::Settled(_)) {
@@ -209,29 +252,56 @@ impl Rough {
                     let _ = store.pay_again(&token).ok()?;
                 }
             }
+            self.miscount();
             match worker.step() {
                 Err(WorkError::Stopped(_) | WorkError::Store(_)) => return None,
                 done => done.unwrap(),
             }
-            let out = store.outbox().ok()?;
-            if !self.has_stolen && !out.is_empty() {
-                self.has_stolen = true;
-                self.world.steal_nonces(1);
-            }
             self.revoke_by_hand(&store, &mut worker)?;
+            self.steal(&store)?;
             self.world.chain.mine();
-            if !self.has_forked
-                && store.standing(&self.people[1].token.hash()).ok()? == Standing::Used
-            {
-                self.has_forked = true;
-                self.world.chain.rewind(4);
-            }
+            self.fork(&store)?;
             if !self.is_revoked() || !store.outbox().ok()?.is_empty() {
                 idle = 0;
             }
             if idle == IDLE_ROUNDS {
                 break;
             }
+        }
+        Some(())
+    }
+
+    fn miscount(&mut self) {
+        let wrong = (!self.has_miscounted).then(|| self.world.sent() + self.trouble.miscounts);
+        self.has_miscounted = true;
+        self.node.set(|faults| {
+            (faults.nonce, faults.nonce_with_waiting) = (wrong, wrong);
+            if faults.came > 30 {
+                faults.underprices_every = None;
+            }
+        });
+    }
+
+    /// Once the node has lost a transaction, its nonce is used.
+    fn steal(&mut self, store: &Store) -> Option<()> {
+        let has_lost = self.node.faults.lock().unwrap().came >= self.trouble.lost;
+        if !self.has_stolen && has_lost && !store.outbox().ok()?.is_empty() {
+            self.has_stolen = true;
+            self.world.steal_nonces(1);
+        }
+        Some(())
+    }
+
+    /// Takes back what has settled, and all that came after it.
+    fn fork(&mut self, store: &Store) -> Option<()> {
+        let kept = store.kept().ok()?;
+        let settled = kept
+            .iter()
+            .find(|(_, kept)| !kept.is_lost && kept.outgoing.purpose == self.trouble.forks_after);
+        if let (false, Some((_, settled))) = (self.has_forked, settled) {
+            self.has_forked = true;
+            let blocks = self.world.chain.head_number() + 1 - settled.block_number;
+            self.world.chain.rewind(usize::try_from(blocks).unwrap());
         }
         Some(())
     }
@@ -245,7 +315,8 @@ impl Rough {
             .iter()
             .any(|(_, out)| out.purpose == Purpose::ByHand);
         let record = self.world.registry.client(number).unwrap();
-        if !self.has_forked || is_out || record.is_none() || self.is_revoked() {
+        let is_early = !self.has_forked && self.trouble.forks_after == Purpose::Approve;
+        if is_early || is_out || record.is_none() || self.is_revoked() {
             return Some(());
         }
         let order = Order {
@@ -289,35 +360,62 @@ impl Rough {
     }
 }
 
-#[test]
-fn stopped_in_the_middle_of_thefts_forks_and_orders_it_pays_once_and_approves_once() {
-    let mut undisturbed = Rough::begin();
-    let points = StopAt::new(None, &undisturbed.disk);
-    undisturbed.live(&points).unwrap();
-    undisturbed.all_is_well();
-    let reached = points.reached();
-    for write in [
-        Write::Replace(Purpose::Pay),
-        Write::Lose(Purpose::Pay),
-        Write::Reopen(Purpose::Approve),
+/// Every moment that there is.
+fn every_point() -> Vec<Point> {
+    let purposes = [
+        Purpose::Pay,
+        Purpose::Approve,
+        Purpose::ByHand,
+        Purpose::Fill,
+    ];
+    let of_each = [
+        Write::Sign,
+        Write::Replace,
+        Write::Settle,
+        Write::Lose,
+        Write::Reopen,
+    ];
+    let mut writes = vec![
+        Write::Bind,
+        Write::Tell,
         Write::Forget,
+        Write::Scan,
         Write::Judge,
         Write::PayAgain,
-        Write::Sign(Purpose::ByHand),
-        Write::Settle(Purpose::ByHand),
-    ] {
-        assert!(reached.contains(&Point::AfterWrite(write)), "{write:?}");
+    ];
+    let mut points = Vec::new();
+    for purpose in purposes {
+        writes.extend(of_each.map(|write| write(purpose)));
+        points.extend([Point::BeforeSend(purpose), Point::AfterSend(purpose)]);
     }
-    assert!(reached.contains(&Point::AfterSend(Purpose::ByHand)));
-    // At each of them the first time that it is reached.
-    for (stop, point) in reached.iter().enumerate() {
-        if reached[..stop].contains(point) {
-            continue;
+    for write in writes {
+        points.extend([Point::BeforeWrite(write), Point::AfterWrite(write)]);
+    }
+    points
+}
+
+#[test]
+fn stopped_at_any_point_of_thefts_forks_and_orders_it_pays_once_and_approves_once() {
+    let mut left = every_point();
+    for trouble in troubles() {
+        let mut undisturbed = Rough::begin(trouble);
+        let points = StopAt::new(None, &undisturbed.disk);
+        undisturbed.live(&points).unwrap();
+        undisturbed.all_is_well();
+        for (stop, point) in points.reached().iter().enumerate() {
+            let Some(place) = left.iter().position(|left| left == point) else {
+                continue;
+            };
+            left.swap_remove(place);
+            let mut rough = Rough::begin(trouble);
+            let stopped = StopAt::new(Some(stop), &rough.disk);
+            assert!(rough.live(&stopped).is_none(), "{point:?}, {trouble:?}");
+            rough.live(&StopAt::new(None, &rough.disk)).unwrap();
+            rough.all_is_well();
         }
-        let mut rough = Rough::begin();
-        let stopped = StopAt::new(Some(stop), &rough.disk);
-        assert!(rough.live(&stopped).is_none(), "{point:?}");
-        rough.live(&StopAt::new(None, &rough.disk)).unwrap();
-        rough.all_is_well();
+        if left.is_empty() {
+            return;
+        }
     }
+    assert_eq!(left, [], "nothing stopped it there");
 }

@@ -197,6 +197,8 @@ pub(super) struct Faults {
     pub(super) loses_answers: bool,
     /// It says that it took a transaction, so many times, and did not.
     pub(super) drops: usize,
+    /// It says that it took the transaction that came as this one, and did not.
+    pub(super) loses: Option<usize>,
     /// It refuses transactions.
     pub(super) rejects: bool,
     /// It knows of no receipt.
@@ -318,6 +320,9 @@ impl Node for TrialNode {
             faults.came += 1;
             if faults.drops > 0 {
                 faults.drops -= 1;
+                return Ok(());
+            }
+            if faults.loses == Some(faults.came) {
                 return Ok(());
             }
             let every = faults.underprices_every;
