@@ -4,12 +4,10 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
-use std::collections::BTreeMap;
-
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use callseal_devchain::{
-    DevChain, DevRegistry, Operator, OperatorKeysChange, RegistryError, RegistryEvent, Rotation,
-    prove_possession, uncompressed_key,
+    DevChain, DevRegistry, Genesis, GenesisAccount, Operator, OperatorKeysChange, RegistryError,
+    RegistryEvent, Rotation, prove_possession, uncompressed_key,
 };
 use callseal_registry_client::{Answer, Record, Registry, Status};
 use proptest::prelude::*;
@@ -430,38 +428,82 @@ fn the_operators_keys_are_handed_to_nobody_who_has_not_signed() {
     assert_eq!(refused, Err(RegistryError::NotOperator { caller: old }));
 }
 
-/// What may happen to one number with two wallets, each with three keys.
+/// What may happen to one number with two wallets, each with three keys, and to an operator of three accounts.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Approve { wallet: usize, key: u8 },
-    Rotate { wallet: usize, from: u8, to: u8 },
-    Revoke { wallet: usize, key: u8 },
-    RevokeByOperator,
-    Drop { wallet: usize },
-    Wait { hours: u64 },
+    Approve {
+        wallet: usize,
+        key: u8,
+        by: usize,
+    },
+    Rotate {
+        wallet: usize,
+        from: u8,
+        to: u8,
+    },
+    Revoke {
+        wallet: usize,
+        key: u8,
+    },
+    RevokeByOperator {
+        by: usize,
+    },
+    Drop {
+        wallet: usize,
+    },
+    DropByOperator {
+        by: usize,
+    },
+    HandOver {
+        by: usize,
+        to: usize,
+        /// In hours.
+        overlap: u64,
+    },
+    Wait {
+        hours: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let (wallet, key) = (|| 1_usize..3, || 1_u8..4);
+    // Most of what an operator does is done by the one that it is.
+    let by = || prop_oneof![3 => Just(0_usize), 2 => Just(1), 1 => Just(2)];
+    let overlap = prop_oneof![Just(0_u64), 1_u64..100, 719_u64..722];
     prop_oneof![
-        3 => (wallet(), key()).prop_map(|(wallet, key)| Step::Approve { wallet, key }),
+        4 => (wallet(), key(), by()).prop_map(|(wallet, key, by)| Step::Approve { wallet, key, by }),
         3 => (wallet(), key(), key()).prop_map(|(wallet, from, to)| Step::Rotate { wallet, from, to }),
         1 => (wallet(), key()).prop_map(|(wallet, key)| Step::Revoke { wallet, key }),
-        1 => Just(Step::RevokeByOperator),
+        1 => by().prop_map(|by| Step::RevokeByOperator { by }),
         1 => wallet().prop_map(|wallet| Step::Drop { wallet }),
+        2 => by().prop_map(|by| Step::DropByOperator { by }),
+        2 => (by(), 1_usize..3, overlap).prop_map(|(by, to, overlap)| Step::HandOver { by, to, overlap }),
         3 => (1_u64..40).prop_map(|hours| Step::Wait { hours }),
     ]
 }
 
 /// The rules once more, without storage, signatures or a chain.
-#[derive(Default)]
 struct Model {
     record: Option<(usize, u8, u32, bool)>,
     /// With when it comes into force.
     successor: Option<(usize, u8, u64)>,
+    operator: usize,
+    operator_revision: u32,
+    /// The account before it, and until when it goes on.
+    previous: Option<(usize, u64)>,
 }
 
 impl Model {
+    fn new() -> Self {
+        Self {
+            record: None,
+            successor: None,
+            operator: 0,
+            operator_revision: 1,
+            previous: None,
+        }
+    }
+
     fn settle(&mut self, now: u64) {
         if let Some((wallet, key, due)) = self.successor
             && due <= now
@@ -472,16 +514,26 @@ impl Model {
         }
     }
 
+    fn is_operator(&self, by: usize, now: u64) -> bool {
+        let is_previous = |(account, until)| account == by && now < until;
+        by == self.operator || self.previous.is_some_and(is_previous)
+    }
+
     /// Takes a step at `now`, the time of its block, and says whether it is allowed.
     fn take(&mut self, step: Step, now: u64) -> bool {
         self.settle(now);
         match (step, self.record) {
             (Step::Wait { .. }, _) => true,
-            (Step::Approve { wallet, key }, None) => {
+            (Step::Approve { by, .. } | Step::RevokeByOperator { by }, _)
+                if !self.is_operator(by, now) =>
+            {
+                false
+            }
+            (Step::Approve { wallet, key, .. }, None) => {
                 self.record = Some((wallet, key, 1, true));
                 true
             }
-            (Step::Approve { wallet, key }, Some(_)) => {
+            (Step::Approve { wallet, key, .. }, Some(_)) => {
                 self.successor = Some((wallet, key, now + TWO_DAYS));
                 true
             }
@@ -498,7 +550,7 @@ impl Model {
                 self.record = Some((holder, key, revision + 1, false));
                 true
             }
-            (Step::RevokeByOperator, Some((holder, key, revision, true))) => {
+            (Step::RevokeByOperator { .. }, Some((holder, key, revision, true))) => {
                 self.record = Some((holder, key, revision + 1, false));
                 true
             }
@@ -508,9 +560,173 @@ impl Model {
                 self.successor = None;
                 true
             }
+            // Whatever has become of the record itself.
+            (Step::DropByOperator { by }, _)
+                if self.is_operator(by, now) && self.successor.is_some() =>
+            {
+                self.successor = None;
+                true
+            }
+            // Only the present one hands over, and for thirty days at most.
+            (Step::HandOver { by, to, overlap }, _)
+                if by == self.operator && overlap * 3_600 <= THIRTY_DAYS =>
+            {
+                self.previous = Some((self.operator, now + overlap * 3_600));
+                self.operator = to;
+                self.operator_revision += 1;
+                true
+            }
             _ => false,
         }
     }
+}
+
+/// One number in a registry whose operator changes, and who may speak for either.
+struct History {
+    chain: DevChain,
+    registry: DevRegistry,
+    number_hash: B256,
+}
+
+impl History {
+    fn new() -> Self {
+        let rich = GenesisAccount {
+            balance: U256::from(10_u64.pow(18)),
+            ..GenesisAccount::default()
+        };
+        let genesis = (1..3).fold(Genesis::new(enrolled::CHAIN_ID), |genesis, index| {
+            let account = new_operator(&operator_secret(index)).account;
+            genesis.with_account(account, rich.clone())
+        });
+        let chain = DevChain::from_genesis(genesis);
+        let registry = enrolled::deploy(&chain);
+        let number_hash = Subscriber::new(&chain, 1).number_hash();
+        Self {
+            chain,
+            registry,
+            number_hash,
+        }
+    }
+
+    fn subscriber(&self, wallet: usize, key: u8) -> Subscriber {
+        Subscriber {
+            identity: [key; 32],
+            wallet: self.chain.account(wallet),
+            ..Subscriber::new(&self.chain, 1)
+        }
+    }
+
+    fn operator(&self, index: usize) -> Address {
+        match index {
+            0 => self.chain.account(0),
+            _ => new_operator(&operator_secret(index)).account,
+        }
+    }
+
+    /// Does it on the chain, and says whether it was allowed.
+    fn take(&self, step: Step, operator_revision: u32) -> bool {
+        let (registry, number_hash) = (&self.registry, self.number_hash);
+        let client = registry.client(number_hash).unwrap();
+        let revision = client.map_or(0, |client| client.revision);
+        match step {
+            Step::Wait { hours } => {
+                wait(&self.chain, hours * 3_600);
+                true
+            }
+            Step::Approve { wallet, key, by } => {
+                let sender = self.subscriber(wallet, key);
+                let claim = sender.claim(registry);
+                let record_hash = claim.record_hash(sender.wallet);
+                registry.add_client(sender.wallet, &claim).unwrap();
+                let by = self.operator(by);
+                let done = registry.approve_client(by, number_hash, sender.wallet, record_hash);
+                if done.is_err() {
+                    let taken_back =
+                        registry.drop_client(sender.wallet, number_hash, sender.wallet);
+                    taken_back.unwrap();
+                }
+                done.is_ok()
+            }
+            Step::Rotate { wallet, from, to } => {
+                let (old, new) = (self.subscriber(wallet, from), self.subscriber(wallet, to));
+                let rotation = rotation(registry, &old, &new, revision);
+                registry.rotate_client(old.wallet, &rotation).is_ok()
+            }
+            Step::Revoke { wallet, key } => {
+                let holder = self.subscriber(wallet, key);
+                let signature = revocation(registry, &holder, revision);
+                let done = registry.revoke_client(holder.wallet, number_hash, &signature);
+                done.is_ok()
+            }
+            Step::RevokeByOperator { by } => {
+                let done = registry.revoke_by_operator(self.operator(by), number_hash);
+                done.is_ok()
+            }
+            Step::Drop { wallet } => {
+                let done = registry.drop_successor(self.chain.account(wallet), number_hash);
+                done.is_ok()
+            }
+            Step::DropByOperator { by } => {
+                let done = registry.drop_successor(self.operator(by), number_hash);
+                done.is_ok()
+            }
+            Step::HandOver { by, to, overlap } => {
+                let secret = operator_secret(to);
+                let operator = new_operator(&secret);
+                let digest = registry.operator_keys_digest(&operator, operator_revision + 1);
+                let change = OperatorKeysChange {
+                    operator,
+                    overlap: overlap * 3_600,
+                    account_signature: prove_possession(&secret, digest).unwrap(),
+                };
+                let done = registry.rotate_operator_keys(self.operator(by), &change);
+                done.is_ok()
+            }
+        }
+    }
+
+    /// That readers and the contract's own views say what the rules do.
+    fn assert_is(&self, model: &Model) -> Result<(), TestCaseError> {
+        let key = |key: u8| compressed(&self.subscriber(1, key), &self.registry);
+        let wallet = |wallet: usize| self.chain.account(wallet);
+        let record = read(&self.chain, &self.registry, &self.subscriber(1, 1).number);
+        let found = record.as_ref().map(|record| {
+            let in_force = record.status == Status::Approved;
+            (record.holder, record.key, record.revision, in_force)
+        });
+        let expected = model.record.map(|(holder, its, revision, in_force)| {
+            (wallet(holder), key(its), revision, in_force)
+        });
+        prop_assert_eq!(found, expected);
+        let found = record
+            .and_then(|record| record.successor)
+            .map(|next| (next.holder, next.key, next.valid_since));
+        let expected = model.successor;
+        let expected = expected.map(|(holder, its, due)| (wallet(holder), key(its), due));
+        prop_assert_eq!(found, expected);
+        let client = self.registry.client(self.number_hash).unwrap();
+        let said = client.map(|client| (client.key, client.revision));
+        let expected = model
+            .record
+            .map(|(_, its, revision, _)| (key(its), revision));
+        prop_assert_eq!(said, expected);
+
+        let (chain, config) = (self.chain.clone(), self.registry.config());
+        let mut reader = Registry::new(config, chain.head(), chain.clone());
+        let keys = reader.operator_keys().unwrap().into_value();
+        let expected = (self.operator(model.operator), model.operator_revision);
+        prop_assert_eq!((keys.account, keys.revision), expected);
+        let found = reader.previous_operator_keys().unwrap().into_value();
+        let found = found.map(|previous| (previous.keys.account, previous.valid_until));
+        let expected = model.previous;
+        let expected = expected.map(|(account, until)| (self.operator(account), until));
+        prop_assert_eq!(found, expected);
+        Ok(())
+    }
+}
+
+fn operator_secret(index: usize) -> [u8; 32] {
+    [0x70 + index as u8; 32]
 }
 
 proptest! {
@@ -518,78 +734,16 @@ proptest! {
 
     #[test]
     fn any_history_of_changes_leaves_what_the_rules_say(
-        steps in prop::collection::vec(step(), 1..24)
+        steps in prop::collection::vec(step(), 1..32)
     ) {
-        let (chain, registry) = registry();
-        let subscriber = |wallet: usize, key: u8| Subscriber {
-            identity: [key; 32],
-            wallet: chain.account(wallet),
-            ..Subscriber::new(&chain, 1)
-        };
-        let number_hash = subscriber(1, 1).number_hash();
-        let mut keys = BTreeMap::new();
-        for key in 1..4 {
-            keys.insert(key, compressed(&subscriber(1, key), &registry));
-        }
-        let mut model = Model::default();
+        let history = History::new();
+        let mut model = Model::new();
         for step in steps {
-            let revision = registry
-                .client(number_hash)
-                .unwrap()
-                .map_or(0, |client| client.revision);
-            let done = match step {
-                Step::Wait { hours } => {
-                    wait(&chain, hours * 3_600);
-                    true
-                }
-                Step::Approve { wallet, key } => {
-                    subscriber(wallet, key).enrol(&chain, &registry);
-                    true
-                }
-                Step::Rotate { wallet, from, to } => {
-                    let (old, new) = (subscriber(wallet, from), subscriber(wallet, to));
-                    let rotation = rotation(&registry, &old, &new, revision);
-                    registry.rotate_client(old.wallet, &rotation).is_ok()
-                }
-                Step::Revoke { wallet, key } => {
-                    let holder = subscriber(wallet, key);
-                    let signature = revocation(&registry, &holder, revision);
-                    registry
-                        .revoke_client(holder.wallet, number_hash, &signature)
-                        .is_ok()
-                }
-                Step::RevokeByOperator => registry
-                    .revoke_by_operator(chain.account(0), number_hash)
-                    .is_ok(),
-                Step::Drop { wallet } => registry
-                    .drop_successor(chain.account(wallet), number_hash)
-                    .is_ok(),
-            };
-            let now = chain.head_timestamp();
+            let done = history.take(step, model.operator_revision);
+            let now = history.chain.head_timestamp();
             prop_assert_eq!(done, model.take(step, now), "{:?}", step);
             model.settle(now);
-
-            let record = read(&chain, &registry, &subscriber(1, 1).number);
-            let found = record.as_ref().map(|record| {
-                let in_force = record.status == Status::Approved;
-                (record.holder, record.key, record.revision, in_force)
-            });
-            let expected = model.record.map(|(wallet, key, revision, in_force)| {
-                (chain.account(wallet), keys[&key], revision, in_force)
-            });
-            prop_assert_eq!(found, expected);
-            let found = record
-                .and_then(|record| record.successor)
-                .map(|next| (next.holder, next.key, next.valid_since));
-            let expected = model
-                .successor
-                .map(|(wallet, key, due)| (chain.account(wallet), keys[&key], due));
-            prop_assert_eq!(found, expected);
-            // The contract's own views say the same as the proofs.
-            let client = registry.client(number_hash).unwrap();
-            let said = client.map(|client| (client.key, client.revision));
-            let expected = model.record.map(|(_, key, revision, _)| (keys[&key], revision));
-            prop_assert_eq!(said, expected);
+            history.assert_is(&model)?;
         }
     }
 }

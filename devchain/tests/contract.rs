@@ -692,15 +692,29 @@ enum Step {
     Drop {
         number: usize,
         wallet: usize,
+        by: Dropper,
     },
+}
+
+/// Who takes a claim off the list.
+#[derive(Clone, Copy, Debug)]
+enum Dropper {
+    Sender,
+    Operator,
+    SomebodyElse,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let entry = || (0_usize..2, 0_usize..3, 0_usize..2);
+    let by = prop_oneof![
+        Just(Dropper::Sender),
+        Just(Dropper::Operator),
+        Just(Dropper::SomebodyElse)
+    ];
     prop_oneof![
         3 => entry().prop_map(|(number, wallet, key)| Step::Add { number, wallet, key }),
         2 => entry().prop_map(|(number, wallet, key)| Step::Approve { number, wallet, key }),
-        1 => entry().prop_map(|(number, wallet, _)| Step::Drop { number, wallet }),
+        1 => (entry(), by).prop_map(|((number, wallet, _), by)| Step::Drop { number, wallet, by }),
     ]
 }
 
@@ -743,12 +757,19 @@ proptest! {
                         }
                     }
                 }
-                Step::Drop { number, wallet } => {
+                Step::Drop { number, wallet, by } => {
                     let sender = subscriber(number, wallet, 0);
+                    let from = match by {
+                        Dropper::Sender => sender.wallet,
+                        Dropper::Operator => chain.account(0),
+                        Dropper::SomebodyElse => subscriber(number, wallet + 1, 0).wallet,
+                    };
                     let done = registry
-                        .drop_client(sender.wallet, sender.number_hash(), sender.wallet)
+                        .drop_client(from, sender.number_hash(), sender.wallet)
                         .is_ok();
-                    prop_assert_eq!(done, pending.remove(&(number, wallet)).is_some());
+                    let is_theirs = !matches!(by, Dropper::SomebodyElse);
+                    let was_there = is_theirs && pending.remove(&(number, wallet)).is_some();
+                    prop_assert_eq!(done, was_there);
                 }
             }
         }

@@ -315,7 +315,7 @@ fn an_earlier_state_is_not_the_trusted_one() {
 #[test]
 fn no_field_of_the_header_can_be_another() {
     let state = State::new();
-    let lies: [fn(&mut Header); 22] = [
+    let lies: [fn(&mut Header); 24] = [
         |header| header.parent_hash[0] ^= 1,
         |header| header.ommers_hash[0] ^= 1,
         |header| header.beneficiary[0] ^= 1,
@@ -338,6 +338,8 @@ fn no_field_of_the_header_can_be_another() {
         |header| header.excess_blob_gas = Some(0),
         |header| header.parent_beacon_block_root = Some(B256::ZERO),
         |header| header.requests_hash = Some(B256::ZERO),
+        |header| header.block_access_list_hash = Some(B256::ZERO),
+        |header| header.slot_number = Some(0),
     ];
     for (index, lie) in lies.into_iter().enumerate() {
         let mut liar = state.node(&number(7));
