@@ -730,7 +730,7 @@ fn operator_secret(index: usize) -> [u8; 32] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn any_history_of_changes_leaves_what_the_rules_say(

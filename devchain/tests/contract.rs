@@ -719,7 +719,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn any_history_leaves_what_the_rules_say(steps in prop::collection::vec(step(), 1..40)) {
