@@ -5,6 +5,8 @@
     reason = "a test's helpers may panic as the test may"
 )]
 
+use std::slice;
+
 use alloy_primitives::B256;
 use callseal_devchain::{DevBeacon, DevChain};
 use callseal_registry_client::light::{
@@ -174,12 +176,13 @@ fn every_field_of_the_forks_own_is_lied_about() {
     }
 }
 
+/// What is done to a branch's nodes.
+type Lie = fn(&mut Vec<Value>);
+
 #[test]
 fn no_branch_has_another_length() {
     for answers in Answers::all() {
-        let zero = || json!(B256::ZERO);
-        // With whether it is what newer forks' containers make of it.
-        let lies: [(&str, fn(&mut Vec<Value>)); 5] = [
+        let lies: [(&str, Lie); 5] = [
             ("nothing", Vec::clear),
             ("its end cut off", |nodes| drop(nodes.pop())),
             ("its start cut off", |nodes| drop(nodes.remove(0))),
@@ -227,7 +230,7 @@ fn no_branch_has_another_length() {
         // One zero before it is what Electra's containers make of an older branch.
         let mut padded = answers.updates[1].clone();
         let nodes = padded["finality_branch"].as_array_mut().unwrap();
-        nodes.insert(0, zero());
+        nodes.insert(0, json!(B256::ZERO));
         let result = verify_update(&store, &answers.update(&padded).unwrap(), now);
         assert_eq!(result.is_ok(), answers.fork < Fork::Electra);
     }
@@ -249,7 +252,7 @@ fn the_name_of_a_fork_in_an_answer_moves_nothing() {
                 _ => true,
             };
             match read {
-                Ok(updates) if is_followed => assert_eq!(updates, [honest.clone()]),
+                Ok(updates) if is_followed => assert_eq!(updates, slice::from_ref(&honest)),
                 Err(json::JsonError::Fork(_)) if !is_followed => {}
                 other => panic!("{version}: {other:?}"),
             }
