@@ -41,7 +41,7 @@ UNSAFE = {
     "srtp-crypto": "the SIMD backends",
     "srtp-capi": "the C boundary",
     "testkit": "a global allocator that counts",
-    "benches": "calls into libraries in C that are measured beside ours",
+    "benches": "calls into libraries in C that are measured beside ours, and instructions that are timed",
 }
 
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use callseal_benches::report::{
     BLOCKS, CallSetUp, DropIn, Memory, Outcome, Planned, Results, block, fill_in, plots,
 };
-use callseal_benches::{Machine, Pace, versions};
+use callseal_benches::{Costs, Machine, Pace, versions};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -45,6 +45,10 @@ struct Arguments {
     /// Measures what needs no clock, memory and calls in virtual time, and leaves the other results as they are
     #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels", "registry"])]
     counted: bool,
+
+    /// Measures what instructions cost, and leaves the other results as they are
+    #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels", "registry", "capi", "counted"])]
+    costs: bool,
 
     /// Prints the duels whose names contain this; writes nothing
     #[arg(long, value_name = "TEXT")]
@@ -93,6 +97,12 @@ fn main() -> Result<ExitCode> {
         let mut results = read_results()?;
         registry(&mut results)?;
         write(&results)?;
+    } else if arguments.costs {
+        let before = read_results()?;
+        write(&Results {
+            costs: costs()?,
+            ..before
+        })?;
     } else if arguments.counted {
         let before = read_results()?;
         write(&Results {
@@ -118,6 +128,7 @@ fn measure(duels_only: bool) -> Result<()> {
         machine: Machine::here(),
         peers: versions(),
         duels: run(&Planned::all(), Pace::FULL),
+        costs: costs()?,
         ..before
     };
     write(&results)?;
@@ -160,6 +171,10 @@ fn drop_in() -> Result<DropIn> {
         processor: Machine::here().processor,
         duels: run(&Planned::drop_in(), Pace::FULL),
     })
+}
+
+fn costs() -> Result<Costs> {
+    Ok(Costs::here(today()?, Machine::here().processor))
 }
 
 fn drop_in_is_there() -> bool {

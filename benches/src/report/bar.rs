@@ -8,12 +8,33 @@ use crate::report::results::{DROP_IN, Question, Results, Row};
 pub struct Floor {
     /// What is measured.
     pub what: String,
+    /// Where that stands in the results.
+    pub place: Place,
     /// What it is measured by.
     pub by: &'static str,
     /// The least or most that is to be.
     pub required: Required,
     /// What was found; `None` where it was not measured.
     pub measured: Option<f64>,
+}
+
+/// One of this project's contenders in one duel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What the duel was about.
+    pub question: Question,
+    /// What was done with the packets.
+    pub operation: Operation,
+    /// The profile's name.
+    pub profile: &'static str,
+    /// Octets behind the header.
+    pub payload_len: usize,
+    /// The backend, or [`DROP_IN`].
+    pub contender: String,
+    /// Packets given at a time; 0 where they come by single calls.
+    pub batch: usize,
+    /// Streams that took turns.
+    pub streams: usize,
 }
 
 /// A bound.
@@ -117,22 +138,36 @@ pub fn drop_in_floors(results: &Results) -> Vec<Floor> {
             });
             meant.map(|ratio| ratio.ratio).min_by(f64::total_cmp)
         };
-        let mut floor = |streams: &str, by, required, measured| {
+        let mut floor = |streams, by, required, measured| {
+            let place = Place {
+                question: Question::DropIn,
+                operation: Operation::Protect,
+                profile,
+                payload_len: 160,
+                contender: DROP_IN.to_owned(),
+                batch: 0,
+                streams,
+            };
+            let streams = match streams {
+                1 => "1 stream",
+                _ => "10,000 streams in turn",
+            };
             floors.push(Floor {
                 what: format!("srtp_protect, {profile}, 160 B, {streams}"),
+                place,
                 by,
                 required,
                 measured,
             });
         };
         let nss = by(&|_, other| other.contender.ends_with("-nss"));
-        floor("1 stream", LIBSRTP_NSS, Required::AtLeast(by_nss), nss);
+        floor(1, LIBSRTP_NSS, Required::AtLeast(by_nss), nss);
         let openssl = by(&|_, other| other.is_libsrtp_openssl());
-        floor("1 stream", LIBSRTP, Required::AtLeast(by_openssl), openssl);
+        floor(1, LIBSRTP, Required::AtLeast(by_openssl), openssl);
         // The crowd's time over the one stream's.
         let crowd = by(&|ours, other| other.is_same_but_streams(ours) && other.streams == 10_000);
         let required = Required::AtMost(1.5);
-        floor("10,000 streams in turn", ONE_STREAM, required, crowd);
+        floor(10_000, ONE_STREAM, required, crowd);
     }
     floors
 }
@@ -202,12 +237,21 @@ impl<'a> Cell<'a> {
             batch,
             ..
         } = self;
-        let batch = match batch {
+        let given = match batch {
             0 => "single".to_owned(),
             batch => format!("batch of {batch}"),
         };
         Floor {
-            what: format!("{operation}, {profile}, {payload_len} B, {backend}, {batch}"),
+            what: format!("{operation}, {profile}, {payload_len} B, {backend}, {given}"),
+            place: Place {
+                question: Question::Packets,
+                operation,
+                profile,
+                payload_len,
+                contender: backend.to_owned(),
+                batch,
+                streams: 1,
+            },
             by,
             required,
             measured: self.measured(by),
@@ -257,6 +301,15 @@ fn crowd(results: &Results, batch: usize, ceiling: f64) -> Floor {
                 batch => format!("batch of {batch}"),
             }
         ),
+        place: Place {
+            question: Question::Streams,
+            operation: Operation::Protect,
+            profile: CM_128,
+            payload_len: 160,
+            contender: results.backend().to_owned(),
+            batch,
+            streams: 10_000,
+        },
         by: ONE_STREAM,
         required: Required::AtMost(ceiling),
         measured,

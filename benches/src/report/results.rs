@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::instructions::Costs;
 use crate::load::Operation;
 use crate::machine::Machine;
 
@@ -34,6 +35,9 @@ pub struct Results {
     /// The C interface, beside libsrtp's own.
     #[serde(default)]
     pub drop_in: DropIn,
+    /// What instructions cost.
+    #[serde(default)]
+    pub costs: Costs,
 }
 
 /// What a look-up takes in a generated registry.
@@ -217,6 +221,7 @@ impl Results {
             memory,
             calls,
             drop_in,
+            costs,
         } = self;
         let lines = |values: Vec<String>| values.join(",\n");
         let duels = duels
@@ -237,7 +242,7 @@ impl Results {
             .map(serde_json::to_string)
             .collect::<Result<_, _>>()?;
         Ok(format!(
-            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n],\n\"drop_in\":{{\"date\":{},\"processor\":{},\"duels\":[\n{}\n]}}\n}}\n",
+            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n],\n\"drop_in\":{{\"date\":{},\"processor\":{},\"duels\":[\n{}\n]}},\n\"costs\":{}\n}}\n",
             serde_json::to_string(date)?,
             serde_json::to_string(machine)?,
             serde_json::to_string(peers)?,
@@ -250,6 +255,7 @@ impl Results {
             serde_json::to_string(drop_in_date)?,
             serde_json::to_string(processor)?,
             lines(drop_in_duels),
+            serde_json::to_string(costs)?,
         ))
     }
 
@@ -330,6 +336,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instructions::Cost;
 
     #[test]
     fn results_are_read_as_they_were_written() {
@@ -366,6 +373,15 @@ mod tests {
                 date: "another".into(),
                 processor: "a \"fast\" one".into(),
                 duels: vec![outcome.clone()],
+            },
+            costs: Costs {
+                ghz: 3.5,
+                instructions: vec![Cost {
+                    name: "vaesenc zmm".into(),
+                    latency: Some(4.0),
+                    every: None,
+                }],
+                ..Costs::default()
             },
             ..Results::default()
         };

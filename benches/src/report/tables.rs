@@ -5,10 +5,11 @@ use std::fmt::Write;
 use crate::load::{Operation, PAYLOAD_LENS, PROFILES};
 use crate::plot::figure;
 use crate::report::bar::{Floor, Required, drop_in_floors, floors};
+use crate::report::distances::{costs, distances, limits};
 use crate::report::results::{Growth, Outcome, Question, Results, Row, Standing};
 
 /// The names of all blocks, in no order.
-pub const BLOCKS: [&str; 16] = [
+pub const BLOCKS: [&str; 19] = [
     "headline",
     "machine",
     "bar",
@@ -25,6 +26,9 @@ pub const BLOCKS: [&str; 16] = [
     "growth",
     "handshake",
     "capi",
+    "costs",
+    "limits",
+    "distances",
 ];
 
 /// What stands between the markers of this name; `None` where no block has it.
@@ -47,6 +51,9 @@ pub fn block(name: &str, results: &Results) -> Option<String> {
         "growth" => growth(results),
         "handshake" => criterion(results, "handshake/"),
         "capi" => drop_in(results),
+        "costs" => costs(results),
+        "limits" => limits(results),
+        "distances" => distances(results),
         _ => return None,
     })
 }
@@ -254,7 +261,7 @@ fn cell(standing: &Standing, row: &Row) -> Option<String> {
     })
 }
 
-fn name(row: &Row) -> String {
+pub(crate) fn name(row: &Row) -> String {
     let name = match row.is_ours() {
         true => format!("callseal, {}", row.contender),
         false => row.contender.clone(),
