@@ -192,10 +192,9 @@ fn beside(outcome: &Outcome, row: &Row) -> String {
         told.push(format!("{:+.1} ns over one stream", row.ns - one.ns));
     }
     let call = |other: &&Row| other.is_ours() && other.contender != DROP_IN;
-    if row.contender == DROP_IN && row.streams == 1 {
-        if let Some(call) = rows.iter().find(call) {
-            told.push(format!("{:+.1} ns over `srtp`", row.ns - call.ns));
-        }
+    let call = rows.iter().find(call);
+    if let Some(call) = call.filter(|_| row.contender == DROP_IN && row.streams == 1) {
+        told.push(format!("{:+.1} ns over `srtp`", row.ns - call.ns));
     }
     let bare = |contender: &str, batch| {
         let mut rows = rows.iter();
