@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, b256};
 use callseal_registry_client::light::{
-    LightHeader, Network, Store, Update, UpdateError, json, verify_bootstrap, verify_update,
+    Activation, Fork, LightHeader, Network, NetworkTerms, Preset, Store, Update, UpdateError, json,
+    verify_bootstrap, verify_update,
 };
 use serde_json::{Value, json};
 
-use super::{json_files, octets, text, value};
+use super::{json_files, text, value};
 
 /// A network that was followed.
 pub(crate) struct Followed {
@@ -25,7 +26,7 @@ pub(crate) struct Followed {
 }
 
 /// Follows the network from the folder's bootstrap over everything that lies beside it.
-pub(crate) fn follow(folder: &Path, network: &Network) -> Followed {
+pub(crate) fn follow(folder: &Path) -> Followed {
     let mut files = Files::default();
     for path in json_files(folder) {
         files.sort_in(path);
@@ -33,12 +34,29 @@ pub(crate) fn follow(folder: &Path, network: &Network) -> Followed {
     let [bootstrap] = files.bootstraps.as_slice() else {
         panic!("{}: one bootstrap is followed", folder.display());
     };
-    let bootstrap = json::bootstrap(&octets(bootstrap)).unwrap();
+    let bootstrap = json::bootstrap(answer(value(bootstrap)).to_string().as_bytes()).unwrap();
     let checkpoint = bootstrap.header.beacon.root();
-    let mut now = network.time_of(bootstrap.header.beacon.slot);
-    let verified = verify_bootstrap(network, checkpoint, &bootstrap, now).unwrap();
-    let mut store = Store::new(verified);
-    let mut believed = vec![bootstrap.header];
+    // Nothing says which network it is, but for who has signed.
+    let start = |network: &Network| {
+        let now = network.time_of(bootstrap.header.beacon.slot);
+        verify_bootstrap(network, checkpoint, &bootstrap, now).map(Store::new)
+    };
+    let has_signed = |network: &&Network| {
+        let Ok(store) = start(network) else {
+            return false;
+        };
+        let verifies = |update: &Update| {
+            let slot = update.signature_slot.max(store.finalized_slot());
+            verify_update(&store, update, network.time_of(slot)).is_ok()
+        };
+        files.updates.iter().any(|(_, update)| verifies(update))
+    };
+    let networks = [Network::mainnet(), Network::hoodi(), goerli()];
+    let network = networks.iter().find(has_signed);
+    let network = network.unwrap_or_else(|| panic!("{}: no network's", folder.display()));
+    let mut store = start(network).unwrap();
+    let mut now = network.time_of(store.finalized_slot());
+    let mut believed = vec![bootstrap.header.clone()];
 
     let (mut applied, mut optimistic) = (0, 0);
     for (path, update) in files.updates_by_slot() {
@@ -66,7 +84,7 @@ pub(crate) fn follow(folder: &Path, network: &Network) -> Followed {
     let mut blocks = 0;
     for path in &files.blocks {
         let block = value(path);
-        let message = &block["data"]["message"];
+        let message = block.pointer("/data/message").unwrap_or(&block);
         let slot: u64 = text(&message["slot"]).parse().unwrap();
         match believed.iter().find(|header| header.beacon.slot == slot) {
             Some(header) => {
@@ -109,13 +127,13 @@ impl Files {
                 Value::Array(list) => list,
                 one => vec![one],
             };
-            let octets = Value::from(list).to_string();
+            let octets = Value::from_iter(list.into_iter().map(answer)).to_string();
             let updates = json::updates(octets.as_bytes())
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let updates = updates.into_iter().map(|update| (path.clone(), update));
             self.updates.extend(updates);
         } else if name.starts_with("finality") || name.starts_with("optimistic") {
-            let mut answer = value(&path);
+            let mut answer = answer(value(&path));
             // An optimistic update is a finality update that shows nothing final.
             if answer["data"].get("finalized_header").is_none() {
                 answer["data"]["finalized_header"] = json!(LightHeader::default());
@@ -140,6 +158,47 @@ impl Files {
     }
 }
 
+/// An object as the API has answered since Capella: with its headers' beacon part apart, and in an envelope.
+fn answer(object: Value) -> Value {
+    let mut object = match object.get("data") {
+        Some(_) => return object,
+        None => object,
+    };
+    for name in ["header", "attested_header", "finalized_header"] {
+        if let Some(header) = object.get_mut(name).filter(|it| it.get("slot").is_some()) {
+            *header = json!({ "beacon": header });
+        }
+    }
+    json!({ "data": object })
+}
+
+/// A test network that is no more, by the name of a part of Berlin.
+fn goerli() -> Network {
+    let fork = |fork, epoch, first| Activation {
+        fork,
+        epoch,
+        version: [first, 0, 0x10, 0x20],
+    };
+    Network::new(NetworkTerms {
+        name: "goerli".into(),
+        preset: Preset::Mainnet,
+        chain_id: 5,
+        genesis_time: 1_616_508_000,
+        genesis_validators_root: b256!(
+            "043db0d9a83813551ee2f33450d23797757d430911a9320530ad8a0eabc43efb"
+        ),
+        seconds_per_slot: 12,
+        forks: vec![
+            fork(Fork::Phase0, 0, 0),
+            fork(Fork::Altair, 36_660, 1),
+            fork(Fork::Bellatrix, 112_260, 2),
+            fork(Fork::Capella, 162_304, 3),
+            fork(Fork::Deneb, 231_680, 4),
+        ],
+    })
+    .unwrap()
+}
+
 /// Every field that a block and its header both have.
 fn assert_is_of(header: &LightHeader, block: &Value, path: &Path) {
     let compare = |ours: Value, theirs: &Value, names: &[&str]| {
@@ -155,7 +214,11 @@ fn assert_is_of(header: &LightHeader, block: &Value, path: &Path) {
     };
     let beacon = ["slot", "proposer_index", "parent_root", "state_root"];
     compare(json!(header.beacon), block, &beacon);
-    let execution = ["block_hash", "state_root", "block_number", "timestamp"];
+    let execution = match header.execution.block_hash.is_zero() {
+        // Before Capella headers name none.
+        true => return,
+        false => ["block_hash", "state_root", "block_number", "timestamp"],
+    };
     let payload = &block["body"]["execution_payload"];
     compare(json!(header.execution), payload, &execution);
 }
