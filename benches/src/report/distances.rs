@@ -25,11 +25,12 @@ pub(crate) fn costs(results: &Results) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{}, {}, at {:.2} GHz. {}",
+        "\n{}, {}, at {:.2} GHz. {}\nA line of the cache among 10,000, each of which says where the next is: {:.1} ns.",
         costs.processor,
         costs.date,
         costs.ghz,
         clock_of_the_duels(results).unwrap_or_default(),
+        costs.line_ns,
     );
     text
 }
