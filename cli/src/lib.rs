@@ -47,8 +47,10 @@ pub mod wire_recorder;
 
 mod args;
 mod file_lock;
+mod kept_history;
 mod light_state;
 mod look_up_evidence;
+mod proof_sizes;
 mod seen_revisions;
 
 use std::io::{ErrorKind, Write};

@@ -16,6 +16,20 @@ pub(crate) struct LightState {
     path: PathBuf,
 }
 
+/// What is kept where a checkpoint comes.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// Nothing that can be believed: no file, or a state of ours that is damaged or too old.
+    Nothing,
+    /// What was verified, and is young enough.
+    Verified(Box<Store>),
+    /// That two histories are proven.
+    Contested {
+        /// The slot.
+        slot: u64,
+    },
+}
+
 impl LightState {
     /// The file at `path`, or where it is by default.
     pub(crate) fn of(network: &Network, path: Option<&Path>) -> Result<Self> {
@@ -33,22 +47,24 @@ impl LightState {
 
     /// What was kept; `None` where there is no file.
     pub(crate) fn read(&self, network: &Network, now: u64) -> Result<Option<Store>> {
-        let named = || format!("cannot use {}", self.path.display());
-        let state = match std::fs::read(&self.path) {
-            Ok(state) => state,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(named),
-        };
-        Store::from_state(network.clone(), &state, now)
-            .map(Some)
-            .with_context(named)
+        let kept = self.kept(network, now)?.transpose();
+        kept.with_context(|| format!("cannot use {}", self.path.display()))
     }
 
-    /// The slot for which two histories were proven, where that is what was kept.
-    pub(crate) fn contested_slot(&self, network: &Network, now: u64) -> Option<u64> {
-        match self.kept(network, now)? {
-            Err(StateError::Contested { slot }) => Some(slot),
-            _ => None,
+    /// What a checkpoint has to reckon with.
+    ///
+    /// # Errors
+    /// Where the file is anything that a checkpoint may not replace.
+    pub(crate) fn before_checkpoint(&self, network: &Network, now: u64) -> Result<Kept> {
+        let kept = self.kept(network, now)?;
+        match kept {
+            None => Ok(Kept::Nothing),
+            Some(Ok(store)) => Ok(Kept::Verified(store.into())),
+            Some(Err(StateError::Contested { slot })) => Ok(Kept::Contested { slot }),
+            Some(Err(error)) if is_ours_to_replace(&error) => Ok(Kept::Nothing),
+            Some(Err(error)) => {
+                Err(error).with_context(|| format!("{} is not replaced", self.path.display()))
+            }
         }
     }
 
@@ -74,9 +90,13 @@ impl LightState {
     /// checkpoint [replaces](Self::replace) it. So does what a process that is further has kept.
     fn keep(&self, store: &Store) -> Result<Option<u64>> {
         let _lock = self.lock()?;
-        let (contested, is_newer) = match self.kept(store.network(), 0) {
+        let (contested, is_newer) = match self.kept(store.network(), 0)? {
             Some(Err(StateError::Contested { slot })) => (Some(slot), false),
             Some(Ok(kept)) => (None, kept.finalized_slot() > store.finalized_slot()),
+            Some(Err(error)) if !is_ours_to_replace(&error) => {
+                return Err(error)
+                    .with_context(|| format!("{} is not replaced", self.path.display()));
+            }
             Some(Err(_)) | None => (None, false),
         };
         let is_ours_to_write = contested.is_none() && !is_newer;
@@ -86,12 +106,16 @@ impl LightState {
         Ok(contested)
     }
 
-    fn kept(&self, network: &Network, now: u64) -> Option<Result<Store, StateError>> {
-        let state = std::fs::read(&self.path).ok()?;
-        Some(Store::from_state(network.clone(), &state, now))
+    /// What the file holds; `None` where there is none.
+    fn kept(&self, network: &Network, now: u64) -> Result<Option<Result<Store, StateError>>> {
+        match std::fs::read(&self.path) {
+            Ok(state) => Ok(Some(Store::from_state(network.clone(), &state, now))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot use {}", self.path.display())),
+        }
     }
 
-    /// Keeps what a checkpoint gives, whatever was kept before.
+    /// Keeps what a checkpoint gives that is newer than the slot for which two histories are proven.
     pub(crate) fn replace(&self, store: &Store) -> Result<()> {
         let _lock = self.lock()?;
         self.write(store)
@@ -110,6 +134,12 @@ impl LightState {
             &store.to_state(),
         )?)
     }
+}
+
+/// Whether the file is a state of ours that is of no more use. All others are somebody's: another program's or
+/// network's, or a later version's.
+fn is_ours_to_replace(error: &StateError) -> bool {
+    matches!(error, StateError::Damaged | StateError::TooOld { .. })
 }
 
 /// A built-in network, or one whose constants are in a file.
@@ -170,7 +200,11 @@ mod tests {
         mark.extend(9_u64.to_be_bytes());
         mark.extend(sha2::Sha256::digest(&mark));
         std::fs::write(state.path(), &mark).unwrap();
-        assert_eq!(state.contested_slot(network, now), Some(9));
+        let is_contested = |now| {
+            let kept = state.before_checkpoint(network, now).unwrap();
+            matches!(kept, Kept::Contested { slot: 9 })
+        };
+        assert!(is_contested(now));
         beacon.finalize();
         for client in [&one, &other] {
             let stopped = client.sync(beacon.now());
@@ -179,7 +213,7 @@ mod tests {
             assert_eq!(std::fs::read(state.path()).unwrap(), mark);
         }
         state.replace(&client().store()).unwrap();
-        assert_eq!(state.contested_slot(network, now), None);
+        assert!(!is_contested(now));
     }
 
     #[test]
@@ -212,13 +246,49 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_somebody_else_is_neither_read_nor_replaced() {
+        let (folder, chain) = (tempfile::tempdir().unwrap(), DevChain::new(1));
+        let beacon = DevBeacon::new(&chain).unwrap();
+        let (checkpoint, now) = (beacon.finalize(), beacon.now());
+        let start = || {
+            let beacons = vec![beacon.clone()];
+            LightClient::start(beacon.network(), checkpoint, beacons, now).unwrap()
+        };
+        let state = start().0.store().to_state();
+        let mut other_format = state[..state.len() - 32].to_vec();
+        other_format[9] = 77;
+        other_format.extend(sha2::Sha256::digest(&other_format));
+        for (network, contents) in [
+            (beacon.network().clone(), b"dear diary".repeat(9)),
+            (beacon.network().clone(), other_format),
+            (Network::mainnet(), state),
+        ] {
+            let path = folder.path().join("theirs");
+            std::fs::write(&path, &contents).unwrap();
+            let file = LightState::of(&network, Some(&path)).unwrap();
+            let error = file.before_checkpoint(&network, now).unwrap_err();
+            assert!(
+                format!("{error:#}").contains("theirs is not replaced"),
+                "{error:#}"
+            );
+            if network == *beacon.network() {
+                let client = SharedClient::from(start().0);
+                file.keep_always(&client).unwrap_err();
+            }
+            assert_eq!(std::fs::read(&path).unwrap(), contents);
+        }
+    }
+
+    #[test]
     fn a_damaged_file_is_named_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("light.state");
         let network = Network::mainnet();
         let state = LightState::of(&network, Some(&path)).unwrap();
         assert!(state.read(&network, 0).unwrap().is_none());
-        std::fs::write(&path, [7; 100]).unwrap();
+        std::fs::write(&path, b"callseal, cut off").unwrap();
+        let kept = state.before_checkpoint(&network, 0).unwrap();
+        assert!(matches!(kept, Kept::Nothing));
         let error = format!("{:#}", state.read(&network, 0).unwrap_err());
         assert!(error.contains("light.state"), "{error}");
         assert!(

@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::{folder, of_repository, text};
+use support::{folder, of_repository, run, text};
 
 #[test]
 fn every_example_in_the_readme_prints_what_it_says() {
@@ -40,6 +40,51 @@ fn every_example_in_the_readme_prints_what_it_says() {
             expected.join("\n")
         );
     }
+}
+
+#[test]
+fn what_the_readme_shows_of_the_demonstration_is_what_it_tells() {
+    let readme = std::fs::read_to_string(of_repository("README.md")).unwrap();
+    let work = folder();
+    let stories = [
+        (
+            "What the first prints, in part (`demo --fast`",
+            &["--fast"][..],
+        ),
+        (
+            "What `demo --full --fast` prints of one phone",
+            &["--full", "--fast"],
+        ),
+    ];
+    for (place, (introduced_by, arguments)) in stories.into_iter().enumerate() {
+        let (_, after) = readme.split_once(introduced_by).unwrap();
+        let shown = after.split("```").nth(1).unwrap();
+        let out = work.path().join(place.to_string());
+        let done = run(&[&["demo", "--out", text(&out)], arguments].concat()).expect_code(0);
+        let printed: Vec<_> = done.stdout.lines().map(without_measures).collect();
+        let printed: Vec<_> = printed.iter().map(String::as_str).collect();
+        let expected = ["…"].into_iter().chain(shown.trim().lines()).chain(["…"]);
+        let expected: Vec<_> = expected.map(without_measures).collect();
+        let expected: Vec<_> = expected.iter().map(String::as_str).collect();
+        assert!(
+            is_as_said(&printed, &expected),
+            "{arguments:?}\n{}\nis not\n{}",
+            printed.join("\n"),
+            expected.join("\n")
+        );
+    }
+}
+
+/// A line without what differs from run to run: times, addresses and hashes, and the width that they take.
+fn without_measures(line: &str) -> String {
+    let words = line.split_whitespace().map(|word| {
+        let is_measured = word.contains('.') && word.trim_start_matches('(').parse::<f64>().is_ok();
+        match is_measured || word.starts_with("0x") {
+            true => "#",
+            false => word,
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The commands behind a `$` in blocks of console, each with its output.

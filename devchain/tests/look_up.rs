@@ -5,7 +5,7 @@ use std::thread;
 use alloy_primitives::{Address, B256};
 use callseal_devchain::DevChain;
 use callseal_registry_client::{
-    Answer, LookUpError, Registry, RegistryConfig, Status, Transport, TransportError,
+    Answer, LookUpError, MAX_CLAIMS, Registry, RegistryConfig, Status, Transport, TransportError,
     verify_account, verify_header,
 };
 
@@ -87,6 +87,67 @@ fn a_claim_is_proven_until_it_is_approved() {
         )
         .unwrap();
     assert_eq!(look_up(alice.wallet), None);
+}
+
+#[test]
+fn all_claims_of_a_number_are_proven_among_those_of_others() {
+    let (chain, registry) = registry();
+    let alice = Subscriber::new(&chain, 1);
+    let claims_of = |number: &str| {
+        let mut reader = Registry::new(registry.config(), chain.head(), chain.clone());
+        let claims = reader.look_up_claims(number).unwrap();
+        assert!(claims.is_about(number));
+        let mut senders: Vec<_> = claims.value().iter().map(|claim| claim.holder).collect();
+        senders.sort();
+        senders
+    };
+    assert!(claims_of(&alice.number).is_empty());
+    // More than are asked for at once, and another wallet's of the same number behind them.
+    let mut wallets = vec![alice.wallet];
+    registry
+        .add_client(alice.wallet, &alice.claim(&registry))
+        .unwrap();
+    for index in 2..80 {
+        let other = Subscriber::new(&chain, index);
+        registry
+            .add_client(other.wallet, &other.claim(&registry))
+            .unwrap();
+    }
+    let rival = Subscriber {
+        wallet: chain.account(5),
+        ..Subscriber::new(&chain, 1)
+    };
+    registry
+        .add_client(rival.wallet, &rival.claim(&registry))
+        .unwrap();
+    wallets.push(rival.wallet);
+    wallets.sort();
+    assert_eq!(claims_of(&alice.number), wallets);
+    // What is dropped leaves the list.
+    let number_hash = alice.claim(&registry).number_hash;
+    registry
+        .drop_client(alice.wallet, number_hash, alice.wallet)
+        .unwrap();
+    assert_eq!(claims_of(&alice.number), [rival.wallet]);
+}
+
+#[test]
+fn a_list_of_claims_that_is_too_long_is_said_to_be_so() {
+    let (chain, registry) = registry();
+    let alice = Subscriber::new(&chain, 1);
+    let claims: Vec<_> = (0..=MAX_CLAIMS)
+        .map(|index| {
+            let other = Subscriber::new(&chain, 1_000 + index);
+            (other.wallet, other.claim(&registry))
+        })
+        .collect();
+    registry
+        .add_clients(claims.iter().map(|(wallet, claim)| (*wallet, claim)))
+        .unwrap();
+    let mut reader = Registry::new(registry.config(), chain.head(), chain.clone());
+    let refusal = reader.look_up_claims(&alice.number).unwrap_err();
+    let count = alloy_primitives::U256::from(MAX_CLAIMS + 1);
+    assert_eq!(refusal, LookUpError::TooManyClaims { count });
 }
 
 #[test]

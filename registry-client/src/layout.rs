@@ -5,6 +5,8 @@
 //! | 0, 1, 2 | the operator: signing key's x; account, times and prefix packed; sealing key |
 //! | keccak(n . 3) + 0, 1, 2 | the approved record of number hash `n`: key's x; holder, times, prefix and status packed; token hash |
 //! | keccak(s . keccak(n . 4)) + 0, 1, 2 | the claim of sender `s` on `n`, packed like a record |
+//! | 6 | how many claims are pending |
+//! | keccak(6) + 2i, + 1 | the i-th of them, from 0, in no order: its number's hash; its sender |
 //! | keccak(n . 8) + 0, 1, 2 | the record that takes the approved one's place at its time, packed like it |
 //! | 9, 10, 11 | the operator's keys before the present ones |
 //! | 12 | until when those are good: Unix time, the low six octets |
@@ -28,6 +30,8 @@ pub const NUMBER_SLOTS: usize = 2 * RECORD_SLOTS;
 const CLIENTS: u64 = 3;
 /// Slot of the mapping from number hash and sender to pending claim.
 const PENDING: u64 = 4;
+/// Slot of the list of pending claims.
+const CLAIMS: u64 = 6;
 /// Slot of the mapping from number hash to the approved record that is not in force yet.
 const SUCCESSORS: u64 = 8;
 
@@ -67,6 +71,21 @@ pub fn pending_slots(number_hash: B256, sender: Address) -> [B256; RECORD_SLOTS]
     let of_number = mapping_entry(number_hash, B256::from(U256::from(PENDING)));
     let base = mapping_entry(sender.into_word(), of_number);
     [base, offset(base, 1)]
+}
+
+/// The slot that holds how many claims are pending, of all numbers.
+#[must_use]
+pub fn claim_count_slot() -> B256 {
+    B256::from(U256::from(CLAIMS))
+}
+
+/// The slots that name a pending claim: its number's hash, and its sender. `index` counts from 0.
+#[must_use]
+pub fn claim_slots(index: u64) -> [B256; 2] {
+    let number_hash = U256::from_be_bytes(keccak256(claim_count_slot()).0)
+        .wrapping_add(U256::from(index).wrapping_mul(U256::from(2)));
+    let number_hash = B256::from(number_hash);
+    [number_hash, offset(number_hash, 1)]
 }
 
 /// The slots that hold the operator's keys.

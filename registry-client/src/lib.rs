@@ -103,7 +103,7 @@ pub use record::{
     operator_from_slots, previous_operator_from_slots, record_at, record_from_slots,
 };
 pub use registries::Registries;
-pub use registry::{Answer, LookUpError, Registry, RegistryConfig};
+pub use registry::{Answer, LookUpError, MAX_CLAIMS, Registry, RegistryConfig};
 pub use slots::{SlotsError, verify_slots};
 pub use staple::{OwnStaple, OwnStapleError, StapleError};
 pub use transport::{RawProof, Transport, TransportError};

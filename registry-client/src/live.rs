@@ -12,6 +12,7 @@ use crate::light::{
 };
 use crate::nodes::{Asked, NodeFault, Nodes, NodesError, no_answer};
 use crate::number::{NumberError, number_hash};
+use crate::record::Record;
 use crate::registry::{Answer, LookUpError, RegistryConfig};
 use crate::staple::{OwnStaple, StapleError};
 use crate::transport::{RawProof, Transport};
@@ -202,6 +203,33 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
         })
     }
 
+    /// What `sender` claims for a number and the operator has not approved, or the proof that it claims nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`LiveError`] says what failed.
+    pub fn look_up_claim(
+        &mut self,
+        number: &str,
+        sender: Address,
+        now: u64,
+    ) -> Result<Verified<Answer>, LiveError> {
+        self.ask_now(now, |nodes| nodes.look_up_claim(number, sender))
+    }
+
+    /// Every claim of a number that the operator has not approved, as [`Nodes::look_up_claims`].
+    ///
+    /// # Errors
+    ///
+    /// [`LiveError`] says what failed.
+    pub fn look_up_claims(
+        &mut self,
+        number: &str,
+        now: u64,
+    ) -> Result<Verified<Vec<Record>>, LiveError> {
+        self.ask_now(now, |nodes| nodes.look_up_claims(number))
+    }
+
     /// The highest revision of a number's record that was proven here, or remembered; `None` where none was.
     pub fn seen_revision(&self, number: &str) -> Option<SeenRevision> {
         let number_hash = number_hash(number).ok()?;
@@ -321,6 +349,20 @@ impl<B: Beacon, T: Transport> LiveRegistry<B, T> {
     fn ask(&mut self, number: &str, anchor: &Anchor) -> Result<Asked<Verified<Answer>>, LiveError> {
         self.nodes.trust_anchor(anchor);
         Ok(self.nodes.look_up(number)?)
+    }
+
+    fn ask_now<A>(
+        &mut self,
+        now: u64,
+        question: impl FnOnce(&mut Nodes<T>) -> Result<Asked<A>, NodesError>,
+    ) -> Result<A, LiveError> {
+        self.uncontested()?;
+        let (basis, _) = self.basis(now)?;
+        self.nodes.trust_anchor(&basis.anchor);
+        let asked = question(&mut self.nodes)?;
+        // As for records: somebody else may have been shown another history meanwhile.
+        self.uncontested()?;
+        Ok(asked.answer)
     }
 }
 

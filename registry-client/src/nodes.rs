@@ -3,11 +3,11 @@
 use core::fmt::Display;
 
 use alloy_consensus::Header;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 
 use crate::light::Anchor;
 use crate::number::number_hash;
-use crate::record::{OperatorKeys, PreviousOperatorKeys};
+use crate::record::{OperatorKeys, PreviousOperatorKeys, Record};
 use crate::registry::{Answer, LookUpError, Registry, RegistryConfig};
 use crate::transport::{RawProof, Transport, TransportError};
 use crate::verified::Verified;
@@ -119,6 +119,33 @@ impl<T: Transport> Nodes<T> {
     pub fn look_up(&mut self, number: &str) -> Result<Asked<Verified<Answer>>, NodesError> {
         number_hash(number).map_err(LookUpError::from)?;
         self.ask(|registry| registry.look_up(number))
+    }
+
+    /// What `sender` claims for a number, as [`Registry::look_up_claim`].
+    ///
+    /// # Errors
+    ///
+    /// [`NodesError`] says what failed.
+    pub fn look_up_claim(
+        &mut self,
+        number: &str,
+        sender: Address,
+    ) -> Result<Asked<Verified<Answer>>, NodesError> {
+        number_hash(number).map_err(LookUpError::from)?;
+        self.ask(|registry| registry.look_up_claim(number, sender))
+    }
+
+    /// Every claim of a number that the operator has not approved, as [`Registry::look_up_claims`].
+    ///
+    /// # Errors
+    ///
+    /// [`NodesError`] says what failed.
+    pub fn look_up_claims(
+        &mut self,
+        number: &str,
+    ) -> Result<Asked<Verified<Vec<Record>>>, NodesError> {
+        number_hash(number).map_err(LookUpError::from)?;
+        self.ask(|registry| registry.look_up_claims(number))
     }
 
     /// The operator's keys, as [`Registry::operator_keys`].

@@ -1,7 +1,7 @@
 //! Questions to the registry, and answers that need no trust in whoever gave them.
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 
 use crate::account::{VerifiedAccount, verify_account};
 use crate::header::{HeaderError, VerifiedHeader, verify_header};
@@ -197,6 +197,52 @@ impl<T: Transport> Registry<T> {
         ))
     }
 
+    /// Every claim of a number that the operator has not approved; that there is no other is proven too.
+    ///
+    /// The registry lists the claims of all numbers together: at most [`MAX_CLAIMS`] are looked through.
+    ///
+    /// # Errors
+    ///
+    /// [`LookUpError`] says what failed; [`LookUpError::TooManyClaims`] where the list is longer.
+    pub fn look_up_claims(&mut self, number: &str) -> Result<Verified<Vec<Record>>, LookUpError> {
+        let number_hash = number_hash(number)?;
+        let ([count], header) = self.words([layout::claim_count_slot()])?;
+        let count = U256::from_be_bytes(count.0);
+        if count > U256::from(MAX_CLAIMS) {
+            return Err(LookUpError::TooManyClaims { count });
+        }
+        let names: Vec<_> = (0..count.saturating_to())
+            .map(layout::claim_slots)
+            .collect();
+        let mut senders = Vec::new();
+        for names in names.chunks(CLAIMS_AT_ONCE) {
+            let words = self.words_in(&header, names.as_flattened())?;
+            let (words, _) = words.as_chunks();
+            let ours = words.iter().filter(|[of, _]| *of == number_hash);
+            senders.extend(ours.map(|[_, sender]| Address::from_word(*sender)));
+        }
+        let slots = senders
+            .iter()
+            .map(|sender| layout::pending_slots(number_hash, *sender));
+        let slots: Vec<_> = slots.collect();
+        let mut claims = Vec::new();
+        for slots in slots.chunks(CLAIMS_AT_ONCE) {
+            let words = self.words_in(&header, slots.as_flattened())?;
+            let (words, _) = words.as_chunks();
+            for words in words {
+                let claim = record_from_slots(*words)?;
+                claims.push(claim.ok_or(RecordError::Status { got: 0 })?);
+            }
+        }
+        Ok(Verified::about(
+            number_hash,
+            claims,
+            self.config,
+            header,
+            self.slot,
+        ))
+    }
+
     /// The operator's keys.
     ///
     /// # Errors
@@ -241,6 +287,18 @@ impl<T: Transport> Registry<T> {
             .proof(contract, &slots, header.block_hash())?;
         let account = self.our_account(&header, &raw.account)?;
         Ok((self.words_of(&account, slots, &raw)?, header))
+    }
+
+    /// The same for any number of slots, from a header that was verified.
+    fn words_in(
+        &mut self,
+        header: &VerifiedHeader,
+        slots: &[B256],
+    ) -> Result<Vec<B256>, LookUpError> {
+        let contract = self.config.contract;
+        let raw = self.transport.proof(contract, slots, header.block_hash())?;
+        let account = self.our_account(header, &raw.account)?;
+        Ok(verify_slots(&account, slots, &raw.slots)?)
     }
 
     fn words_of<const N: usize>(
@@ -305,6 +363,12 @@ impl<T: Transport> Registry<T> {
         Ok(account)
     }
 }
+
+/// The longest list of pending claims that is looked through. Whoever pays for it can make it longer.
+pub const MAX_CLAIMS: usize = 256;
+
+/// How many of them are asked for in one question: two slots each.
+const CLAIMS_AT_ONCE: usize = 64;
 
 /// Which of a number's slots has the key of a successor.
 const SUCCESSORS_KEY: usize = 2;
@@ -375,6 +439,14 @@ pub enum LookUpError {
     #[error("the registry's storage is not proven: {0}")]
     Slots(#[from] SlotsError),
 
+    /// The registry's: more claims wait in it, of all numbers, than are looked through.
+    #[error(
+        "{count} claims wait in the registry, more than the {MAX_CLAIMS} that are looked through"
+    )]
+    TooManyClaims {
+        /// How many.
+        count: U256,
+    },
     /// The registry's: it holds words that its code cannot have written.
     #[error("the registry's storage is proven, but unreadable: {0}")]
     Record(#[from] RecordError),
@@ -385,7 +457,10 @@ impl LookUpError {
     pub(crate) fn is_proven(&self) -> bool {
         matches!(
             self,
-            Self::NoContract { .. } | Self::CodeHash { .. } | Self::Record(_)
+            Self::NoContract { .. }
+                | Self::CodeHash { .. }
+                | Self::TooManyClaims { .. }
+                | Self::Record(_)
         )
     }
 }

@@ -104,6 +104,12 @@ impl<T> Verified<T> {
         self.place.header.number()
     }
 
+    /// The root of the state after it, from which the proofs lead down.
+    #[must_use]
+    pub fn state_root(&self) -> B256 {
+        self.place.header.state_root()
+    }
+
     /// When that block was made; Unix time in seconds.
     #[must_use]
     pub fn timestamp(&self) -> u64 {

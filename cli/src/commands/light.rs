@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use alloy_primitives::B256;
 use anyhow::{Context, Result, bail};
 use callseal_registry_client::HttpBeacon;
-use callseal_registry_client::light::{LightClient, Network, SharedClient, Synced};
+use callseal_registry_client::light::{Fault, LightClient, Network, SharedClient};
 
-use crate::light_state::{LightState, network_named};
+use crate::kept_history::compare;
+use crate::light_state::{Kept, LightState, network_named};
 
 /// Which network, and what is known of it.
 #[derive(Debug, clap::Args)]
@@ -34,8 +35,8 @@ pub struct BeaconArguments {
     #[arg(long, value_name = "URL", help_heading = "Light client")]
     pub beacon: Vec<String>,
 
-    /// Starts the light client anew from this block root, no older than a week; not needed again while its state
-    /// is kept. Take it from a source that you trust and that is not the operator: your own node, a block
+    /// Starts the light client from this block root, no older than a week; not needed again while its state is kept,
+    /// and compared with that where it is. Take it from a source that you trust and that is not the operator: your own node, a block
     /// explorer, several checkpoint services that agree
     #[arg(
         long,
@@ -55,50 +56,116 @@ impl NetworkArguments {
     }
 }
 
+/// Where a light client has begun.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) from: BegunFrom,
+    /// The block's root.
+    pub(crate) root: B256,
+    pub(crate) slot: u64,
+    /// When that slot began; Unix time in seconds.
+    pub(crate) time: u64,
+    pub(crate) period: u64,
+    /// What nodes failed at meanwhile, or lied about.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Why that block is believed.
+#[derive(Debug)]
+pub(crate) enum BegunFrom {
+    /// It is the checkpoint.
+    Checkpoint {
+        /// The slot of what this phone had verified itself, where it had; the checkpoint was compared with that.
+        compared_with: Option<u64>,
+    },
+    /// It was verified before, and kept.
+    Kept(PathBuf),
+}
+
 impl BeaconArguments {
     /// The light client that the checkpoint or the kept state gives; what it finds is kept from now on.
+    ///
+    /// A checkpoint is compared with what is kept and young enough to be believed, and does not replace what it
+    /// contradicts.
     pub(crate) fn light_client(
         &self,
         network: &Network,
         state: &LightState,
         now: u64,
-    ) -> Result<(SharedClient<HttpBeacon>, Synced)> {
+    ) -> Result<(SharedClient<HttpBeacon>, Beginning)> {
         let beacons = self.beacon.iter().map(|url| HttpBeacon::new(url));
         let beacons = beacons.collect::<Result<_, _>>()?;
-        let started = unkept_light_client(network, state, beacons, self.checkpoint, now);
-        let (client, synced) = started?;
+        let (client, from, faults) = match self.checkpoint {
+            Some(checkpoint) => begun_at(network, state, beacons, checkpoint, now)?,
+            None => resumed(network, state, beacons, now)?,
+        };
         let client = SharedClient::from(client);
+        let store = client.store();
         state.keep_always(&client)?;
-        Ok((client, synced))
+        let slot = store.finalized_slot();
+        let beginning = Beginning {
+            from,
+            root: store.finalized().beacon.root(),
+            slot,
+            time: network.time_of(slot),
+            period: store.period(),
+            faults,
+        };
+        Ok((client, beginning))
     }
 }
 
-fn unkept_light_client(
+type Begun = (LightClient<HttpBeacon>, BegunFrom, Vec<Fault>);
+
+fn begun_at(
     network: &Network,
     state: &LightState,
     beacons: Vec<HttpBeacon>,
-    checkpoint: Option<B256>,
+    checkpoint: B256,
     now: u64,
-) -> Result<(LightClient<HttpBeacon>, Synced)> {
-    if let Some(checkpoint) = checkpoint {
-        let (client, synced) = LightClient::start(network, checkpoint, beacons, now)
-            .with_context(|| format!("cannot start from the checkpoint {checkpoint}"))?;
-        let slot = client.store().finalized_slot();
-        if let Some(contested) = state.contested_slot(network, now)
-            && slot <= contested
-        {
-            bail!(
-                "two beacon nodes have proven different histories (slot {contested}), and the checkpoint {checkpoint} is no newer (slot {slot}); find out which of them is right, and take a newer one from somebody you trust"
-            );
+) -> Result<Begun> {
+    let kept = state.before_checkpoint(network, now)?;
+    let (client, started) = LightClient::start(network, checkpoint, beacons.clone(), now)
+        .with_context(|| format!("cannot start from the checkpoint {checkpoint}"))?;
+    let slot = client.store().finalized_slot();
+    let compared_with = match kept {
+        Kept::Nothing => None,
+        Kept::Verified(kept) => {
+            compare(&kept, client.store(), &beacons, now).with_context(|| {
+                let path = state.path().display();
+                format!(
+                    "the checkpoint {checkpoint} is not shown to be of the history in {path}, which stays as it is (go on from there without --checkpoint, or with other nodes; if you are sure that the checkpoint is right, remove {path} and start again)"
+                )
+            })?;
+            Some(kept.finalized_slot())
         }
-        state.replace(client.store())?;
-        return Ok((client, synced));
-    }
-    match state.read(network, now)? {
-        Some(store) => Ok((LightClient::resume(store, beacons), Synced::default())),
-        None => bail!(
+        Kept::Contested { slot: contested } if slot <= contested => bail!(
+            "two beacon nodes have proven different histories (slot {contested}), and the checkpoint {checkpoint} is no newer (slot {slot}); find out which of them is right, and take a newer one from somebody you trust"
+        ),
+        Kept::Contested { .. } => {
+            state.replace(client.store())?;
+            None
+        }
+    };
+    Ok((
+        client,
+        BegunFrom::Checkpoint { compared_with },
+        started.faults,
+    ))
+}
+
+fn resumed(
+    network: &Network,
+    state: &LightState,
+    beacons: Vec<HttpBeacon>,
+    now: u64,
+) -> Result<Begun> {
+    let Some(store) = state.read(network, now)? else {
+        bail!(
             "{} does not exist, so there is nothing to start from: give a recent block root with --checkpoint",
             state.path().display()
-        ),
-    }
+        );
+    };
+    let from = BegunFrom::Kept(state.path().to_owned());
+    Ok((LightClient::resume(store, beacons), from, Vec::new()))
 }

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, Result, bail};
-use callseal_registry_client::light::Network;
+use callseal_registry_client::light::{Beacon, Network};
 use callseal_registry_client::{
-    Answer, LiveError, LiveRegistry, Operator, Policy, RegistryConfig, layout,
+    Answer, LiveError, LiveRegistry, LookUpError, Operator, Policy, RegistryConfig, Transport,
+    Verified, layout,
 };
 use callseal_sts::Number;
 use clap::Subcommand;
@@ -20,7 +21,8 @@ use crate::commands::light::{BeaconArguments, NetworkArguments};
 use crate::commands::which_registry::WhichRegistry;
 use crate::enrol::reader::named_nodes;
 use crate::light_state::LightState;
-use crate::look_up_evidence::{evidence_json, evidence_lines};
+use crate::look_up_evidence::{Asked, Claims, Evidence, LightEvidence};
+use crate::proof_sizes::NotedProofs;
 use crate::seen_revisions::SeenRevisions;
 
 /// Reads the registry through a light client that trusts nobody
@@ -64,6 +66,10 @@ struct GetArguments {
         help_heading = "Registry"
     )]
     code_hash: Option<B256>,
+
+    /// Shows what this wallet claims; without it, whoever claims a number that has no record in force
+    #[arg(long, value_name = "ADDRESS", help_heading = "Registry")]
+    claimant: Option<Address>,
 
     /// The oldest block that an answer may come from
     #[arg(
@@ -126,9 +132,10 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
     let (network, state) = arguments.light.network.open()?;
     let operator = operator(arguments, &network)?;
     let config = operator.registry;
-    let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
-    let begun_at = light.store().finalized_slot();
-    let nodes = named_nodes(&arguments.rpc)?;
+    let (light, beginning) = arguments.beacons.light_client(&network, &state, now)?;
+    let proofs = NotedProofs::default();
+    let nodes = named_nodes(&arguments.rpc)?.into_iter();
+    let nodes = nodes.map(|(name, node)| (name, proofs.of(node)));
     let max_age = Duration::from_secs(arguments.max_age.saturating_mul(60));
     let policy = Policy {
         max_age,
@@ -145,33 +152,64 @@ fn get(arguments: &GetArguments) -> Result<ExitCode> {
         Err(LiveError::Number(error)) => bail!(error),
         found => found.with_context(|| format!("nothing is known of {}", arguments.number))?,
     };
-    let mut stdout = std::io::stdout().lock();
-    match arguments.light.json {
-        true => {
-            let mut line = evidence_json(&arguments.number, &live, begun_at, &found, now);
-            if !operator.name.is_empty() {
-                line["operator"] = json!(operator.name);
-            }
-            writeln!(stdout, "{line}")?;
-        }
-        false => {
-            if !operator.name.is_empty() {
-                writeln!(stdout, "operator      {}", operator.name)?;
-            }
-            let lines = evidence_lines(&arguments.number, &live, begun_at, &started, &found, now);
-            for line in lines {
-                writeln!(stdout, "{line}")?;
-            }
-        }
-    }
+    let proofs = proofs.last();
     let is_in_force = match found.answer.value() {
         Answer::Record(record) => record.is_in_force(found.answer.timestamp()),
         Answer::Absent => false,
     };
-    Ok(match is_in_force {
-        true => ExitCode::SUCCESS,
-        false => EXIT_FAILED.into(),
+    let claims = match (is_in_force, arguments.claimant) {
+        (true, None) => Claims::default(),
+        (_, claimant) => claims(&mut live, &arguments.number, claimant, now),
+    };
+    let is_claimed = claims.is_any();
+    let asked = Asked {
+        number: &arguments.number,
+        operator: &operator.name,
+        proofs,
+        claims,
+    };
+    let evidence = Evidence::new(asked, &live, &beginning, &found, now);
+    let mut stdout = std::io::stdout().lock();
+    match arguments.light.json {
+        true => writeln!(stdout, "{}", serde_json::to_string(&evidence)?)?,
+        false => {
+            for line in evidence.lines() {
+                writeln!(stdout, "{line}")?;
+            }
+        }
+    }
+    Ok(match (is_in_force, is_claimed) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, true) => EXIT_CLAIMED.into(),
+        (false, false) => EXIT_FAILED.into(),
     })
+}
+
+/// What waits for the number; the record is proven, whether or not this is to be had.
+fn claims<B: Beacon, T: Transport>(
+    live: &mut LiveRegistry<B, T>,
+    number: &Number,
+    claimant: Option<Address>,
+    now: u64,
+) -> Claims {
+    let number = number.as_str();
+    let claims = match claimant {
+        None => live.look_up_claims(number, now).map(Verified::into_value),
+        Some(wallet) => {
+            let claim = live.look_up_claim(number, wallet, now);
+            claim.map(|claim| match claim.into_value() {
+                Answer::Record(claim) => vec![claim],
+                Answer::Absent => Vec::new(),
+            })
+        }
+    };
+    match claims {
+        Ok(claims) => Claims::proven(claimant, &claims),
+        Err(LiveError::Registry(error @ LookUpError::TooManyClaims { .. })) => {
+            Claims::unknown(claimant, format!("{error}; name a wallet with --claimant"))
+        }
+        Err(error) => Claims::unknown(claimant, error.to_string()),
+    }
 }
 
 /// Whose registry the number is looked up in. Without a file of operators, one without a name.
@@ -199,29 +237,21 @@ fn operator(arguments: &GetArguments, network: &Network) -> Result<Operator> {
 fn sync(arguments: &SyncArguments) -> Result<ExitCode> {
     let now = unix_time();
     let (network, state) = arguments.light.network.open()?;
-    let (light, started) = arguments.beacons.light_client(&network, &state, now)?;
+    let (light, beginning) = arguments.beacons.light_client(&network, &state, now)?;
     let synced = light.sync(now);
-    let store = light.store();
     let synced = synced.context("the light client is not up to date")?;
+    let store = light.store();
+    let evidence = LightEvidence::new(&store, &beginning, Some(&synced));
     let mut stdout = std::io::stdout().lock();
     if arguments.light.json {
-        let faults: Vec<_> = started
-            .faults
-            .iter()
-            .chain(&synced.faults)
-            .map(ToString::to_string)
-            .collect();
-        let line = json!({
-            "updates": synced.updates, "faults": faults,
-            "known": known(&store, &state, now),
-        });
+        let mut line = serde_json::to_value(&evidence)?;
+        line["known"] = known(&store, &state, now);
         writeln!(stdout, "{line}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    for fault in started.faults.iter().chain(&synced.faults) {
-        writeln!(stdout, "passed over   {fault}")?;
+    for line in evidence.lines() {
+        writeln!(stdout, "{line}")?;
     }
-    writeln!(stdout, "updates       {} verified", synced.updates)?;
     tell(&mut stdout, &store, &state, now)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -239,7 +269,10 @@ fn status(arguments: &StatusArguments) -> Result<ExitCode> {
     let mut stdout = std::io::stdout().lock();
     match arguments.light.json {
         true => writeln!(stdout, "{}", known(&store, &state, now))?,
-        false => tell(&mut stdout, &store, &state, now)?,
+        false => {
+            writeln!(stdout, "network       {}", store.network().name())?;
+            tell(&mut stdout, &store, &state, now)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -269,7 +302,6 @@ fn tell(
     now: u64,
 ) -> Result<()> {
     let execution = &store.finalized().execution;
-    writeln!(out, "network       {}", store.network().name())?;
     writeln!(
         out,
         "final         slot {}, {} old",
@@ -306,12 +338,18 @@ Examples:
 Exit codes:
   0  the registry vouches for the number's key
   1  it does not: no record, or none in force; that is proven
-  2  nothing is known: an argument, a file or a node is unusable";
+  2  nothing is known: an argument, a file or a node is unusable
+  3  it does not, and somebody has claimed the number: the operator has not approved that yet, as is proven";
+
+/// Of `registry get`, where no record is in force and a claim waits.
+const EXIT_CLAIMED: u8 = 3;
 
 const SYNC_HELP: &str = "\
 A checkpoint is the root of a recent final block. Everything follows from it, so take it from where you
 have reason to trust: your own node (curl NODE/eth/v1/beacon/headers/finalized), or several independent
-services that say the same. Every --beacon is asked whether it has that block too.
+services that say the same. Every --beacon is asked whether it has that block too. So is what this machine
+has verified itself and kept, unless it is older than a week: a checkpoint that is not of the same history is
+refused, and the state stays. If you are sure that the checkpoint is right, remove the state file and start again.
 
 Examples:
   callseal registry sync --beacon https://beacon.example --checkpoint 0x1bd0…

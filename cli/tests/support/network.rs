@@ -57,6 +57,11 @@ impl Network {
         }
     }
 
+    /// The file with its constants.
+    pub(crate) fn constants(&self) -> PathBuf {
+        self.folder.join("network.json")
+    }
+
     /// A file that gives each operator its subscriber's country.
     pub(crate) fn operators_file(&self) -> PathBuf {
         let path = self.folder.join("operators.json");
@@ -79,7 +84,7 @@ impl Network {
     /// What says which registry is read, and by whom, with a light client whose state is kept under this name.
     pub(crate) fn arguments(&self, registry: [&str; 2], state: &str) -> Vec<String> {
         let checkpoint = self.checkpoint.to_string();
-        let network = self.folder.join("network.json");
+        let network = self.constants();
         let state = self.folder.join(state);
         let light = [
             "--rpc",

@@ -20,6 +20,7 @@ use crate::transport::TransportError;
 /// println!("slot {} was signed", update.attested_header.beacon.slot);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone)]
 pub struct HttpBeacon {
     client: Client,
 }

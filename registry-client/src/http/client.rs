@@ -32,6 +32,7 @@ impl Default for Limits {
 }
 
 /// Connections to one server, kept between questions.
+#[derive(Clone)]
 pub(crate) struct Client {
     agent: ureq::Agent,
     url: Uri,

@@ -13,6 +13,7 @@ use crate::light::history::Final;
 use crate::light::network::Network;
 use crate::light::objects::Update;
 use crate::light::patient::{Elapsed, Patient, system_clock};
+use crate::light::signed::Signed;
 use crate::light::store::Store;
 use crate::light::update::{
     UpdateError, VerifiedUpdate, prove_update, store_is_believable, verify_update,
@@ -42,6 +43,8 @@ pub struct LightClient<B> {
 pub struct Synced {
     /// Updates that were verified and taken in.
     pub updates: usize,
+    /// What each of them has shown, in that order.
+    pub signed: Vec<Signed>,
     /// What nodes failed at, or lied about.
     pub faults: Vec<Fault>,
 }
@@ -273,6 +276,7 @@ impl<B: Beacon> LightClient<B> {
         let Some((_, update)) = leading else {
             return Err(SyncError::NoAnswer { faults });
         };
+        synced.signed.push(Signed::of(&self.store, &update));
         self.store.apply_committee(update);
         synced.updates += 1;
         Ok(())
@@ -330,9 +334,11 @@ impl<B: Beacon> LightClient<B> {
             return Ok(asked);
         };
         let (newest, update) = *proven;
+        let signed = Signed::of(&self.store, &newest);
         let applied = self.store.apply_update(newest);
         if applied.is_any() {
             synced.updates += 1;
+            synced.signed.push(signed);
         }
         if shows(&update, &self.store) && (applied.finalized || self.shown_by.is_none()) {
             self.shown_by = Some(update);

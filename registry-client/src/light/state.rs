@@ -66,6 +66,10 @@ impl Store {
     ///
     /// [`StateError`] says what is wrong. The remedy is always the same: start again from a fresh checkpoint.
     pub fn from_state(network: Network, state: &[u8], now: u64) -> Result<Self, StateError> {
+        // What begins otherwise is somebody else's, and what ends before that may be all that a crash has left.
+        if !state.starts_with(MAGIC) && !MAGIC.starts_with(state) {
+            return Err(StateError::NotAState);
+        }
         let (content, checksum) = state.split_last_chunk::<32>().ok_or(StateError::Damaged)?;
         if ethereum_hashing::hash_fixed(content) != *checksum {
             return Err(StateError::Damaged);
@@ -124,7 +128,7 @@ pub enum StateError {
     Damaged,
     /// It is something else, or not what this network's store writes.
     #[error(
-        "this is not the kept state of a light client; name another file, or start again from a fresh checkpoint"
+        "this is not the kept state of a light client, or not of this network; name another file, or remove it if nobody needs it"
     )]
     NotAState,
     /// Another version of this program wrote it.
