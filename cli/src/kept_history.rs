@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use callseal_registry_client::TransportError;
 use callseal_registry_client::light::{
-    Beacon, LightClient, Store, SyncError, UpdateError, verify_update,
+    Beacon, Fault, FaultCause, LightClient, Store, SyncError, UpdateError, verify_update,
 };
 
 /// Why a checkpoint is not believed beside what is kept.
@@ -36,8 +35,10 @@ pub(crate) enum Difference {
         what: &'static str,
         cause: SyncError,
     },
-    /// The two ways end in different places, and the nodes have said nothing that shows which is right.
-    #[error("the nodes have not said twice what is final now")]
+    /// What is final now is older by the checkpoint's way, which was gone last.
+    #[error(
+        "the nodes have gone back behind what they had said to be final a moment before; try again"
+    )]
     NotOneEnd,
     /// Nobody has spoken for the kept history.
     #[error(
@@ -52,6 +53,8 @@ pub(crate) enum Difference {
 /// The nodes are those of the checkpoint, so their word alone is not enough: whoever made up a history can name the
 /// kept block too. He cannot sign for the kept committees.
 ///
+/// Gives what nodes could not say.
+///
 /// # Errors
 /// [`Difference`]; also where nothing can be said.
 pub(crate) fn compare<B: Beacon + Clone>(
@@ -59,9 +62,9 @@ pub(crate) fn compare<B: Beacon + Clone>(
     begun: &Store,
     nodes: &[B],
     now: u64,
-) -> Result<(), Difference> {
+) -> Result<Vec<Fault>, Difference> {
     blocks_and_committees(kept, begun)?;
-    blocks_of_nodes(kept, &mut nodes.to_vec())?;
+    let faults = blocks_of_nodes(kept, &mut nodes.to_vec())?;
     let follow = |store: &Store, what| {
         let mut client = LightClient::resume(store.clone(), nodes.to_vec());
         let synced = client.sync(now);
@@ -73,11 +76,11 @@ pub(crate) fn compare<B: Beacon + Clone>(
     blocks_and_committees(of_kept.store(), of_begun.store())?;
     let end = of_begun.store().finalized();
     if end == of_kept.store().finalized() {
-        return Ok(());
+        return Ok(faults);
     }
     let shown_by = of_begun.finality_update().ok_or(Difference::NotOneEnd)?;
     match verify_update(of_kept.store(), shown_by, now) {
-        Ok(_) if end.beacon.slot > of_kept.store().finalized_slot() => Ok(()),
+        Ok(_) if end.beacon.slot > of_kept.store().finalized_slot() => Ok(faults),
         Ok(_) | Err(UpdateError::NothingNew) => Err(Difference::NotOneEnd),
         Err(cause) => Err(Difference::Signature {
             slot: end.beacon.slot,
@@ -113,39 +116,35 @@ fn blocks_and_committees(kept: &Store, begun: &Store) -> Result<(), Difference> 
 }
 
 /// No node has another block in the kept one's slot, and one at least says that it has the same.
-fn blocks_of_nodes<B: Beacon>(kept: &Store, nodes: &mut [B]) -> Result<(), Difference> {
+fn blocks_of_nodes<B: Beacon>(kept: &Store, nodes: &mut [B]) -> Result<Vec<Fault>, Difference> {
     let (slot, known) = (kept.finalized_slot(), kept.finalized().beacon.root());
+    let mut faults = Vec::new();
     let mut is_confirmed = false;
     for node in nodes {
-        let is_other = match node.block_root(slot) {
+        let said = node.block_root(slot);
+        let cause = match said {
             Ok(Some(got)) if got == known => {
                 is_confirmed = true;
                 continue;
             }
-            Ok(Some(got)) => Some(Some(got)),
-            Ok(None) => should_have(kept, node).then_some(None),
-            Err(error) => {
-                tell_unsaid(&error);
-                None
+            Ok(None) if !should_have(kept, node) => FaultCause::Unsaid { slot },
+            Err(error) => FaultCause::Transport(error),
+            Ok(got) => {
+                return Err(Difference::Block {
+                    slot,
+                    kept: known,
+                    whose: node.name(),
+                    got,
+                });
             }
         };
-        if let Some(got) = is_other {
-            return Err(Difference::Block {
-                slot,
-                kept: known,
-                whose: node.name(),
-                got,
-            });
-        }
+        let node = node.name();
+        faults.push(Fault { node, cause });
     }
     match is_confirmed {
-        true => Ok(()),
+        true => Ok(faults),
         false => Err(Difference::Unsaid { slot, kept: known }),
     }
-}
-
-fn tell_unsaid(error: &TransportError) {
-    tracing::warn!("passed over {error}");
 }
 
 /// Whether a node that says that there is no block in the kept one's slot knows: one that was started not long ago
@@ -173,6 +172,7 @@ const KEPT: Duration = Duration::from_secs(3_600);
 mod tests {
     use alloy_primitives::Address;
     use callseal_devchain::{DevBeacon, DevChain, Genesis, GenesisAccount};
+    use callseal_registry_client::TransportError;
     use callseal_registry_client::light::{Bootstrap, Update};
 
     use super::*;
@@ -192,7 +192,7 @@ mod tests {
         started.unwrap().0.store().clone()
     }
 
-    fn compared(kept: &Store, begun: &Store, node: &DevBeacon) -> Result<(), Difference> {
+    fn compared(kept: &Store, begun: &Store, node: &DevBeacon) -> Result<Vec<Fault>, Difference> {
         compare(kept, begun, core::slice::from_ref(node), node.now())
     }
 
@@ -205,7 +205,7 @@ mod tests {
         for checkpoint in [older, newer] {
             assert_eq!(
                 compared(&kept, &begun_at(&beacon, checkpoint), &beacon),
-                Ok(())
+                Ok(Vec::new())
             );
         }
         // And in a later committee's time.
@@ -214,7 +214,7 @@ mod tests {
         for checkpoint in [older, newest] {
             assert_eq!(
                 compared(&kept, &begun_at(&beacon, checkpoint), &beacon),
-                Ok(())
+                Ok(Vec::new())
             );
         }
     }

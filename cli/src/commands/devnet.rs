@@ -126,7 +126,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             writeln!(stdout, "subscriber    {number}, {key}")?;
         }
         let number = subscribers.first().map_or("", |(number, _)| number);
-        let state = arguments.out.join("light.state");
+        // Each is a network of its own, and what was verified of another is not replaced.
+        let (of_checkpoint, _) = checkpoint.split_at(4);
+        let state = format!("light-{}.state", hex::encode(of_checkpoint));
+        let state = arguments.out.join(state);
         writeln!(
             stdout,
             "\nIn another terminal:\n  callseal registry get {number} --network {network} --state {} \\\n      --rpc {url} --beacon {url} --contract {contract} --checkpoint {checkpoint}",

@@ -128,15 +128,18 @@ fn begun_at(
     let (client, started) = LightClient::start(network, checkpoint, beacons.clone(), now)
         .with_context(|| format!("cannot start from the checkpoint {checkpoint}"))?;
     let slot = client.store().finalized_slot();
+    let mut faults = started.faults;
     let compared_with = match kept {
         Kept::Nothing => None,
         Kept::Verified(kept) => {
-            compare(&kept, client.store(), &beacons, now).with_context(|| {
+            let compared = compare(&kept, client.store(), &beacons, now);
+            let unsaid = compared.with_context(|| {
                 let path = state.path().display();
                 format!(
                     "the checkpoint {checkpoint} is not shown to be of the history in {path}, which stays as it is (go on from there without --checkpoint, or with other nodes; if you are sure that the checkpoint is right, remove {path} and start again)"
                 )
             })?;
+            faults.extend(unsaid);
             Some(kept.finalized_slot())
         }
         Kept::Contested { slot: contested } if slot <= contested => bail!(
@@ -147,11 +150,7 @@ fn begun_at(
             None
         }
     };
-    Ok((
-        client,
-        BegunFrom::Checkpoint { compared_with },
-        started.faults,
-    ))
+    Ok((client, BegunFrom::Checkpoint { compared_with }, faults))
 }
 
 fn resumed(
