@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What our library has besides libsrtp's interface, from C: its examples with our own headers, and the header as
-# C++: additions.sh OUR-LIBRARY
+# What our library has besides libsrtp's interface, from C: its examples with our own headers, the header as C++, and
+# a comparison of libraries: additions.sh OUR-LIBRARY
 set -eu -o pipefail
 library=$(realpath "${1:?usage: additions.sh OUR-LIBRARY}")
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -32,7 +32,14 @@ for example in batch snapshot; do
     LD_LIBRARY_PATH=$build "$build/$example" | diff "$build/$example.txt" -
     LD_LIBRARY_PATH=$build valgrind --quiet --error-exitcode=9 --leak-check=full "$build/$example" |
         diff "$build/$example.txt" -
+    cc -std=c11 -fsanitize=address -O1 -g -I"$root/srtp-capi/include" -o "$build/$example-sanitized" \
+        "$root/srtp-capi/examples/$example.c" "$build/libsrtp2.so.1"
+    LD_LIBRARY_PATH=$build "$build/$example-sanitized" | diff "$build/$example.txt" -
 done
+# What README has a stranger compare libraries with.
+cc -O2 -Wall -Wextra -I"$root/srtp-capi/include" -o "$build/bench" "$root/peers/capi/bench.c" -ldl
+"$build/bench" "$build/libsrtp2.so.1" >"$build/bench.txt"
+[ "$(wc -l <"$build/bench.txt")" = 5 ]
 echo '#include <srtp2/callseal_srtp.h>' >"$build/header.cc"
 c++ -Wall -Wextra -Werror -I"$root/srtp-capi/include" -c -o "$build/header.o" "$build/header.cc"
-echo "batches, counters and snapshots do in C what they should, and valgrind finds nothing"
+echo "batches, counters and snapshots do in C what they should, and neither valgrind nor AddressSanitizer finds anything"
