@@ -34,10 +34,25 @@ fn main() {
         false => (&SUBSCRIBERS[..1], 1_000),
     };
     let gas = gas();
+    let mut last: Option<Growth> = None;
     for subscribers in sizes {
         let growth = measure(*subscribers, accounts, gas);
         println!("{}", serde_json::to_string(&growth).expect("figures"));
+        if let Some(last) = last.replace(growth) {
+            assert_logarithmic(&last, &growth);
+        }
     }
+}
+
+/// A trie is as deep as its number of slots has digits in base 16; a path may be two nodes longer than most.
+fn assert_logarithmic(small: &Growth, large: &Growth) {
+    const BRANCH_LEN: usize = 532;
+    let times = large.subscribers as f64 / small.subscribers as f64;
+    let digits = times.log(16.0).ceil() as usize;
+    assert!(large.depth <= small.depth + digits + 2);
+    let grown = large.proof_len - small.proof_len;
+    let slots = layout::number_slots(B256::ZERO).len();
+    assert!(grown <= slots * digits * BRANCH_LEN, "{grown}");
 }
 
 fn measure(subscribers: usize, accounts: usize, gas: u64) -> Growth {
