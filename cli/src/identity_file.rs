@@ -114,24 +114,18 @@ impl IdentityFile {
     /// [`OutputError`] where there is such a file already and it is to be
     /// kept, or it cannot be written.
     pub fn write(&self, path: &Path, existing: Existing) -> Result<(), OutputError> {
-        let contents = Contents {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            number: self.number.as_ref().map(Number::to_string),
-            public_key: self.key.public().to_string(),
-            secret_key: Secret::new(self.key.to_bytes().to_vec()),
-        };
-        let mut text = Zeroizing::new(Vec::new());
-        serde_json::to_writer_pretty(&mut *text, &contents).map_err(|error| OutputError::Io {
+        let text = self.to_text().map_err(|error| OutputError::Io {
             path: path.to_owned(),
             source: error.into(),
         })?;
-        text.push(b'\n');
         write_whole(path, Privacy::Owner, existing, &text)
     }
 
-    /// Reads the text of a file; the error is for people.
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the text of a file; the error is for people, and shows no secret.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let contents: Contents = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if contents.format != FORMAT {
             return Err(format!("\"format\" is not \"{FORMAT}\""));
@@ -155,6 +149,24 @@ impl IdentityFile {
             None => None,
         };
         Ok(Self { key, number })
+    }
+
+    /// The text that [`parse`](Self::parse) reads.
+    ///
+    /// # Errors
+    /// None that is known; JSON's.
+    pub fn to_text(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        let contents = Contents {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            number: self.number.as_ref().map(Number::to_string),
+            public_key: self.key.public().to_string(),
+            secret_key: Secret::new(self.key.to_bytes().to_vec()),
+        };
+        let mut text = Zeroizing::new(Vec::new());
+        serde_json::to_writer_pretty(&mut *text, &contents)?;
+        text.push(b'\n');
+        Ok(text)
     }
 }
 

@@ -107,6 +107,16 @@ pub fn write(path: &Path, pins: &Pins) -> Result<(), OutputError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(io_error)?;
     }
+    let text = to_text(pins).map_err(|error| io_error(error.into()))?;
+    // Whom somebody calls is nobody else's business.
+    write_whole(path, Privacy::Owner, Existing::Replace, text.as_bytes())
+}
+
+/// The text that [`parse`] reads.
+///
+/// # Errors
+/// None that is known; JSON's.
+pub fn to_text(pins: &Pins) -> Result<String, serde_json::Error> {
     let contents = Contents {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -115,13 +125,14 @@ pub fn write(path: &Path, pins: &Pins) -> Result<(), OutputError> {
             .map(|(number, key)| (number.to_string(), key.to_string()))
             .collect(),
     };
-    let mut text = serde_json::to_vec_pretty(&contents).map_err(|error| io_error(error.into()))?;
-    text.push(b'\n');
-    // Whom somebody calls is nobody else's business.
-    write_whole(path, Privacy::Owner, Existing::Replace, &text)
+    Ok(serde_json::to_string_pretty(&contents)? + "\n")
 }
 
-fn parse(text: &str) -> Result<Pins, String> {
+/// Reads the text of a file; the error is for people.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &str) -> Result<Pins, String> {
     let contents: Contents = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if contents.format != FORMAT {
         return Err(format!("\"format\" is not \"{FORMAT}\""));

@@ -37,6 +37,7 @@ pub mod rtp;
 pub mod scripts;
 pub mod sealed_keys;
 pub mod secret;
+pub mod seen_revisions;
 pub mod session;
 pub mod sip;
 pub mod speech;
@@ -51,7 +52,6 @@ mod kept_history;
 mod light_state;
 mod look_up_evidence;
 mod proof_sizes;
-mod seen_revisions;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

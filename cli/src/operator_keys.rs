@@ -77,6 +77,14 @@ impl OperatorKeys {
         KIND.read(path, |contents| Self::opened(&contents, passphrase))
     }
 
+    /// Opens the text of such a file.
+    ///
+    /// # Errors
+    /// What is wrong with it, without any secret.
+    pub fn open(text: &str, passphrase: &str) -> Result<Self, Fault> {
+        KIND.open(text, |contents| Self::opened(&contents, passphrase))
+    }
+
     /// Writes a new file, readable by its owner only. One that exists stays:
     /// whoever loses an operator's keys loses the registry.
     ///

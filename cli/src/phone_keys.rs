@@ -122,6 +122,14 @@ impl PhoneKeys {
         KIND.read(path, |contents| Self::opened(&contents, passphrase))
     }
 
+    /// Opens the text of such a file.
+    ///
+    /// # Errors
+    /// What is wrong with it, without any secret.
+    pub fn open(text: &str, passphrase: &str) -> Result<Self, Fault> {
+        KIND.open(text, |contents| Self::opened(&contents, passphrase))
+    }
+
     /// Whether the file says of itself that it is one of these, whatever else
     /// is wrong with it.
     pub fn is_meant_by(text: &str) -> bool {

@@ -33,7 +33,8 @@ const VERSION: u32 = 1;
 /// The most that the file holds; then the lowest go, which refuse the least.
 const MAX_REVISIONS: usize = 4_096;
 
-type Revisions = BTreeMap<(Address, B256), u32>;
+/// The highest revision that was proven of each contract's hashes of numbers.
+pub type Revisions = BTreeMap<(Address, B256), u32>;
 
 /// Such a file; it need not exist yet.
 #[derive(Debug)]
@@ -118,7 +119,11 @@ fn read(path: &Path) -> Result<Revisions> {
     })
 }
 
-fn parse(text: &str) -> Result<Revisions> {
+/// Reads the text of a file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &str) -> Result<Revisions> {
     let contents: Contents = serde_json::from_str(text)?;
     if contents.format != FORMAT {
         bail!("\"format\" is not \"{FORMAT}\"");
@@ -138,6 +143,20 @@ fn parse(text: &str) -> Result<Revisions> {
 }
 
 fn write(path: &Path, revisions: &Revisions) -> Result<()> {
+    let text = to_text(revisions)?;
+    Ok(write_whole(
+        path,
+        Privacy::Owner,
+        Existing::Replace,
+        text.as_bytes(),
+    )?)
+}
+
+/// The text that [`parse`] reads.
+///
+/// # Errors
+/// None that is known; JSON's.
+pub fn to_text(revisions: &Revisions) -> Result<String, serde_json::Error> {
     let mut contracts: BTreeMap<Address, BTreeMap<B256, u32>> = BTreeMap::new();
     for (&(contract, number_hash), &revision) in revisions {
         contracts
@@ -150,9 +169,7 @@ fn write(path: &Path, revisions: &Revisions) -> Result<()> {
         version: VERSION,
         contracts,
     };
-    let mut text = serde_json::to_vec_pretty(&contents)?;
-    text.push(b'\n');
-    Ok(write_whole(path, Privacy::Owner, Existing::Replace, &text)?)
+    Ok(serde_json::to_string_pretty(&contents)? + "\n")
 }
 
 #[cfg(test)]

@@ -68,33 +68,44 @@ impl Recording {
         self.pieces.is_empty()
     }
 
-    /// The samples in order, with silence where packets are missing.
-    pub fn samples(&self) -> Vec<i16> {
-        let mut samples = Vec::new();
-        let mut expected = None;
-        for (&timestamp, piece) in &self.pieces {
-            let pause_len = timestamp - expected.unwrap_or(timestamp);
-            let pause_len = pause_len.clamp(0, MAX_PAUSE_LEN) as usize;
-            samples.resize(samples.len() + pause_len, 0);
-            samples.extend(piece);
-            expected = Some(timestamp + piece.len() as i64);
-        }
-        samples
-    }
-
-    /// Writes the file.
+    /// Writes the file: the samples in order, with silence where packets are
+    /// missing. Silence takes no memory, as who sends chooses how much there is.
     ///
     /// # Errors
     /// What the writer says; [`io::ErrorKind::InvalidInput`] for more than a
-    /// WAV file can hold, some 74 hours.
+    /// WAV file can hold, some 74 hours, of which nothing is written.
     pub fn write(&self, writer: &mut impl Write) -> io::Result<()> {
-        let samples = self.samples();
-        let data_len = data_len(samples.len() as u64)?;
-        write_head(writer, data_len)?;
-        for sample in samples {
-            writer.write_all(&sample.to_le_bytes())?;
+        let placed = || {
+            let mut timeline = Timeline::default();
+            let pieces = self.pieces.iter();
+            pieces.filter_map(move |(at, piece)| Some((timeline.place(*at, piece)?, piece)))
+        };
+        let lens = placed().map(|(pause_len, piece)| pause_len + piece.len() as u64);
+        write_head(writer, data_len(lens.sum())?)?;
+        for (pause_len, piece) in placed() {
+            write_piece(writer, pause_len, piece)?;
         }
         Ok(())
+    }
+}
+
+/// Where the next piece goes.
+#[derive(Debug, Default)]
+struct Timeline {
+    /// The timestamp after what was placed last.
+    expected: Option<i64>,
+}
+
+impl Timeline {
+    /// How many samples of silence come before a piece; `None` where it begins
+    /// before the end of the one before.
+    fn place(&mut self, timestamp: i64, piece: &[i16]) -> Option<u64> {
+        let pause_len = timestamp - self.expected.unwrap_or(timestamp);
+        if pause_len < 0 {
+            return None;
+        }
+        self.expected = Some(timestamp + piece.len() as i64);
+        Some(pause_len.min(MAX_PAUSE_LEN) as u64)
     }
 }
 
@@ -116,7 +127,7 @@ pub struct StreamedRecording<W> {
     writer: W,
     /// What may still be preceded by a packet that comes late.
     waiting: Recording,
-    expected: Option<i64>,
+    timeline: Timeline,
     samples: u64,
 }
 
@@ -130,7 +141,7 @@ impl<W: Write + Seek> StreamedRecording<W> {
         Ok(Self {
             writer,
             waiting: Recording::default(),
-            expected: None,
+            timeline: Timeline::default(),
             samples: 0,
         })
     }
@@ -169,22 +180,14 @@ impl<W: Write + Seek> StreamedRecording<W> {
         let Some((timestamp, piece)) = self.waiting.pieces.pop_first() else {
             return Ok(());
         };
-        let expected = self.expected.unwrap_or(timestamp);
-        if timestamp < expected && self.samples > 0 {
+        let Some(pause_len) = self.timeline.place(timestamp, &piece) else {
             // Too late: its place has been written.
             return Ok(());
-        }
-        let pause_len = (timestamp - expected).clamp(0, MAX_PAUSE_LEN) as usize;
-        data_len(self.samples + (pause_len + piece.len()) as u64)?;
-        io::copy(
-            &mut io::repeat(0).take(pause_len as u64 * 2),
-            &mut self.writer,
-        )?;
-        for sample in &piece {
-            self.writer.write_all(&sample.to_le_bytes())?;
-        }
-        self.samples += (pause_len + piece.len()) as u64;
-        self.expected = Some(timestamp + piece.len() as i64);
+        };
+        let samples = self.samples + pause_len + piece.len() as u64;
+        data_len(samples)?;
+        write_piece(&mut self.writer, pause_len, &piece)?;
+        self.samples = samples;
         Ok(())
     }
 }
@@ -196,6 +199,15 @@ fn data_len(samples: u64) -> io::Result<u32> {
         .and_then(|count| count.checked_mul(SAMPLE_LEN))
         .filter(|data_len| *data_len <= u32::MAX - 36)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "too long for a WAV"))
+}
+
+fn write_piece(writer: &mut impl Write, pause_len: u64, piece: &[i16]) -> io::Result<()> {
+    let pause_len = pause_len * u64::from(SAMPLE_LEN);
+    io::copy(&mut io::repeat(0).take(pause_len), writer)?;
+    for sample in piece {
+        writer.write_all(&sample.to_le_bytes())?;
+    }
+    Ok(())
 }
 
 fn write_head(writer: &mut impl Write, data_len: u32) -> io::Result<()> {
@@ -223,6 +235,14 @@ mod tests {
         packet
     }
 
+    /// What a file says after its head.
+    fn samples(recording: &Recording) -> Vec<i16> {
+        let mut file = Vec::new();
+        recording.write(&mut file).unwrap();
+        let (samples, _) = file[44..].as_chunks();
+        samples.iter().copied().map(i16::from_le_bytes).collect()
+    }
+
     #[test]
     fn order_is_restored_and_gaps_are_silent() {
         let mut recording = Recording::default();
@@ -231,7 +251,7 @@ mod tests {
         recording.add(&packet(0, 0x80));
         let loud = 32_124;
         let expected = [[-loud; 4], [0; 4], [loud; 4]].concat();
-        assert_eq!(recording.samples(), expected);
+        assert_eq!(samples(&recording), expected);
     }
 
     #[test]
@@ -239,7 +259,7 @@ mod tests {
         let mut recording = Recording::default();
         recording.add(&packet(u32::MAX - 3, 0xff));
         recording.add(&packet(0, 0xff));
-        assert_eq!(recording.samples().len(), 8);
+        assert_eq!(samples(&recording).len(), 8);
     }
 
     #[test]
@@ -247,7 +267,30 @@ mod tests {
         let mut recording = Recording::default();
         recording.add(&packet(0, 0xff));
         recording.add(&packet(1 << 30, 0xff));
-        assert_eq!(recording.samples().len(), 80_000 + 8);
+        assert_eq!(samples(&recording).len(), 80_000 + 8);
+    }
+
+    #[test]
+    fn packets_that_lie_over_each_other_take_no_place_twice() {
+        let mut recording = Recording::default();
+        for timestamp in [0, 2, 4, 3] {
+            recording.add(&packet(timestamp, timestamp as u8));
+        }
+        let [first, other] = [0, 4].map(g711::mu_law);
+        assert_eq!(samples(&recording), [[first; 4], [other; 4]].concat());
+    }
+
+    /// Some 29 GB of silence, were it all kept.
+    #[test]
+    fn leaps_in_the_timestamp_take_no_memory_and_no_more_disk_than_a_wav_may() {
+        let mut recording = Recording::default();
+        for number in 0..180_000_u32 {
+            recording.add(&packet(number.wrapping_mul(1 << 30), 0xff));
+        }
+        let mut written = Vec::new();
+        let error = recording.write(&mut written).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(written.is_empty());
     }
 
     #[test]

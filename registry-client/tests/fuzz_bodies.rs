@@ -9,6 +9,10 @@ use callseal_testkit::play;
 mod json_rpc_response;
 #[cfg(feature = "json")]
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
+#[path = "fuzz/light_network.rs"]
+mod light_network;
+#[cfg(feature = "json")]
+#[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
 #[path = "fuzz/light_objects.rs"]
 mod light_objects;
 #[expect(unreachable_pub, reason = "the fuzz targets include the same file")]
@@ -45,6 +49,22 @@ fn mutated_responses_are_read_or_refused() {
 #[test]
 fn mutated_light_client_objects_are_read_or_refused_and_never_believed() {
     play("light_objects", 150, light_objects::light_objects);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn mutated_constants_of_a_network_are_taken_or_refused() {
+    play("light_network", 300, light_network::light_network);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn every_seed_of_a_network_is_one() {
+    use callseal_registry_client::light::{Network, json};
+
+    for seed in callseal_testkit::seeds("light_network") {
+        assert!(Network::new(json::network(&seed).unwrap()).is_ok());
+    }
 }
 
 #[cfg(feature = "json")]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub use self::error::HolderError;
-use self::notes::Notes;
+pub use self::notes::Notes;
 pub use self::points::{Effect, Point, Points};
 use crate::enrol::reader::Reader;
 use crate::output_file::{Existing, OutputError};

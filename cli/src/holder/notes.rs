@@ -15,10 +15,10 @@ use crate::output_file::{Existing, OutputError, Privacy, write_whole};
 const FORMAT: &str = "callseal record change";
 const VERSION: u32 = 1;
 
-/// A change, and what was signed for it.
+/// A change, and what was signed for it: what [`Holder::make`](super::Holder::make) keeps in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Notes {
+pub struct Notes {
     format: String,
     version: u32,
     change: Change,
@@ -33,6 +33,7 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    /// Those of a change that nothing is signed for yet.
     pub(super) fn new(
         change: Change,
         operator: OperatorId,
@@ -79,14 +80,30 @@ impl Notes {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(cannot),
         };
-        let notes: Self = serde_json::from_str(&text).with_context(cannot)?;
+        Self::parse(&text).map(Some).with_context(cannot)
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self> {
+        let notes: Self = serde_json::from_str(text)?;
         if notes.format != FORMAT || notes.version != VERSION {
-            bail!("{}: it is something else, or of another version", cannot());
+            bail!("it is something else, or of another version");
         }
         if notes.signed.as_ref().is_some_and(|it| !it.is_whole()) {
-            bail!("{}: what was signed is not what its hash names", cannot());
+            bail!("what was signed is not what its hash names");
         }
-        Ok(Some(notes))
+        Ok(notes)
+    }
+
+    /// The text that [`parse`](Self::parse) reads.
+    ///
+    /// # Errors
+    /// None that is known; JSON's.
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
     }
 
     /// Keeps them, with what was signed last, until they have reached the disk.
@@ -95,10 +112,10 @@ impl Notes {
             signed: signed.cloned(),
             ..self.clone()
         };
-        let text = serde_json::to_vec_pretty(&notes).map_err(|error| OutputError::Io {
+        let text = notes.to_text().map_err(|error| OutputError::Io {
             path: path.to_owned(),
             source: error.into(),
         })?;
-        write_whole(path, Privacy::Owner, Existing::Replace, &text)
+        write_whole(path, Privacy::Owner, Existing::Replace, text.as_bytes())
     }
 }

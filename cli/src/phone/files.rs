@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +86,15 @@ impl CallFiles {
                 }
                 let path = folder.join(format!("heard-{ssrc:08x}.wav"));
                 let mut file = OutputFile::create(&path, Privacy::Owner, self.existing)?;
-                stream.recording.write(&mut file)?;
+                match stream.recording.write(&mut file) {
+                    // The peer chooses how long it is; what else is left of the
+                    // call does not depend on that.
+                    Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                        tracing::warn!("{} is not written: {error}", path.display());
+                        continue;
+                    }
+                    written => written?,
+                }
                 file.complete()?;
             }
         }

@@ -72,9 +72,14 @@ pub enum SealedKeysError {
 }
 
 /// What is wrong with a file, before its path is known.
-pub(crate) enum Fault {
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
     /// It is no such file; without any secret.
+    #[error("{0}")]
     NotKeys(String),
+    /// It cannot be opened.
+    #[error(transparent)]
     Open(OpenError),
 }
 
@@ -108,19 +113,29 @@ impl Kind {
             maker: self.maker,
             source,
         })?;
-        self.parse(&text)
-            .and_then(keys)
-            .map_err(|fault| match fault {
-                Fault::NotKeys(what) => SealedKeysError::NotKeys {
-                    path: owned(),
-                    whose: self.whose,
-                    what,
-                },
-                Fault::Open(source) => SealedKeysError::Open {
-                    path: owned(),
-                    source,
-                },
-            })
+        self.open(&text, keys).map_err(|fault| match fault {
+            Fault::NotKeys(what) => SealedKeysError::NotKeys {
+                path: owned(),
+                whose: self.whose,
+                what,
+            },
+            Fault::Open(source) => SealedKeysError::Open {
+                path: owned(),
+                source,
+            },
+        })
+    }
+
+    /// The same of a file's text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn open<C: DeserializeOwned, K>(
+        &self,
+        text: &str,
+        keys: impl FnOnce(C) -> Result<K, Fault>,
+    ) -> Result<K, Fault> {
+        self.parse(text).and_then(keys)
     }
 
     /// Whether a file says of itself that it is of this kind, whatever else is

@@ -437,9 +437,16 @@ impl<'a> Program<'a> {
             }
             let octets = callseal_srtp_get_snapshot_octets(snapshot, &mut len);
             let mut octets = std::slice::from_raw_parts(octets.cast::<u8>(), len).to_vec();
-            if self.choice(4) == 3 {
+            let change = self.choice(4);
+            if change >= 2 {
                 let at = self.choice(octets.len());
                 octets[at] ^= self.octet().unwrap_or(1);
+            }
+            // Damage would be found by the checksum alone.
+            if change == 2
+                && let Some((state, checksum)) = octets.split_last_chunk_mut()
+            {
+                *checksum = crc_32c(state).to_be_bytes();
             }
             callseal_srtp_restore(session, octets.as_ptr().cast(), octets.len());
         }
@@ -515,6 +522,13 @@ fn within(
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     assert!(len <= packet.len() + trailer_len);
     (status, room[MARGIN..MARGIN + len].to_vec())
+}
+
+/// What a snapshot ends with: CRC-32C (RFC 9260, appendix A).
+fn crc_32c(octets: &[u8]) -> u32 {
+    let shifted = |crc: u32, _| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1));
+    let taken = |crc: u32, octet: &u8| (0..8).fold(crc ^ u32::from(*octet), shifted);
+    !octets.iter().fold(!0, taken)
 }
 
 /// A policy, with what its pointers will point to.
