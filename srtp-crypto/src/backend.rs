@@ -102,7 +102,7 @@ impl Backend {
     /// takes it off.
     #[inline]
     pub fn aes_cm(self, jobs: &mut [AesCmJob<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         match self {
             Self::Soft => soft::aes_cm(jobs),
@@ -119,7 +119,7 @@ impl Backend {
     /// takes it off. f8 mode cannot be run in parallel, and every backend runs
     /// it the same way.
     pub fn aes_f8(self, jobs: &mut [AesF8Job<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         soft::aes_f8(jobs);
     }
@@ -127,7 +127,7 @@ impl Backend {
     /// Computes each job's tag.
     #[inline]
     pub fn hmac_sha1(self, jobs: &mut [HmacSha1Job<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         match self {
             Self::Soft => soft::hmac_sha1(jobs),
@@ -166,7 +166,7 @@ impl Backend {
     /// ```
     #[inline]
     pub fn seal_hmac(self, jobs: &mut [HmacPacketJob<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         match self {
             Self::Soft => soft::seal_hmac(jobs),
@@ -183,7 +183,7 @@ impl Backend {
     /// right; elsewhere the packet stays as it is.
     #[inline]
     pub fn open_hmac(self, jobs: &mut [HmacPacketJob<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         match self {
             Self::Soft => soft::open_hmac(jobs),
@@ -217,7 +217,7 @@ impl Backend {
     /// ```
     #[inline]
     pub fn seal_gcm(self, jobs: &mut [GcmPacketJob<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         match self {
             Self::Soft => soft_gcm::seal_gcm(jobs),
@@ -234,7 +234,7 @@ impl Backend {
     /// right; elsewhere the packet stays as it is.
     #[inline]
     pub fn open_gcm(self, jobs: &mut [GcmPacketJob<'_>]) {
-        #[cfg(feature = "testing")]
+        #[cfg(feature = "counting")]
         crate::testing::note(self);
         match self {
             Self::Soft => soft_gcm::open_gcm(jobs),

@@ -2,8 +2,11 @@
 //!
 //! It is for the whole process, so that a test that uses it has one of its own.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(feature = "counting")]
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(feature = "counting")]
 use crate::Backend;
 
 /// How many operations `backend` has been given so far, known questions too.
@@ -15,6 +18,7 @@ use crate::Backend;
 /// Backend::Soft.hmac_sha1(&mut []);
 /// assert_eq!(testing::operations_of(Backend::Soft), before + 1);
 /// ```
+#[cfg(feature = "counting")]
 #[must_use]
 pub fn operations_of(backend: Backend) -> usize {
     counter(backend).load(Ordering::Relaxed)
@@ -37,12 +41,14 @@ pub(crate) fn are_answers_wrong() -> bool {
     WRONG.load(Ordering::Relaxed)
 }
 
+#[cfg(feature = "counting")]
 pub(crate) fn note(backend: Backend) {
     counter(backend).fetch_add(1, Ordering::Relaxed);
 }
 
 static WRONG: AtomicBool = AtomicBool::new(false);
 
+#[cfg(feature = "counting")]
 fn counter(backend: Backend) -> &'static AtomicUsize {
     static OPERATIONS: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
     match backend {
