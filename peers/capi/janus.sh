@@ -13,8 +13,9 @@ installed=$(dirname "$(dpkg -L janus | sed -n '0,/plugins$/s/plugins$/&/p')")
 mkdir -p "$work"
 cd "$work"
 if ! venv/bin/python -c 'import aiortc, numpy' 2>/dev/null; then
+    rm -rf venv
     python3 -m venv venv
-    venv/bin/python -m pip install --quiet --disable-pip-version-check aiortc==1.16.0 numpy==2.4.6
+    venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$here/janus.txt"
 fi
 rm -rf ours folder
 mkdir -p ours folder/plugins folder/transports folder/none

@@ -4,12 +4,15 @@ set -eu -o pipefail
 library=$(realpath "${1:?usage: pylibsrtp.sh OUR-LIBRARY WORK-FOLDER}")
 work=${2:?usage: pylibsrtp.sh OUR-LIBRARY WORK-FOLDER}
 version=1.0.0
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$work"
 cd "$work"
 if ! pkg-config --exists libsrtp2; then
     echo "libsrtp2-dev is not installed"
     exit 77
 fi
+# What it is built with too, so that the same is tried again.
+export PIP_CONSTRAINT=$here/pylibsrtp.txt
 # What was interrupted is begun anew.
 if [ ! -e complete ]; then
     rm -rf venv "pylibsrtp-$version"

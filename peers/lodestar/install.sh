@@ -10,11 +10,11 @@ for program in node npm g++ make python3; do
 done
 [ -e "$into/complete" ] && exit 0
 
-mkdir -p "$into/cl" "$into/el"
-cp "$here/cl.json" "$into/cl/package.json"
-cp "$here/el.json" "$into/el/package.json"
+# Every package as it was when this was last tried: some are changed below.
 for part in cl el; do
-    npm install --prefix "$into/$part" --ignore-scripts --no-audit --no-fund --silent || exit 1
+    mkdir -p "$into/$part"
+    cp "$here/$part/package.json" "$here/$part/package-lock.json" "$into/$part/" || exit 1
+    npm ci --prefix "$into/$part" --ignore-scripts --no-audit --no-fund --silent || exit 1
 done
 # Install scripts are off, so its one native part is built here.
 node_gyp=$(npm root -g)/npm/node_modules/node-gyp/bin/node-gyp.js
