@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use callseal_benches::report::{
-    BLOCKS, CallSetUp, DropIn, Memory, Outcome, Planned, Results, block, fill_in, plots,
+    BLOCKS, CallSetUp, DropIn, Enrolments, Memory, Outcome, Planned, Results, block, fill_in, plots,
 };
 use callseal_benches::{Costs, Machine, Pace, versions};
 use clap::Parser;
@@ -49,6 +49,10 @@ struct Arguments {
     /// Measures what instructions cost, and leaves the other results as they are
     #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels", "registry", "capi", "counted"])]
     costs: bool,
+
+    /// Enrols 10,000 phones at an operator's service, and leaves the other results as they are
+    #[arg(long, conflicts_with_all = ["check", "render", "smoke", "only", "duels", "registry", "capi", "counted", "costs"])]
+    enrolments: bool,
 
     /// Prints the duels whose names contain this; writes nothing
     #[arg(long, value_name = "TEXT")]
@@ -103,6 +107,12 @@ fn main() -> Result<ExitCode> {
             costs: costs()?,
             ..before
         })?;
+    } else if arguments.enrolments {
+        let before = read_results()?;
+        write(&Results {
+            enrolments: enrolments()?,
+            ..before
+        })?;
     } else if arguments.counted {
         let before = read_results()?;
         write(&Results {
@@ -138,6 +148,7 @@ fn measure(duels_only: bool) -> Result<()> {
         registry(&mut results)?;
         results.memory = memory()?;
         results.calls = calls()?;
+        results.enrolments = enrolments()?;
     }
     if drop_in_is_there() {
         results.drop_in = drop_in()?;
@@ -341,6 +352,23 @@ fn calls() -> Result<Vec<CallSetUp>> {
     let text = bench("call_setup")?;
     let lines = text.lines().filter(|line| line.starts_with('{'));
     lines.map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// In a build of its own, since the operator's service is no part of this one.
+fn enrolments() -> Result<Enrolments> {
+    let output = cargo()
+        .args(["run", "--quiet", "--release", "--package", "callseal-eims"])
+        .args(["--features", "service", "--example", "enrolments"])
+        .args(["--", "--json"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the enrolments did not run");
+    let found: Enrolments = serde_json::from_slice(&output.stdout)?;
+    Ok(Enrolments {
+        date: today()?,
+        processor: Machine::here().processor,
+        ..found
+    })
 }
 
 fn memory() -> Result<BTreeMap<String, Memory>> {

@@ -15,6 +15,7 @@ pub use page::{PageError, fill_in};
 pub use plots::plots;
 pub use programme::Planned;
 pub use results::{
-    CallSetUp, DROP_IN, DropIn, Growth, Memory, Outcome, Question, Ratio, Results, Row, Standing,
+    CallSetUp, DROP_IN, DropIn, Enrolments, Growth, Look, Memory, Outcome, Part, Question, Ratio,
+    Results, Row, Standing,
 };
 pub use tables::{BLOCKS, block};

@@ -38,6 +38,50 @@ pub struct Results {
     /// What instructions cost.
     #[serde(default)]
     pub costs: Costs,
+    /// Phones that enrol at an operator's service.
+    #[serde(default)]
+    pub enrolments: Enrolments,
+}
+
+/// What `eims/examples/enrolments` found, which may have been another day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Enrolments {
+    /// The day.
+    #[serde(default)]
+    pub date: String,
+    /// The processor.
+    #[serde(default)]
+    pub processor: String,
+    /// Looks at the service's memory on the way.
+    pub looks: Vec<Look>,
+    /// What the parts of one take in real time.
+    pub parts: Vec<Part>,
+}
+
+/// What so many enrolments have left, and what those since the look before took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// So many.
+    pub enrolments: u64,
+    /// Octets on the heap, of all threads.
+    pub heap_len: i64,
+    /// What the process has in memory, in units of 1,024 octets.
+    pub resident_kib: u64,
+    /// What is on the disk, in units of 1,024 octets.
+    pub records_kib: u64,
+    /// What phone and service computed for one enrolment, in milliseconds.
+    pub computation_ms: f64,
+}
+
+/// A part of an enrolment, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What it is called.
+    pub name: String,
+    /// The median.
+    pub median_ms: f64,
+    /// Below which 99 of 100 are.
+    pub most_ms: f64,
 }
 
 /// What a look-up takes in a generated registry.
@@ -222,6 +266,7 @@ impl Results {
             calls,
             drop_in,
             costs,
+            enrolments,
         } = self;
         let lines = |values: Vec<String>| values.join(",\n");
         let duels = duels
@@ -242,7 +287,7 @@ impl Results {
             .map(serde_json::to_string)
             .collect::<Result<_, _>>()?;
         Ok(format!(
-            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n],\n\"drop_in\":{{\"date\":{},\"processor\":{},\"duels\":[\n{}\n]}},\n\"costs\":{}\n}}\n",
+            "{{\n\"date\":{},\n\"machine\":{},\n\"peers\":{},\n\"duels\":[\n{}\n],\n\"criterion\":{},\n\"proof_lens\":{},\n\"growth\":{},\n\"memory\":{},\n\"calls\":[\n{}\n],\n\"drop_in\":{{\"date\":{},\"processor\":{},\"duels\":[\n{}\n]}},\n\"costs\":{},\n\"enrolments\":{}\n}}\n",
             serde_json::to_string(date)?,
             serde_json::to_string(machine)?,
             serde_json::to_string(peers)?,
@@ -256,6 +301,7 @@ impl Results {
             serde_json::to_string(processor)?,
             lines(drop_in_duels),
             serde_json::to_string(costs)?,
+            serde_json::to_string(enrolments)?,
         ))
     }
 

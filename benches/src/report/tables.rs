@@ -9,7 +9,7 @@ use crate::report::distances::{costs, distances, limits};
 use crate::report::results::{Growth, Outcome, Question, Results, Row, Standing};
 
 /// The names of all blocks, in no order.
-pub const BLOCKS: [&str; 19] = [
+pub const BLOCKS: [&str; 20] = [
     "headline",
     "machine",
     "bar",
@@ -25,6 +25,7 @@ pub const BLOCKS: [&str; 19] = [
     "light-client",
     "growth",
     "handshake",
+    "enrolment",
     "capi",
     "costs",
     "limits",
@@ -50,6 +51,7 @@ pub fn block(name: &str, results: &Results) -> Option<String> {
         "light-client" => light_client(results),
         "growth" => growth(results),
         "handshake" => criterion(results, "handshake/"),
+        "enrolment" => enrolment(results),
         "capi" => drop_in(results),
         "costs" => costs(results),
         "limits" => limits(results),
@@ -418,6 +420,59 @@ fn registry(results: &Results) -> String {
 }
 
 /// What the light client's steps take, beside what they may.
+fn enrolment(results: &Results) -> String {
+    let found = &results.enrolments;
+    let computed = found.looks.iter().map(|look| look.computation_ms);
+    let [least, most] =
+        [f64::min, f64::max].map(|choose| computed.clone().reduce(choose).unwrap_or_default());
+    let verdict = match most <= MOST_COMPUTATION_MS {
+        true => "met",
+        false => "**not met**",
+    };
+    let mut text = format!(
+        "| | at most | measured | |\n|---|---|---|---|\n\
+         | computation of one enrolment, phone and service together | {} | {} to {} | {verdict} |\n",
+        time(MOST_COMPUTATION_MS * 1e6),
+        time(least * 1e6),
+        time(most * 1e6),
+    );
+    if let [first, .., last] = found.looks.as_slice() {
+        let more = last.heap_len - first.heap_len;
+        let enrolments = last.enrolments - first.enrolments;
+        let _ = writeln!(
+            text,
+            "| heap that an enrolment leaves, from the {}th to the {}th | flat | {:.1} octets | |",
+            figure(first.enrolments as f64),
+            figure(last.enrolments as f64),
+            more as f64 / enrolments as f64,
+        );
+    }
+    text.push_str(
+        "\n| enrolments | heap, octets | resident, KiB | records, KiB | computation of one |\n|---|---|---|---|---|\n",
+    );
+    for look in &found.looks {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            figure(look.enrolments as f64),
+            figure(look.heap_len as f64),
+            figure(look.resident_kib as f64),
+            figure(look.records_kib as f64),
+            time(look.computation_ms * 1e6),
+        );
+    }
+    text.push_str("\n| part, in real time | median | 99 of 100 below |\n|---|---|---|\n");
+    for part in &found.parts {
+        let [median, most] = [part.median_ms, part.most_ms].map(|ms| time(ms * 1e6));
+        let _ = writeln!(text, "| {} | {median} | {most} |", part.name);
+    }
+    let _ = writeln!(text, "\n{}, {}.", found.processor, found.date);
+    text
+}
+
+/// The most that may be computed for an enrolment.
+const MOST_COMPUTATION_MS: f64 = 50.0;
+
 fn light_client(results: &Results) -> String {
     let mut text = String::from("| what | at most | time |\n|---|---|---|\n");
     for (name, what, most_ns) in LIGHT_CLIENT {

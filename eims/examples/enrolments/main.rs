@@ -1,6 +1,6 @@
 //! How much an enrolment costs, and whether the service's memory grows with
 //! them: `cargo run --release -p callseal-eims --features service --example
-//! enrolments [HOW MANY]`.
+//! enrolments [HOW MANY] [--json]`.
 //!
 //! Phone and service are in this one process, over TCP on this host: the
 //! agreement, TLS, the requests, and the records in a file, each change synced.
@@ -25,21 +25,28 @@ const POLL: Duration = Duration::from_millis(2);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let enrolments: u32 = std::env::args()
-        .nth(1)
-        .map_or(Ok(10_000), |word| word.parse())?;
+    let (mut enrolments, mut is_json) = (10_000, false);
+    for word in std::env::args().skip(1) {
+        match word.as_str() {
+            "--json" => is_json = true,
+            word => enrolments = word.parse()?,
+        }
+    }
     let operator = Operator::new()?;
     let records = tempfile()?;
     let store = Store::open(&records.0, operator.id)?;
     let service = Service::start(operator, store, POLL).await?;
 
     let mut stdout = std::io::stdout().lock();
-    writeln!(
-        stdout,
-        "enrolments  heap, octets  resident, KiB  records, KiB  CPU of one, ms"
-    )?;
+    if !is_json {
+        writeln!(
+            stdout,
+            "enrolments  heap, octets  resident, KiB  records, KiB  CPU of one, ms"
+        )?;
+    }
     let mut random = Seeded::new(2);
     let mut took = Took::with_room_for(enrolments as usize);
+    let mut looks = Vec::with_capacity(enrolments as usize / 10 + 2);
     let (mut cpu_before, mut before) = (cpu_time()?, 0);
     for index in 1..=enrolments {
         service.wait(1);
@@ -47,20 +54,91 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if index == 1_000.min(enrolments) || index % (enrolments / 10).max(1) == 0 {
             let cpu = cpu_time()?;
             let one = (cpu - cpu_before) / (index - before).max(1);
-            writeln!(
-                stdout,
-                "{index:>10}  {:>12}  {:>13}  {:>12}  {:>14.2}",
-                Allocations::live_len_of_all_threads(),
-                resident_kib()?,
-                std::fs::metadata(&records.0)?.len() / 1_024,
-                one.as_secs_f64() * 1e3,
-            )?;
+            let look = Look {
+                enrolments: index,
+                heap_len: Allocations::live_len_of_all_threads(),
+                resident_kib: resident_kib()?,
+                records_kib: std::fs::metadata(&records.0)?.len() / 1_024,
+                computation_ms: one.as_secs_f64() * 1e3,
+            };
+            if !is_json {
+                look.say(&mut stdout)?;
+            }
+            looks.push(look);
             (cpu_before, before) = (cpu, index);
         }
     }
-    writeln!(stdout)?;
-    took.say(&mut stdout)?;
+    let parts = took.parts();
+    if is_json {
+        let looks: Vec<_> = looks.iter().map(Look::to_json).collect();
+        let parts: Vec<_> = parts.iter().map(Part::to_json).collect();
+        let all = serde_json::json!({ "looks": looks, "parts": parts });
+        writeln!(stdout, "{all}")?;
+    } else {
+        writeln!(stdout)?;
+        parts.iter().try_for_each(|part| part.say(&mut stdout))?;
+    }
     service.stop().await
+}
+
+/// What so many enrolments have left, and what those since the look before took.
+struct Look {
+    enrolments: u32,
+    heap_len: i64,
+    resident_kib: u64,
+    records_kib: u64,
+    /// Of all threads, for one enrolment.
+    computation_ms: f64,
+}
+
+impl Look {
+    fn say(&self, stdout: &mut dyn std::io::Write) -> std::io::Result<()> {
+        writeln!(
+            stdout,
+            "{:>10}  {:>12}  {:>13}  {:>12}  {:>14.2}",
+            self.enrolments,
+            self.heap_len,
+            self.resident_kib,
+            self.records_kib,
+            self.computation_ms,
+        )
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "enrolments": self.enrolments,
+            "heap_len": self.heap_len,
+            "resident_kib": self.resident_kib,
+            "records_kib": self.records_kib,
+            "computation_ms": self.computation_ms,
+        })
+    }
+}
+
+/// What a part of an enrolment takes, in real time.
+struct Part {
+    name: &'static str,
+    median_ms: f64,
+    /// Below which 99 of 100 are.
+    most_ms: f64,
+}
+
+impl Part {
+    fn say(&self, stdout: &mut dyn std::io::Write) -> std::io::Result<()> {
+        writeln!(
+            stdout,
+            "{:<32} median {:>7.2} ms, 99 of 100 below {:>7.2} ms",
+            self.name, self.median_ms, self.most_ms
+        )
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name,
+            "median_ms": self.median_ms,
+            "most_ms": self.most_ms,
+        })
+    }
 }
 
 /// How long each part took, in real time, of every enrolment.
@@ -110,24 +188,23 @@ impl Took {
         Ok(())
     }
 
-    fn say(mut self, stdout: &mut dyn std::io::Write) -> std::io::Result<()> {
-        for (what, times) in [
+    fn parts(mut self) -> [Part; 4] {
+        [
             ("agreement and TLS", &mut self.connected),
             ("claim told, and its answer", &mut self.funded),
             ("claim signed", &mut self.claimed),
             ("whole, with the waits for polls", &mut self.whole),
-        ] {
+        ]
+        .map(|(name, times)| {
             times.sort_unstable();
             let at = |part: usize| times.get(times.len() * part / 100).copied();
             let ms = |part| at(part).unwrap_or_default().as_secs_f64() * 1e3;
-            writeln!(
-                stdout,
-                "{what:<32} median {:>7.2} ms, 99 of 100 below {:>7.2} ms",
-                ms(50),
-                ms(99)
-            )?;
-        }
-        Ok(())
+            Part {
+                name,
+                median_ms: ms(50),
+                most_ms: ms(99),
+            }
+        })
     }
 }
 
