@@ -187,13 +187,7 @@ async fn a_phone_offers_tls_1_3_one_key_with_diffie_hellman_and_no_early_data() 
         phones.identity(),
         &agreed(1).0.spend(Duration::ZERO).unwrap(),
     );
-    let (one, mut other) = duplex(4096);
-    let phone = tokio::spawn(Channel::connect(one, phones, Duration::ZERO, PATIENCE));
-    let mut hello = vec![0; 4096];
-    let len = other.read(&mut hello).await.unwrap();
-    drop(other);
-    assert!(phone.await.unwrap().is_err());
-    let extensions = extensions_of(&hello[..len]);
+    let extensions = extensions_of(&client_hello(phones).await);
     // supported_versions: TLS 1.3 alone.
     assert_eq!(extensions[&43], [2, 0x03, 0x04]);
     // psk_key_exchange_modes: psk_dhe_ke alone.
@@ -219,13 +213,7 @@ async fn a_client_with_the_key_and_without_diffie_hellman_is_refused() {
         phones.identity(),
         &agreed(1).0.spend(Duration::ZERO).unwrap(),
     );
-    let (one, mut other) = duplex(4096);
-    let phone = tokio::spawn(Channel::connect(one, phones, Duration::ZERO, PATIENCE));
-    let mut hello = vec![0; 4096];
-    let len = other.read(&mut hello).await.unwrap();
-    hello.truncate(len);
-    drop(other);
-    assert!(phone.await.unwrap().is_err());
+    let hello = client_hello(phones).await;
 
     // The modes and the binder are all that is another.
     let binder = hello.len() - 32;
@@ -297,6 +285,18 @@ fn an_imported_key_is_what_rfc_9258_says() {
         hex::encode(*imported.key),
         "05e0c8cde10cd0fbc2bffe8195066583f39cafa8123716e937f6f35c66bb2967"
     );
+}
+
+/// The record that a phone begins with.
+async fn client_hello(phones: Psk) -> Vec<u8> {
+    let (one, mut other) = duplex(4096);
+    let phone = tokio::spawn(Channel::connect(one, phones, Duration::ZERO, PATIENCE));
+    let mut hello = vec![0; 4096];
+    let len = other.read(&mut hello).await.unwrap();
+    hello.truncate(len);
+    drop(other);
+    assert!(phone.await.unwrap().is_err());
+    hello
 }
 
 /// Extension number → content, of a ClientHello in one record.
