@@ -19,16 +19,16 @@ use crate::commands::{
     max_term_width = 100,
     after_help = "\
 Examples:
-  callseal demo                              # a whole call on this machine, nothing else needed
+  callseal demo               # a whole call, on this machine alone
   callseal replay call.pcapng --keys keys.json
   callseal keygen alice.key --number +8613800000001
-  callseal enrol --help                      # a number, a wallet and a key into the registry
-  callseal record --help                     # one's own record: look, object, revoke, renew its key
-  callseal bench                             # how fast SRTP is on this machine
+  callseal enrol --help       # a number, a wallet and a key into the registry
+  callseal record --help      # one's own record: look, object, revoke, renew
+  callseal bench              # how fast SRTP is on this machine
   callseal call +8613800000002@192.0.2.2:40000 --help
   callseal registry get +8613800000001 --help
-  callseal operator --help                   # tokens, funding and approval: an operator's side
-  callseal devnet                            # a network on this machine to try it on
+  callseal operator --help    # an operator's side: tokens, funding, approval
+  callseal devnet             # a network on this machine to try it on
 
 Exit codes:
   0  all went well
@@ -140,6 +140,9 @@ mod tests {
         let examples = examples(&Arguments::command());
         assert!(examples.len() > 40, "{}", examples.len());
         for example in examples {
+            // Whoever has a narrow terminal would copy two commands.
+            let longest = example.lines().map(|line| line.chars().count()).max();
+            assert!(longest.is_some_and(|longest| longest <= 80), "{example}");
             let mut filled = example.clone();
             for (placeholder, octets) in PLACEHOLDERS {
                 let value = match octets {

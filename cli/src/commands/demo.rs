@@ -36,7 +36,7 @@ What it leaves in its folder:
 Examples:
   callseal demo                      # in real time
   callseal demo --fast --out /tmp/call
-  callseal demo --full --fast        # with two operators, and two phones that enrol themselves
+  callseal demo --full --fast        # two operators, two phones that enrol
   callseal replay /tmp/call/call.pcapng --keys /tmp/call/keys.json
 
 Exit codes:

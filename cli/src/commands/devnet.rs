@@ -34,7 +34,7 @@ What it leaves in its folder:
 Examples:
   callseal devnet
   callseal devnet --number +8613800000001 --port 8545 --json
-  callseal devnet --fund 0x1a64…            # an account of `callseal operator keys`, to try an operator with")]
+  callseal devnet --fund 0x1a64…      # the account of `callseal operator keys`")]
 pub struct Arguments {
     /// A subscriber to enrol; may be repeated [default: the demonstration's two]
     #[arg(long, value_name = "+NUMBER")]

@@ -284,12 +284,15 @@ const POLL_HELP: &str = "How soon it looks again where it waits; an operator tak
 
 const HELP: &str = "\
 Examples:
-  callseal enrol --token sim.token --keys alice.phone --operator eims.example:7474 \\
+  callseal enrol --token sim.token --keys alice.phone \\
+      --operator eims.example:7474 \\
       --operators operators.json --rpc https://rpc.example \\
       --beacon https://beacon.example --checkpoint 0x1bd0…
-  callseal enrol --token sim.token --keys alice.phone --operator 127.0.0.1:7474 \\
+  callseal enrol --token sim.token --keys alice.phone \\
+      --operator 127.0.0.1:7474 \\
       --contract 0x5FbD… --rpc http://127.0.0.1:8545 --trust-node
-  callseal record show --keys alice.phone --contract 0x5FbD… --rpc http://127.0.0.1:8545 --trust-node
+  callseal record show --keys alice.phone --contract 0x5FbD… \\
+      --rpc http://127.0.0.1:8545 --trust-node
 
 Exit codes:
   0  the phone is enrolled: its record was read with proofs, and is in force

@@ -26,7 +26,7 @@ Examples:
   callseal keygen alice.key
   callseal keygen alice.key --number +8613800000001 --json
   callseal keygen alice.phone --number +8613800000001 --wallet
-  callseal keygen alice.phone --wallet --identity alice.key   # keeps the identity")]
+  callseal keygen alice.phone --wallet --identity alice.key  # keeps it")]
 pub struct Arguments {
     /// The file to be made
     #[arg(value_name = "FILE")]

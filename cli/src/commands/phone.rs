@@ -321,10 +321,14 @@ Examples:
   callseal call '+8613800000002@[2001:db8::2]:40000' --mux --key alice.key \\
       --rpc http://127.0.0.1:8545 --contract 0x5FbD… --trusted-block 0x1bd0… \\
       --record call --export-keys call/keys.json
-  callseal call +8613800000002@192.0.2.2:40000 --key alice.key --contract 0x5FbD… \\
-      --rpc https://rpc.example --beacon https://beacon.example --checkpoint 0x1bd0…
-  callseal call +4420000000002@192.0.2.2:40000 --key alice.key --operators operators.json \\
-      --rpc https://rpc.example --beacon https://beacon.example --checkpoint 0x1bd0…
+  callseal call +8613800000002@192.0.2.2:40000 --key alice.key \\
+      --contract 0x5FbD… \\
+      --rpc https://rpc.example --beacon https://beacon.example \\
+      --checkpoint 0x1bd0…
+  callseal call +4420000000002@192.0.2.2:40000 --key alice.key \\
+      --operators operators.json \\
+      --rpc https://rpc.example --beacon https://beacon.example \\
+      --checkpoint 0x1bd0…
   callseal replay call/call.pcapng --keys call/keys.json
 
 Exit codes:

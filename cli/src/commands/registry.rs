@@ -329,9 +329,11 @@ fn tell(
 
 const GET_HELP: &str = "\
 Examples:
-  callseal registry get +8613800000001 --contract 0x5FbD… --rpc https://rpc.example \\
+  callseal registry get +8613800000001 --contract 0x5FbD… \\
+      --rpc https://rpc.example \\
       --beacon https://beacon.example --checkpoint 0x1bd0…
-  callseal registry get +8613800000001 --operators operators.json --rpc https://rpc.example \\
+  callseal registry get +8613800000001 --operators operators.json \\
+      --rpc https://rpc.example \\
       --beacon https://beacon.example        # later: what was verified is kept
   callseal devnet                            # something to try it on
 
@@ -353,4 +355,5 @@ refused, and the state stays. If you are sure that the checkpoint is right, remo
 
 Examples:
   callseal registry sync --beacon https://beacon.example --checkpoint 0x1bd0…
-  callseal registry sync --beacon https://one.example --beacon https://two.example";
+  callseal registry sync --beacon https://one.example \\
+      --beacon https://two.example";

@@ -49,10 +49,11 @@ The file of keys is JSON:
 Keys on a command line are seen by others on the same machine; a file's are not.
 
 Examples:
-  callseal replay call.pcapng                        # with the keys in the capture's own SIP
+  callseal replay call.pcapng     # with the keys in the capture's own SIP
   callseal replay callseal-demo/call.pcapng --keys callseal-demo/keys.json
   callseal replay call.pcap --sdes 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…'
-  callseal replay call.pcap --profile AEAD_AES_128_GCM --key HEX --salt HEX --roc 1
+  callseal replay call.pcap --profile AEAD_AES_128_GCM --key HEX --salt HEX \\
+      --roc 1
   callseal replay call.pcap --keys keys.json --write plain.pcap --wav heard
   callseal replay captures --keys keys --jobs 8 --json | jq .verified
 

@@ -20,7 +20,8 @@ use super::registry::ask;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator approve +8613800000001 --sender 0x9a3f… --keys operator.json --contract 0x5FbD… \\
+  callseal operator approve +8613800000001 --sender 0x9a3f… \\
+      --keys operator.json --contract 0x5FbD… \\
       --rpc http://127.0.0.1:8545 --store eims.redb
 
 Once what it shows is what it has to be: the same with --record-hash 0x61c4…")]

@@ -19,7 +19,8 @@ use crate::operator_keys::OperatorKeys;
 #[command(after_help = "\
 Examples:
   callseal operator deploy --keys operator.json --rpc http://127.0.0.1:8545
-  callseal operator deploy --keys operator.json --rpc http://127.0.0.1:8545 --passphrase-file passphrase --json")]
+  callseal operator deploy --keys operator.json --rpc http://127.0.0.1:8545 \\
+      --passphrase-file passphrase --json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     keys: KeyArguments,

@@ -21,8 +21,10 @@ use crate::random::SystemRandom;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator issue-token +8613800000001 --keys operator.json --contract 0x5FbD… --rpc http://127.0.0.1:8545
-  callseal operator issue-token +8613800000001 --keys operator.json --contract 0x5FbD… --chain-id 1 --out alice.token")]
+  callseal operator issue-token +8613800000001 --keys operator.json \\
+      --contract 0x5FbD… --rpc http://127.0.0.1:8545
+  callseal operator issue-token +8613800000001 --keys operator.json \\
+      --contract 0x5FbD… --chain-id 1 --out alice.token")]
 pub(super) struct Arguments {
     /// Which number
     #[arg(value_name = "+NUMBER")]

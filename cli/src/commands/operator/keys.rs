@@ -21,7 +21,7 @@ use crate::sealed_keys::{PassphraseArguments, Work};
 Examples:
   callseal operator keys operator.json
   callseal operator keys operator.json --passphrase-file passphrase --json
-  callseal operator keys new.json --account-of operator.json     # for `callseal operator rotate`")]
+  callseal operator keys new.json --account-of operator.json  # to rotate")]
 pub(super) struct Arguments {
     /// The file to be made; one that exists is never replaced
     #[arg(value_name = "FILE")]

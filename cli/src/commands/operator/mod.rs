@@ -33,8 +33,10 @@ use crate::sealed_keys::PassphraseArguments;
 Examples:
   callseal operator keys operator.json
   callseal operator deploy --keys operator.json --rpc http://127.0.0.1:8545
-  callseal operator issue-token +8613800000001 --keys operator.json --contract 0x5FbD… --rpc http://127.0.0.1:8545
-  callseal operator serve --keys operator.json --contract 0x5FbD… --rpc http://127.0.0.1:8545 --store eims.redb
+  callseal operator issue-token +8613800000001 --keys operator.json \\
+      --contract 0x5FbD… --rpc http://127.0.0.1:8545
+  callseal operator serve --keys operator.json --contract 0x5FbD… \\
+      --rpc http://127.0.0.1:8545 --store eims.redb
 
 The passphrase of the keys is asked for on the terminal; a service without one gets it by --passphrase-file.")]
 pub struct Arguments {

@@ -17,7 +17,8 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator pay-again 0x61c4… --contract 0x5FbD… --rpc http://127.0.0.1:8545 --store eims.redb")]
+  callseal operator pay-again 0x61c4… --contract 0x5FbD… \\
+      --rpc http://127.0.0.1:8545 --store eims.redb")]
 pub(super) struct Arguments {
     /// The hash of the token, as `callseal operator status --json` shows it
     #[arg(value_name = "TOKEN-HASH")]

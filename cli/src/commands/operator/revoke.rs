@@ -17,7 +17,8 @@ use super::by_hand::{ByHandArguments, Until};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator revoke +8613800000001 --keys operator.json --contract 0x5FbD… --rpc http://127.0.0.1:8545 \\
+  callseal operator revoke +8613800000001 --keys operator.json \\
+      --contract 0x5FbD… --rpc http://127.0.0.1:8545 \\
       --store eims.redb")]
 pub(super) struct Arguments {
     /// Whose record

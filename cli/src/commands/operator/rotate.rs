@@ -25,9 +25,11 @@ use crate::operator_keys::OperatorKeys;
 #[command(after_help = "\
 Examples:
   callseal operator keys new.json --account-of operator.json
-  callseal operator rotate --keys operator.json --new-keys new.json --contract 0x5FbD… --rpc http://127.0.0.1:8545 \\
+  callseal operator rotate --keys operator.json --new-keys new.json \\
+      --contract 0x5FbD… --rpc http://127.0.0.1:8545 \\
       --store eims.redb
-  callseal operator serve --keys new.json --previous-keys operator.json --contract 0x5FbD… \\
+  callseal operator serve --keys new.json --previous-keys operator.json \\
+      --contract 0x5FbD… \\
       --rpc http://127.0.0.1:8545 --store eims.redb")]
 pub(super) struct Arguments {
     /// The new keys, made by `callseal operator keys`; under the same passphrase

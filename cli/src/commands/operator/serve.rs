@@ -28,8 +28,10 @@ use crate::random::SystemRandom;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator serve --keys operator.json --contract 0x5FbD… --rpc http://127.0.0.1:8545 --store eims.redb
-  callseal operator serve --keys operator.json --contract 0x5FbD… --rpc http://127.0.0.1:8545 --store eims.redb \\
+  callseal operator serve --keys operator.json --contract 0x5FbD… \\
+      --rpc http://127.0.0.1:8545 --store eims.redb
+  callseal operator serve --keys operator.json --contract 0x5FbD… \\
+      --rpc http://127.0.0.1:8545 --store eims.redb \\
       --passphrase-file passphrase --listen 0.0.0.0:7474")]
 pub(super) struct Arguments {
     #[command(flatten)]

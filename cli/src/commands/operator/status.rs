@@ -21,8 +21,10 @@ use crate::table::{Align, Table};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  callseal operator status --contract 0x5FbD… --rpc http://127.0.0.1:8545 --store eims.redb
-  callseal operator status --contract 0x5FbD… --rpc http://127.0.0.1:8545 --store eims.redb --all --json")]
+  callseal operator status --contract 0x5FbD… --rpc http://127.0.0.1:8545 \\
+      --store eims.redb
+  callseal operator status --contract 0x5FbD… --rpc http://127.0.0.1:8545 \\
+      --store eims.redb --all --json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     registry: RegistryArguments,

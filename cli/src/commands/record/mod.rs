@@ -368,10 +368,11 @@ impl Watcher for Display {
 
 const HELP: &str = "\
 Examples:
-  callseal record show --keys alice.phone --operators operators.json --rpc https://rpc.example \\
+  callseal record show --keys alice.phone --operators operators.json \\
+      --rpc https://rpc.example \\
       --beacon https://beacon.example --checkpoint 0x1bd0…
   callseal record show --help        # and with the same arguments:
-  callseal record object --help      # the operator has approved another key: not with us
+  callseal record object --help      # to another key that was approved
   callseal record revoke --help      # the phone was stolen
   callseal record rotate --help      # a new key, at once";
 
